@@ -1,0 +1,194 @@
+//! Names of things: peers, channels on the wire, and the handles that callers hold.
+
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+
+/// Who a peer is: 16 bytes. In protocol v0 they are chosen at will and prove nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub [u8; PeerId::SIZE]);
+
+impl PeerId {
+    /// Bytes in a peer id.
+    pub const SIZE: usize = 16;
+}
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("0x")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text is no peer id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerIdError {
+    /// Not 32 hexadecimal digits (after an optional `0x`).
+    #[error("a peer id is 32 hexadecimal digits, with or without 0x before them; got {0} characters")]
+    Length(usize),
+    /// A character that is no hexadecimal digit.
+    #[error("a peer id is 32 hexadecimal digits: {0}")]
+    Digit(#[from] ParseIntError),
+}
+
+impl FromStr for PeerId {
+    type Err = PeerIdError;
+
+    fn from_str(text: &str) -> Result<PeerId, PeerIdError> {
+        let digits = text.strip_prefix("0x").unwrap_or(text);
+        if digits.len() != 2 * PeerId::SIZE || !digits.is_ascii() || digits.starts_with('+') {
+            return Err(PeerIdError::Length(digits.len()));
+        }
+        let bits = u128::from_str_radix(digits, 16)?;
+        Ok(PeerId(bits.to_be_bytes()))
+    }
+}
+
+/// A v0 channel id: one half chosen by each side.
+///
+/// On the wire the responder half comes first. A half of `f0f0` means "not chosen yet".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelId {
+    /// The half that the opener of the channel chose.
+    pub initiator: u16,
+    /// The half that its peer chose.
+    pub responder: u16,
+}
+
+impl ChannelId {
+    /// The value of a half that nobody has chosen yet.
+    pub const NO_HALF: u16 = 0xf0f0;
+
+    /// The channel that handshakes run on.
+    pub const DEFAULT: ChannelId =
+        ChannelId { initiator: ChannelId::NO_HALF, responder: ChannelId::NO_HALF };
+
+    /// Reads the 32-bit wire order: responder half, then initiator half.
+    pub const fn from_wire(wire: u32) -> ChannelId {
+        ChannelId { initiator: wire as u16, responder: (wire >> 16) as u16 }
+    }
+
+    /// The 32-bit wire order: responder half, then initiator half.
+    pub const fn to_wire(self) -> u32 {
+        (self.responder as u32) << 16 | self.initiator as u32
+    }
+
+    /// Whether both halves are chosen.
+    pub const fn is_complete(self) -> bool {
+        self.initiator != ChannelId::NO_HALF && self.responder != ChannelId::NO_HALF
+    }
+}
+
+impl fmt::Debug for ChannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04x}:{:04x}", self.initiator, self.responder)
+    }
+}
+
+/// What a channel promises; both sides of it agree on the opener's choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capabilities(pub u16);
+
+impl Capabilities {
+    /// Lost messages are sent again.
+    pub const RESEND: Capabilities = Capabilities(1);
+    /// Messages are never delivered out of order.
+    pub const ORDERED: Capabilities = Capabilities(1 << 1);
+    /// A loss closes the channel.
+    pub const CLOSE_ON_LOSS: Capabilities = Capabilities(1 << 2);
+    /// All bits that have a meaning.
+    pub const KNOWN: Capabilities = Capabilities(0b111);
+}
+
+/// A slot in a table of one node, with the generation that tells a reused slot from a stale handle.
+///
+/// The bits are, from the top: node tag (16), generation (24), slot (24). Zero is never a handle.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Handle(u64);
+
+impl Handle {
+    /// Most slots that a table of handles can have.
+    pub const SLOTS_MAX: usize = 1 << 24;
+
+    const FIELD: u64 = (1 << 24) - 1;
+
+    /// Packs a handle. `generation` wraps at 24 bits and skips zero, so that no handle is zero.
+    pub(crate) fn pack(tag: u16, generation: u32, slot: u32) -> Handle {
+        debug_assert!(u64::from(slot) <= Handle::FIELD, "slot tables are capped at SLOTS_MAX");
+        let generation = (u64::from(generation) & Handle::FIELD).max(1);
+        Handle(u64::from(tag) << 48 | generation << 24 | u64::from(slot))
+    }
+
+    /// The value as a caller stores it.
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// Takes back what `to_bits` gave; anything else becomes a handle that no table knows.
+    pub const fn from_bits(bits: u64) -> Handle {
+        Handle(bits)
+    }
+
+    pub(crate) const fn slot(self) -> usize {
+        (self.0 & Handle::FIELD) as usize
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// A connection as callers name it. Stale once its `ConnectionClosed` event was emitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionHandle(pub Handle);
+
+/// A channel as callers name it. Stale once its `ChannelClosed` event was emitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelHandle(pub Handle);
+
+/// Which side of a channel we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// We opened it.
+    Initiator,
+    /// The peer opened it.
+    Responder,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peer_id_text_round_trips() {
+        let text = "0xa0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
+        let id: PeerId = text.parse().expect("valid");
+        assert_eq!(id.to_string(), text);
+        assert_eq!(text[2..].parse(), Ok(id));
+    }
+
+    #[test]
+    fn peer_id_text_that_is_short_or_no_hex_is_refused() {
+        for text in ["", "0x", "0xa0", "+0a1a2a3a4a5a6a7a8a9aaabacadaeaf", "zz"] {
+            assert!(matches!(text.parse::<PeerId>(), Err(PeerIdError::Length(_))), "{text}");
+        }
+        let text = "g0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
+        assert!(matches!(text.parse::<PeerId>(), Err(PeerIdError::Digit(_))));
+    }
+
+    #[test]
+    fn channel_id_wire_order_is_responder_first() {
+        let id = ChannelId { initiator: 0x1234, responder: 0x5678 };
+        assert_eq!(id.to_wire(), 0x5678_1234);
+        assert_eq!(ChannelId::from_wire(0x5678_1234), id);
+        assert!(!ChannelId::DEFAULT.is_complete());
+    }
+}

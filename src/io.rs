@@ -1,0 +1,172 @@
+//! What goes in and out of the core: datagrams and events, as plain data.
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::ops::Range;
+
+use crate::error::Error;
+use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
+
+/// Our end of a datagram: which socket, and which of its addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Local {
+    /// Index of the socket in the order the engine bound them; 0 where there is only one.
+    pub socket: u16,
+    /// The address the peer sent to, so that answers leave from it. None: the system chooses.
+    pub ip: Option<IpAddr>,
+}
+
+/// Where received bytes came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Receive {
+    /// The sender's address, canonical (see [`canonical`]).
+    pub from: SocketAddr,
+    /// Which socket and address of ours they came to.
+    pub local: Local,
+    /// Size of each datagram in the buffer (GRO); only the last may be shorter. At least 1.
+    pub stride: usize,
+}
+
+/// Where bytes go. The bytes are the first `len` of the buffer given to `poll_transmit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transmit {
+    /// The receiver's address, canonical.
+    pub to: SocketAddr,
+    /// Which socket and address of ours to send from.
+    pub local: Local,
+    /// Bytes to send.
+    pub len: usize,
+    /// Size of each datagram in them (GSO); only the last may be shorter. Equal to `len` when
+    /// there is one.
+    pub segment_size: usize,
+}
+
+/// Why a datagram could not be sent, as far as the core cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendError {
+    /// Larger than the path or interface takes.
+    TooLarge,
+    /// The address, its host or its network cannot be reached.
+    Unreachable,
+}
+
+/// What happened. Drain with `poll_event` after every call that changes a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A peer that we did not dial proved its address. The owner answers with `accept` or `refuse`;
+    /// until then nothing else of this connection is reported or answered.
+    ConnectionRequest {
+        /// Handle of the waiting connection.
+        connection: ConnectionHandle,
+        /// Who it says it is (v0 proves nothing of it).
+        peer: PeerId,
+        /// Where it is.
+        address: SocketAddr,
+    },
+    /// The peer is there: a first channel is about to be reported.
+    Connected {
+        /// The connection.
+        connection: ConnectionHandle,
+    },
+    /// The connection ended, with all its channels; its handle is stale now.
+    ConnectionClosed {
+        /// The connection that was.
+        connection: ConnectionHandle,
+        /// Why: `Closed`, `Idle`, `Refused`, `Banned`, `Timeout` (nothing ever answered).
+        reason: Error,
+    },
+    /// A channel is established, by us or by the peer.
+    ChannelOpened {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel.
+        channel: ChannelHandle,
+        /// Whether the peer opened it.
+        by_peer: bool,
+    },
+    /// A channel ended or failed to open; its handle is stale now.
+    ChannelClosed {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel that was.
+        channel: ChannelHandle,
+        /// Why: `Closed`, `Idle`, `Timeout` (the peer never answered), or as the connection.
+        reason: Error,
+    },
+    /// A message, lent: `bytes` is its place in the buffer last given to `handle_datagram`.
+    Message {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel it came on.
+        channel: ChannelHandle,
+        /// Its place in that buffer.
+        bytes: Range<usize>,
+    },
+    /// A channel went from empty to having messages to `receive`.
+    Readable {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel.
+        channel: ChannelHandle,
+    },
+    /// A channel that returned `WouldBlock` has room again.
+    Writable {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel.
+        channel: ChannelHandle,
+    },
+    /// The peer proved a new address; we send there now.
+    PathChanged {
+        /// The connection.
+        connection: ConnectionHandle,
+        /// The address it proved.
+        address: SocketAddr,
+    },
+    /// The system says that the peer's address cannot be reached. Nothing is closed for that.
+    PathUnreachable {
+        /// The connection.
+        connection: ConnectionHandle,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The path takes only smaller packets than configured; larger messages are `Write` errors now.
+    PacketSizeReduced {
+        /// The connection.
+        connection: ConnectionHandle,
+        /// The new packet size, in bytes of UDP payload.
+        packet_size: usize,
+    },
+    /// A datagram of no protocol of ours, lent like `Message` (only with `raw_datagrams`).
+    Datagram {
+        /// The sender.
+        from: SocketAddr,
+        /// Its place in the buffer.
+        bytes: Range<usize>,
+    },
+}
+
+/// One key for one place: IPv4-mapped IPv6 becomes IPv4, and the IPv6 flow label is dropped.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => address,
+        SocketAddr::V6(mut v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddr::V4(SocketAddrV4::new(v4, v6.port())),
+            None => {
+                v6.set_flowinfo(0);
+                SocketAddr::V6(v6)
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_folds_mapped_addresses_and_keeps_scopes() {
+        let parse = |text: &str| text.parse::<SocketAddr>().expect("valid address");
+        assert_eq!(canonical(parse("[::ffff:192.0.2.1]:7")), parse("192.0.2.1:7"));
+        assert_eq!(canonical(parse("[fe80::1%3]:7")), parse("[fe80::1%3]:7"));
+    }
+}

@@ -1,0 +1,32 @@
+//! Many independent message channels between peers, over one UDP port.
+//!
+//! # The law of the loop
+//!
+//! Every layer of the core has five verbs: `handle_datagram(now, ..)`, `handle_timeout(now)`,
+//! `poll_transmit(now, ..)`, `poll_timeout()`, `poll_event()`. After anything that changes a layer,
+//! drain transmits and events, then sleep until its timeout. The core never asks: no clock, no
+//! socket, no thread, no randomness of the system; `now` and a seed come in.
+//!
+//! # Floors
+//!
+//! A floor uses only lower ones; `tests/tidy.rs` proves it.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | 8 | `ffi`: the C API |
+//! | 7 | `engine`: sockets, threads, clocks |
+//! | 6 | `node`: the sans-IO endpoint |
+//! | 5 | `connection`: one peer |
+//! | 4 | `channel`, `path` |
+//! | 1 | `wire`: bytes to values and back |
+//! | 0 | `id`, `error`, `config`, `io`, `time` |
+//!
+//! `sim` (feature `sim`) stands beside `engine`: it drives nodes on a virtual clock and network.
+
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod id;
+pub mod io;
+pub mod node;
+pub mod time;

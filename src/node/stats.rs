@@ -1,0 +1,145 @@
+//! Counters: what was done, and everything that was dropped, by reason.
+
+/// Declares the reasons, their names and texts from one list.
+macro_rules! drop_reasons {
+    ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal; )+) => {
+        /// Why something received was dropped.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(usize)]
+        pub enum DropReason {
+            $( $(#[doc = $doc])+ $variant, )+
+        }
+
+        impl DropReason {
+            /// Every reason, in the order of the counters.
+            pub const ALL: &'static [DropReason] = &[ $( DropReason::$variant, )+ ];
+
+            /// Its name in the C header and in logs.
+            pub const fn name(self) -> &'static str {
+                match self { $( DropReason::$variant => $name, )+ }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// First bytes of no protocol of ours.
+    UnknownProtocol = "unknown_protocol";
+    /// A v0 packet while `legacy` is off.
+    LegacyOff = "legacy_off";
+    /// Shorter than its envelope, or a size field that contradicts the datagram.
+    MalformedPacket = "malformed_packet";
+    /// The checksum does not match.
+    BadChecksum = "bad_checksum";
+    /// Addressed to another peer id.
+    WrongRecipient = "wrong_recipient";
+    /// From a peer id that cannot be a peer: our own.
+    WrongSender = "wrong_sender";
+    /// The peer or its address is banned.
+    Banned = "banned";
+    /// A message cut short, or with a length past the packet; the rest of the packet went with it.
+    MalformedMessage = "malformed_message";
+    /// A message type that we do not know; the rest of the packet went with it.
+    UnknownMessage = "unknown_message";
+    /// A channel id with a missing half where both are needed, or the reverse.
+    InvalidChannelId = "invalid_channel_id";
+    /// A message on a channel where it has no place (data on the default channel).
+    Misplaced = "misplaced";
+    /// Data for a channel that is unknown or not established.
+    UnknownChannel = "unknown_channel";
+    /// ACKNOWLEDGE, FINALIZE or COOKIE whose cookie is not ours, or too old.
+    BadCookie = "bad_cookie";
+    /// An ACKNOWLEDGE or FINALIZE that changes nothing any more.
+    Duplicate = "duplicate";
+    /// Both sides opened with the same half: both drop, and ours is tried again with a new one.
+    SimultaneousOpen = "simultaneous_open";
+    /// An answer would have been larger than the question.
+    Amplification = "amplification";
+    /// The table of connections is full and nothing in it may be evicted.
+    ConnectionLimit = "connection_limit";
+    /// One source address has all the connections it may have.
+    AddressLimit = "address_limit";
+    /// The table of channels of the connection or node is full.
+    ChannelLimit = "channel_limit";
+    /// We do not accept connections that we did not begin, or the application refused this one.
+    Refused = "refused";
+    /// The queue of answers to strangers is full.
+    ReplyQueueFull = "reply_queue_full";
+    /// A receive queue is full.
+    ReceiveQueueFull = "receive_queue_full";
+    /// The event queue is full: the owner does not drain it.
+    EventQueueFull = "event_queue_full";
+}
+
+/// Counters of a node since its start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeStats {
+    /// Datagrams received, dropped ones included.
+    pub datagrams_received: u64,
+    /// Bytes of UDP payload received.
+    pub bytes_received: u64,
+    /// Datagrams handed to the network.
+    pub datagrams_sent: u64,
+    /// Bytes of UDP payload handed to the network.
+    pub bytes_sent: u64,
+    /// Messages delivered or queued for delivery.
+    pub messages_received: u64,
+    /// Messages accepted from the application.
+    pub messages_sent: u64,
+    /// Connections now.
+    pub connections: u64,
+    /// Channels now, pending ones included.
+    pub channels: u64,
+    /// Bytes waiting to be sent now.
+    pub send_queue_bytes: u64,
+    /// Message bytes waiting to be read now.
+    pub receive_queue_bytes: u64,
+    /// Dropped, by [`DropReason`] in the order of `DropReason::ALL`.
+    pub dropped: [u64; DropReason::ALL.len()],
+}
+
+impl NodeStats {
+    /// How many were dropped for `reason`.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// How many were dropped in all.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+}
+
+/// Counters of a connection since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectionStats {
+    /// Datagrams received from the peer.
+    pub datagrams_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
+    /// Datagrams built for the peer.
+    pub datagrams_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Channels now, pending ones included.
+    pub channels: u64,
+}
+
+/// Counters of a channel since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChannelStats {
+    /// Messages accepted from the application.
+    pub messages_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Messages received.
+    pub messages_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
+    /// Messages dropped because the receive queue was full.
+    pub messages_dropped: u64,
+    /// Bytes waiting to be sent now, envelopes included.
+    pub send_queue_bytes: u64,
+    /// Message bytes waiting to be read now.
+    pub receive_queue_bytes: u64,
+}
