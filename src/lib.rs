@@ -30,3 +30,5 @@ pub mod id;
 pub mod io;
 pub mod node;
 pub mod time;
+#[doc(hidden)]
+pub mod wire;

@@ -1,0 +1,150 @@
+//! Variable-length integers: base 128, most significant group first.
+//!
+//! A set top bit means that another byte follows. The decoder adds 1 before each shift, so each
+//! value has exactly one encoding: `7f` is 127, `8000` is 128, `ff7f` is 16,511, `808000` is 16,512.
+
+use super::WireError;
+
+/// Bytes of the longest encoding, that of `u64::MAX`.
+pub const LEN_MAX: usize = 10;
+
+const MORE: u8 = 0x80;
+const GROUP: u8 = 0x7f;
+const GROUP_BITS: u32 = 7;
+
+/// Bytes that `value` takes.
+#[inline]
+pub const fn encoded_len(value: u64) -> usize {
+    let mut len = 1;
+    let mut rest = value >> GROUP_BITS;
+    while rest != 0 {
+        rest = (rest - 1) >> GROUP_BITS;
+        len += 1;
+    }
+    len
+}
+
+/// The encoding, as a buffer and the index where it starts; it ends with the buffer.
+#[inline]
+pub(super) fn encode(value: u64) -> ([u8; LEN_MAX], usize) {
+    let mut out = [0; LEN_MAX];
+    let mut rest = value;
+    let mut more = 0;
+    let mut start = LEN_MAX;
+    for byte in out.iter_mut().rev() {
+        *byte = more | (rest as u8 & GROUP);
+        start -= 1;
+        rest >>= GROUP_BITS;
+        if rest == 0 {
+            break;
+        }
+        rest -= 1;
+        more = MORE;
+    }
+    (out, start)
+}
+
+/// The value at the front of `data`, and the bytes it takes.
+#[inline]
+pub(super) fn decode(data: &[u8]) -> Result<(u64, usize), WireError> {
+    let mut value = 0;
+    for (index, byte) in data.iter().take(LEN_MAX).enumerate() {
+        value |= u64::from(byte & GROUP);
+        if byte & MORE == 0 {
+            return Ok((value, index + 1));
+        }
+        value = match value.checked_add(1) {
+            Some(next) if next <= u64::MAX >> GROUP_BITS => next << GROUP_BITS,
+            Some(_) | None => return Err(WireError::VarintOverflow),
+        };
+    }
+    Err(if data.len() < LEN_MAX {
+        WireError::Short
+    } else {
+        WireError::VarintOverflow
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::{Reader, Writer};
+
+    fn encoded(value: u64) -> Vec<u8> {
+        let mut out = [0; LEN_MAX];
+        let mut writer = Writer::new(&mut out);
+        writer.varint(value).expect("LEN_MAX bytes hold any varint");
+        let len = writer.position();
+        out[..len].to_vec()
+    }
+
+    #[test]
+    fn encodings_of_the_wire_page() {
+        for (value, bytes) in [
+            (0, &[0][..]),
+            (127, &[0x7f]),
+            (128, &[0x80, 0x00]),
+            (255, &[0x80, 0x7f]),
+            (16_511, &[0xff, 0x7f]),
+            (16_512, &[0x80, 0x80, 0x00]),
+            (u64::from(u32::MAX), &[0x8e, 0xfe, 0xfe, 0xfe, 0x7f]),
+            (
+                u64::MAX,
+                &[0x80, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0x7f],
+            ),
+        ] {
+            assert_eq!(encoded(value), bytes, "{value}");
+            assert_eq!(Reader::new(bytes).varint(), Ok(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn one_more_than_the_largest_is_an_overflow() {
+        let one_more = [0x80, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xff, 0x00];
+        assert_eq!(
+            Reader::new(&one_more).varint(),
+            Err(WireError::VarintOverflow)
+        );
+        assert_eq!(
+            Reader::new(&[0xff; 10]).varint(),
+            Err(WireError::VarintOverflow)
+        );
+        assert_eq!(
+            Reader::new(&[0x80; 10]).varint(),
+            Err(WireError::VarintOverflow)
+        );
+        assert_eq!(Reader::new(&[0x80; 9]).varint(), Err(WireError::Short));
+        assert_eq!(Reader::new(&[]).varint(), Err(WireError::Short));
+    }
+
+    fn any_size() -> impl Strategy<Value = u64> {
+        // Uniform values are nearly all ten bytes long; a random shift gives each length its share.
+        (any::<u64>(), 0..64_u32).prop_map(|(value, shift)| value >> shift)
+    }
+
+    proptest! {
+        #[test]
+        fn what_encodes_decodes_to_itself(value in any_size()) {
+            let bytes = encoded(value);
+            prop_assert_eq!(bytes.len(), encoded_len(value));
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(reader.varint(), Ok(value));
+            prop_assert_eq!(reader.remaining(), 0);
+            for end in 0..bytes.len() {
+                prop_assert_eq!(Reader::new(&bytes[..end]).varint(), Err(WireError::Short));
+            }
+        }
+
+        #[test]
+        fn what_decodes_encodes_to_itself(bytes in prop::collection::vec(any::<u8>(), 0..12)) {
+            let mut reader = Reader::new(&bytes);
+            if let Ok(value) = reader.varint() {
+                prop_assert_eq!(encoded(value), &bytes[..reader.position()]);
+            } else {
+                prop_assert_eq!(reader.position(), 0);
+            }
+        }
+    }
+}
