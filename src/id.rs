@@ -30,7 +30,9 @@ impl fmt::Debug for PeerId {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PeerIdError {
     /// Not 32 hexadecimal digits (after an optional `0x`).
-    #[error("a peer id is 32 hexadecimal digits, with or without 0x before them; got {0} characters")]
+    #[error(
+        "a peer id is 32 hexadecimal digits, with or without 0x before them; got {0} characters"
+    )]
     Length(usize),
     /// A character that is no hexadecimal digit.
     #[error("a peer id is 32 hexadecimal digits: {0}")]

@@ -38,6 +38,8 @@ pub struct Transmit {
     /// Size of each datagram in them (GSO); only the last may be shorter. Equal to `len` when
     /// there is one.
     pub segment_size: usize,
+    /// The connection they are for; none for answers to strangers.
+    pub connection: Option<ConnectionHandle>,
 }
 
 /// Why a datagram could not be sent, as far as the core cares.

@@ -23,12 +23,17 @@
 //!
 //! `sim` (feature `sim`) stands beside `engine`: it drives nodes on a virtual clock and network.
 
+mod channel;
 pub mod config;
+mod connection;
 pub mod engine;
 pub mod error;
 pub mod id;
 pub mod io;
 pub mod node;
+mod path;
+mod slots;
+mod stats;
 pub mod time;
 #[doc(hidden)]
 pub mod wire;

@@ -1,20 +1,32 @@
 //! The sans-IO endpoint: every peer and channel behind one UDP port.
 
-mod stats;
+mod bans;
+mod inbound;
+mod outbound;
+mod table;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-pub use stats::{ChannelStats, ConnectionStats, DropReason, NodeStats};
-
-use crate::config::{ChannelConfig, NodeConfig};
+use crate::channel;
+pub use crate::channel::Received;
+use crate::config::{BATCH_SEGMENTS_MAX, ChannelConfig, Legacy, NodeConfig};
+use crate::connection::{Shared, State};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle, PeerId, Role};
-use crate::io::{Event, Local, Receive, SendError, Transmit};
+use crate::io::{Event, Local, Receive, SendError, Transmit, canonical};
+pub use crate::stats::{ChannelStats, ConnectionStats, DropReason, NodeStats};
 use crate::time::Time;
+use bans::Bans;
+use table::Table;
 
 /// A node: see the law of the loop at the top of the crate.
-pub struct Node;
+#[derive(Debug)]
+pub struct Node {
+    shared: Shared,
+    table: Table,
+    bans: Bans,
+}
 
 /// What a connection is, for people and programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +36,8 @@ pub struct ConnectionInfo {
     /// Where we send to.
     pub address: SocketAddr,
     /// Whether a channel was ever established.
-    pub connected: bool,
-    /// Largest message that one packet takes now.
+    pub is_connected: bool,
+    /// The largest message that one packet takes now, in bytes.
     pub message_bytes_max: usize,
 }
 
@@ -34,168 +46,343 @@ pub struct ConnectionInfo {
 pub struct ChannelInfo {
     /// Its connection.
     pub connection: ConnectionHandle,
-    /// Its id on the wire; the responder half is `NO_HALF` while pending.
+    /// Its id on the wire; the responder half is `NO_HALF` while it is being opened.
     pub id: ChannelId,
-    /// Who opened it.
+    /// Which side of it we are.
     pub role: Role,
     /// What the opener chose.
     pub capabilities: Capabilities,
     /// Whether messages can flow.
-    pub established: bool,
-}
-
-/// What `receive` returned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Received {
-    /// Bytes written.
-    pub len: usize,
-    /// Bytes of the same message still waiting; the next `receive` returns those.
-    pub remaining: usize,
+    pub is_established: bool,
 }
 
 impl Node {
     /// Makes a node. `seed` is 32 bytes of the system's randomness (in `sim`: of the test's seed).
-    pub fn new(_config: NodeConfig, _seed: [u8; 32], _now: Time) -> Result<Node, Error> {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for a setting out of its range; `NodeConfig::check` says which.
+    pub fn new(config: NodeConfig, seed: [u8; 32], now: Time) -> Result<Node, Error> {
+        config.check()?;
+        let table = Table::new(config.tag);
+        Ok(Node { shared: Shared::new(config, seed, now), table, bans: Bans::default() })
     }
 
     /// Takes one buffer of datagrams from one sender. Lent messages are ranges of `data`.
-    pub fn handle_datagram(&mut self, _now: Time, _from: &Receive, _data: &[u8]) {
-        todo!()
+    ///
+    /// Nothing in `data` is trusted; what is no use is dropped and counted by reason.
+    pub fn handle_datagram(&mut self, now: Time, from: &Receive, data: &[u8]) {
+        let Shared { cookies, rng, .. } = &mut self.shared;
+        cookies.rotate(now, rng);
+        for datagram in data.chunks(from.stride.max(1)) {
+            self.handle_one(now, from, datagram, data);
+        }
     }
 
-    /// Does what is due at `now`.
-    pub fn handle_timeout(&mut self, _now: Time) {
-        todo!()
+    /// Does what is due at `now`: retries, keep-alives, idle timeouts.
+    pub fn handle_timeout(&mut self, now: Time) {
+        let Shared { cookies, rng, .. } = &mut self.shared;
+        cookies.rotate(now, rng);
+        let shared = &mut self.shared;
+        while let Some(handle) = shared.pop_timer(now) {
+            let Ok(connection) = shared.channel(handle).map(|channel| channel.connection) else {
+                continue;
+            };
+            let known = self.table.with(connection, |connection| {
+                connection.handle_channel_timer(shared, now, handle);
+            });
+            debug_assert!(known.is_ok(), "a channel's connection exists");
+        }
+        let idle_timeout = shared.config.idle_timeout;
+        while let Some((since, handle)) = self.table.longest_vacant() {
+            if idle_timeout.is_zero() || since + idle_timeout > now {
+                break;
+            }
+            self.table.remove(shared, now, handle, Error::Idle);
+        }
+        shared.output.release_delayed(now);
     }
 
-    /// The next datagrams to send, as the first `len` bytes of `buf`. The node may swap `buf` for
-    /// another buffer (a hand-over without a copy); its length is then no longer the caller's.
-    pub fn poll_transmit(&mut self, _now: Time, _buf: &mut Vec<u8>) -> Option<Transmit> {
-        todo!()
-    }
-
-    /// When `handle_timeout` or `poll_transmit` (bundles) wants to be called next.
+    /// When `handle_timeout` and `poll_transmit` want to be called next, if nothing else happens.
     pub fn poll_timeout(&self) -> Option<Time> {
-        todo!()
+        let shared = &self.shared;
+        let timer = shared.timers.first().map(|(due, _)| *due);
+        let bundle = shared.output.delayed.front().map(|(due, _)| *due);
+        let idle_timeout = shared.config.idle_timeout;
+        let vacant = self.table.longest_vacant().filter(|_| !idle_timeout.is_zero());
+        let vacant = vacant.map(|(since, _)| since + idle_timeout);
+        timer.into_iter().chain(bundle).chain(vacant).min()
     }
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        todo!()
+        self.shared.events.pop_front()
     }
 
-    /// Tells that a transmit failed.
-    pub fn handle_send_error(&mut self, _now: Time, _transmit: &Transmit, _error: SendError) {
-        todo!()
+    /// Whether `poll_transmit` may have something right now, without waiting for company.
+    pub fn has_transmits(&self) -> bool {
+        !self.shared.output.ready.is_empty()
     }
 
-    /// Datagrams one transmit may hold from now on (1 to `BATCH_SEGMENTS_MAX`).
-    pub fn set_segments_max(&mut self, _segments: usize) {
-        todo!()
+    /// Whether `poll_event` has something.
+    pub fn has_events(&self) -> bool {
+        !self.shared.events.is_empty()
+    }
+
+    /// Tells that a transmit failed. Its messages are lost: v0 sends nothing twice.
+    pub fn handle_send_error(&mut self, _now: Time, transmit: &Transmit, error: SendError) {
+        let Some(handle) = transmit.connection else { return };
+        let Ok(connection) = self.table.get_mut(handle) else { return };
+        let event = match error {
+            SendError::Unreachable => {
+                Event::PathUnreachable { connection: handle, address: transmit.to }
+            }
+            SendError::TooLarge if connection.path.shrink(transmit.segment_size) => {
+                let packet_size = connection.path.packet_size;
+                Event::PacketSizeReduced { connection: handle, packet_size }
+            }
+            SendError::TooLarge => return,
+        };
+        if self.shared.events.len() < self.shared.config.events_max {
+            self.shared.events.push_back(event);
+        }
+    }
+
+    /// Datagrams that one transmit may hold from now on (1 to `BATCH_SEGMENTS_MAX`).
+    pub fn set_segments_max(&mut self, segments: usize) {
+        self.shared.config.segments_max = segments.clamp(1, BATCH_SEGMENTS_MAX);
     }
 
     /// The settings in force.
     pub fn config(&self) -> &NodeConfig {
-        todo!()
+        &self.shared.config
     }
 
     /// The connection to `peer`: the one there is, or a new one at `address`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for our own peer id, `InvalidAddress` for port 0 or an unspecified address,
+    /// `Banned`, `Limit` when the table is full, `Unsupported` when `legacy` is off.
     pub fn connect(
         &mut self,
-        _now: Time,
-        _peer: PeerId,
-        _address: SocketAddr,
-        _local: Local,
+        now: Time,
+        peer: PeerId,
+        address: SocketAddr,
+        local: Local,
     ) -> Result<ConnectionHandle, Error> {
-        todo!()
+        let address = canonical(address);
+        let config = &self.shared.config;
+        if config.legacy == Legacy::Off {
+            return Err(Error::Unsupported);
+        }
+        if peer == config.peer_id {
+            return Err(Error::InvalidArgument);
+        }
+        if address.port() == 0 || address.ip().is_unspecified() {
+            return Err(Error::InvalidAddress);
+        }
+        if self.bans.has_peer(now, peer) || self.bans.has_address(now, address.ip()) {
+            return Err(Error::Banned);
+        }
+        match self.table.by_peer(peer) {
+            Some(handle) => Ok(handle),
+            None => self.table.dial(&mut self.shared, now, peer, address, local),
+        }
     }
 
     /// Says yes to a `ConnectionRequest`.
-    pub fn accept(&mut self, _now: Time, _connection: ConnectionHandle) -> Result<(), Error> {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// `State` when it was answered already, `InvalidReference` when it is gone.
+    pub fn accept(&mut self, _now: Time, connection: ConnectionHandle) -> Result<(), Error> {
+        let shared = &mut self.shared;
+        self.table.with(connection, |connection| connection.accept(shared))?
     }
 
     /// Says no to a `ConnectionRequest`. No event follows.
-    pub fn refuse(&mut self, _now: Time, _connection: ConnectionHandle) -> Result<(), Error> {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// As `accept`.
+    pub fn refuse(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
+        if self.table.get(connection)?.state != State::Asked {
+            return Err(Error::State);
+        }
+        self.table.remove(&mut self.shared, now, connection, Error::Refused);
+        Ok(())
     }
 
-    /// Sends what is queued, then forgets the connection and its channels. v0 has no message for it:
-    /// the peer sees an idle timeout.
-    pub fn close_connection(&mut self, _now: Time, _connection: ConnectionHandle) -> Result<(), Error> {
-        todo!()
+    /// Sends what is queued, then forgets the connection and its channels; those still opening are
+    /// dropped. v0 has no message for it: the peer sees an idle timeout.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidReference`.
+    pub fn close_connection(
+        &mut self,
+        now: Time,
+        connection: ConnectionHandle,
+    ) -> Result<(), Error> {
+        self.table.get(connection)?;
+        self.table.remove(&mut self.shared, now, connection, Error::Closed);
+        Ok(())
     }
 
     /// Starts opening a channel; `ChannelOpened` or `ChannelClosed` follows. Messages sent before
     /// that wait, and leave with the handshake's last packet.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidReference`, `Limit` when a table of channels is full, `State` before `accept`.
     pub fn open_channel(
         &mut self,
-        _now: Time,
-        _connection: ConnectionHandle,
-        _config: &ChannelConfig,
+        now: Time,
+        connection: ConnectionHandle,
+        config: &ChannelConfig,
     ) -> Result<ChannelHandle, Error> {
-        todo!()
+        let Shared { cookies, rng, .. } = &mut self.shared;
+        cookies.rotate(now, rng);
+        let shared = &mut self.shared;
+        self.table.with(connection, |connection| connection.open_channel(shared, now, config))?
     }
 
-    /// Sends what is queued, then forgets the channel.
-    pub fn close_channel(&mut self, _now: Time, _channel: ChannelHandle) -> Result<(), Error> {
-        todo!()
+    /// Sends what is queued, then forgets the channel; `ChannelClosed` follows. One that is still
+    /// opening and has messages to send first opens.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidChannelId`, `Closed` when it is closing already.
+    pub fn close_channel(&mut self, now: Time, channel: ChannelHandle) -> Result<(), Error> {
+        let shared = &mut self.shared;
+        let connection = shared.channel(channel)?.connection;
+        self.table.with(connection, |connection| connection.close_channel(shared, now, channel))?
     }
 
-    /// Queues a message. `Write`: larger than a packet. `WouldBlock`: queue full, `Writable` follows.
-    /// `InvalidArgument`: empty message.
-    pub fn send(&mut self, _now: Time, _channel: ChannelHandle, _message: &[u8]) -> Result<(), Error> {
-        todo!()
+    /// Queues a message for sending.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet of
+    /// the path takes; `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
+    /// channel is closing; `State` before `accept`.
+    pub fn send(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
+        let shared = &mut self.shared;
+        let connection = shared.channel(channel)?.connection;
+        self.table.get_mut(connection)?.send(shared, now, channel, message)
     }
 
-    /// Reads the oldest message, or the rest of one. `DataUnavailable`: nothing there.
-    pub fn receive(&mut self, _channel: ChannelHandle, _out: &mut [u8]) -> Result<Received, Error> {
-        todo!()
+    /// Reads the oldest message, or the rest of one.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidChannelId`, `DataUnavailable` when nothing waits.
+    pub fn receive(&mut self, channel: ChannelHandle, out: &mut [u8]) -> Result<Received, Error> {
+        let inbox = &mut self.shared.channel_mut(channel)?.inbox;
+        let received = inbox.as_mut().ok_or(Error::DataUnavailable)?.pop(out)?;
+        self.shared.stats.receive_queue_bytes -= received.len as u64;
+        Ok(received)
     }
 
-    /// Bans a peer id for `span` and closes its connection.
-    pub fn ban_peer(&mut self, _now: Time, _peer: PeerId, _span: Duration) -> Result<(), Error> {
-        todo!()
+    /// Bans a peer id for `span` from now, and closes its connection.
+    ///
+    /// # Errors
+    ///
+    /// `Limit` when `BANS_MAX` peers are banned.
+    pub fn ban_peer(&mut self, now: Time, peer: PeerId, span: Duration) -> Result<(), Error> {
+        self.bans.ban_peer(now, peer, now + span)?;
+        if let Some(handle) = self.table.by_peer(peer) {
+            self.table.remove(&mut self.shared, now, handle, Error::Banned);
+        }
+        Ok(())
     }
 
-    /// Bans an IP address for `span` and closes its connections.
-    pub fn ban_address(&mut self, _now: Time, _ip: IpAddr, _span: Duration) -> Result<(), Error> {
-        todo!()
+    /// Bans an IP address for `span` from now, and closes the connections that are there.
+    ///
+    /// # Errors
+    ///
+    /// `Limit` when `BANS_MAX` addresses are banned.
+    pub fn ban_address(&mut self, now: Time, ip: IpAddr, span: Duration) -> Result<(), Error> {
+        let ip = canonical(SocketAddr::new(ip, 0)).ip();
+        self.bans.ban_address(now, ip, now + span)?;
+        let there = self.table.iter().filter(|connection| connection.path.remote.ip() == ip);
+        let handles: Vec<ConnectionHandle> = there.map(|connection| connection.handle).collect();
+        for handle in handles {
+            self.table.remove(&mut self.shared, now, handle, Error::Banned);
+        }
+        Ok(())
     }
 
     /// Lifts a ban; whether there was one.
-    pub fn lift_ban_peer(&mut self, _peer: PeerId) -> bool {
-        todo!()
+    pub fn lift_ban_peer(&mut self, peer: PeerId) -> bool {
+        self.bans.lift_peer(peer)
     }
 
     /// Lifts a ban; whether there was one.
-    pub fn lift_ban_address(&mut self, _ip: IpAddr) -> bool {
-        todo!()
+    pub fn lift_ban_address(&mut self, ip: IpAddr) -> bool {
+        self.bans.lift_address(canonical(SocketAddr::new(ip, 0)).ip())
     }
 
     /// Counters of the node.
     pub fn stats(&self) -> NodeStats {
-        todo!()
+        let send_queue_bytes = self.shared.output.bytes as u64;
+        NodeStats { send_queue_bytes, ..self.shared.stats.clone() }
     }
 
     /// Counters of a connection.
-    pub fn connection_stats(&self, _connection: ConnectionHandle) -> Result<ConnectionStats, Error> {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// `InvalidReference`.
+    pub fn connection_stats(&self, connection: ConnectionHandle) -> Result<ConnectionStats, Error> {
+        let connection = self.table.get(connection)?;
+        let channels = connection.channel_count() as u64;
+        Ok(ConnectionStats { channels, ..connection.stats })
     }
 
     /// Counters of a channel.
-    pub fn channel_stats(&self, _channel: ChannelHandle) -> Result<ChannelStats, Error> {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// `InvalidChannelId`.
+    pub fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {
+        let channel = self.shared.channel(channel)?;
+        Ok(ChannelStats {
+            send_queue_bytes: channel.queued_bytes() as u64,
+            receive_queue_bytes: channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes()) as u64,
+            ..channel.stats
+        })
     }
 
     /// What a connection is.
-    pub fn connection_info(&self, _connection: ConnectionHandle) -> Result<ConnectionInfo, Error> {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// `InvalidReference`.
+    pub fn connection_info(&self, connection: ConnectionHandle) -> Result<ConnectionInfo, Error> {
+        let connection = self.table.get(connection)?;
+        Ok(ConnectionInfo {
+            peer: connection.peer,
+            address: connection.path.remote,
+            is_connected: connection.state == State::Connected,
+            message_bytes_max: connection.message_bytes_max(),
+        })
     }
 
     /// What a channel is.
-    pub fn channel_info(&self, _channel: ChannelHandle) -> Result<ChannelInfo, Error> {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// `InvalidChannelId`.
+    pub fn channel_info(&self, channel: ChannelHandle) -> Result<ChannelInfo, Error> {
+        let channel: &channel::Channel = self.shared.channel(channel)?;
+        Ok(ChannelInfo {
+            connection: channel.connection,
+            id: channel.id,
+            role: channel.role,
+            capabilities: channel.capabilities,
+            is_established: channel.is_established(),
+        })
     }
 }

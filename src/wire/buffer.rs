@@ -27,10 +27,7 @@ impl<'a> Reader<'a> {
     /// Starts at the front of `data`.
     #[inline]
     pub const fn new(data: &'a [u8]) -> Reader<'a> {
-        Reader {
-            rest: data,
-            len: data.len(),
-        }
+        Reader { rest: data, len: data.len() }
     }
 
     /// Reads one byte.
@@ -130,9 +127,7 @@ impl<'a> Writer<'a> {
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         let room = self.out.get_mut(self.position..).ok_or(WireError::Full)?;
-        room.get_mut(..bytes.len())
-            .ok_or(WireError::Full)?
-            .copy_from_slice(bytes);
+        room.get_mut(..bytes.len()).ok_or(WireError::Full)?.copy_from_slice(bytes);
         self.position += bytes.len();
         Ok(())
     }

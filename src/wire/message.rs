@@ -87,10 +87,7 @@ impl<'a> Message<'a> {
                 let len = usize::try_from(len).map_err(|_| MessageError::Malformed)?;
                 Message::Data(reader.bytes(len)?)
             }
-            CHANNEL_NEW => Message::ChannelNew {
-                initiator: reader.u16()?,
-                cookie1: reader.u32()?,
-            },
+            CHANNEL_NEW => Message::ChannelNew { initiator: reader.u16()?, cookie1: reader.u32()? },
             CHANNEL_ACKNOWLEDGE => Message::ChannelAcknowledge {
                 id: ChannelId::from_wire(reader.u32()?),
                 cookie1: reader.u32()?,
@@ -122,28 +119,17 @@ impl<'a> Message<'a> {
                 writer.u16(initiator)?;
                 writer.u32(cookie1)
             }
-            Message::ChannelAcknowledge {
-                id,
-                cookie1,
-                cookie2,
-            } => {
+            Message::ChannelAcknowledge { id, cookie1, cookie2 } => {
                 writer.u32(id.to_wire())?;
                 writer.u32(cookie1)?;
                 writer.u32(cookie2)
             }
-            Message::ChannelFinalize {
-                id,
-                cookie2,
-                capabilities,
-            } => {
+            Message::ChannelFinalize { id, cookie2, capabilities } => {
                 writer.u32(id.to_wire())?;
                 writer.u32(cookie2)?;
                 writer.u16(capabilities.0)
             }
-            Message::ChannelCookie {
-                cookie,
-                capabilities,
-            } => {
+            Message::ChannelCookie { cookie, capabilities } => {
                 writer.u32(cookie)?;
                 writer.u16(capabilities.0)
             }
@@ -217,10 +203,7 @@ impl<'a> Messages<'a> {
     /// Starts at the front of `payload`.
     #[inline]
     pub const fn new(payload: &'a [u8]) -> Messages<'a> {
-        Messages {
-            rest: payload,
-            failed: false,
-        }
+        Messages { rest: payload, failed: false }
     }
 
     /// Bytes that are not part of a message returned so far.

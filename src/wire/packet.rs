@@ -83,9 +83,7 @@ impl<'a> Packet<'a> {
             return Err(PacketError::UnknownProtocol);
         }
         let size = fields.size();
-        let room = size
-            .checked_sub(ENVELOPE_SIZE)
-            .ok_or(PacketError::BadSize)?;
+        let room = size.checked_sub(ENVELOPE_SIZE).ok_or(PacketError::BadSize)?;
         let packet = datagram.get(..size).ok_or(PacketError::BadSize)?;
         // The payload size and the checksum of an encrypted packet are not ours to interpret.
         if fields.flags() & FLAG_ENCRYPTED != 0 {
@@ -99,11 +97,7 @@ impl<'a> Packet<'a> {
         if checksum_of(packet) != stored_checksum(packet) {
             return Err(PacketError::BadChecksum);
         }
-        Ok(Packet {
-            header: fields.header(),
-            payload,
-            size,
-        })
+        Ok(Packet { header: fields.header(), payload, size })
     }
 }
 
@@ -204,11 +198,7 @@ pub fn stored_checksum(packet: &[u8]) -> Option<u32> {
 /// `out` must have at least `HEADER_SIZE` bytes; a shorter one panics.
 #[inline]
 pub fn write_header(out: &mut [u8], header: &Header) {
-    debug_assert!(
-        out.len() >= HEADER_SIZE,
-        "no room for a header in {} bytes",
-        out.len()
-    );
+    debug_assert!(out.len() >= HEADER_SIZE, "no room for a header in {} bytes", out.len());
     let out = &mut out[..HEADER_SIZE];
     out[..4].copy_from_slice(&PROTOCOL_ID.to_be_bytes());
     out[4..20].copy_from_slice(&header.sender.0);
@@ -228,10 +218,7 @@ pub fn write_header(out: &mut [u8], header: &Header) {
 #[inline]
 pub fn seal(packet: &mut [u8], payload_size: usize) {
     let size = packet.len();
-    debug_assert!(
-        size <= usize::from(u16::MAX),
-        "a packet of {size} bytes has no size field"
-    );
+    debug_assert!(size <= usize::from(u16::MAX), "a packet of {size} bytes has no size field");
     debug_assert!(
         payload_size <= size.saturating_sub(ENVELOPE_SIZE),
         "{payload_size} bytes of payload do not fit a packet of {size}"

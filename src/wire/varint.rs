@@ -58,11 +58,7 @@ pub(super) fn decode(data: &[u8]) -> Result<(u64, usize), WireError> {
             Some(_) | None => return Err(WireError::VarintOverflow),
         };
     }
-    Err(if data.len() < LEN_MAX {
-        WireError::Short
-    } else {
-        WireError::VarintOverflow
-    })
+    Err(if data.len() < LEN_MAX { WireError::Short } else { WireError::VarintOverflow })
 }
 
 #[cfg(test)]
@@ -90,10 +86,7 @@ mod tests {
             (16_511, &[0xff, 0x7f]),
             (16_512, &[0x80, 0x80, 0x00]),
             (u64::from(u32::MAX), &[0x8e, 0xfe, 0xfe, 0xfe, 0x7f]),
-            (
-                u64::MAX,
-                &[0x80, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0x7f],
-            ),
+            (u64::MAX, &[0x80, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0x7f]),
         ] {
             assert_eq!(encoded(value), bytes, "{value}");
             assert_eq!(Reader::new(bytes).varint(), Ok(value), "{value}");
@@ -103,18 +96,9 @@ mod tests {
     #[test]
     fn one_more_than_the_largest_is_an_overflow() {
         let one_more = [0x80, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xff, 0x00];
-        assert_eq!(
-            Reader::new(&one_more).varint(),
-            Err(WireError::VarintOverflow)
-        );
-        assert_eq!(
-            Reader::new(&[0xff; 10]).varint(),
-            Err(WireError::VarintOverflow)
-        );
-        assert_eq!(
-            Reader::new(&[0x80; 10]).varint(),
-            Err(WireError::VarintOverflow)
-        );
+        assert_eq!(Reader::new(&one_more).varint(), Err(WireError::VarintOverflow));
+        assert_eq!(Reader::new(&[0xff; 10]).varint(), Err(WireError::VarintOverflow));
+        assert_eq!(Reader::new(&[0x80; 10]).varint(), Err(WireError::VarintOverflow));
         assert_eq!(Reader::new(&[0x80; 9]).varint(), Err(WireError::Short));
         assert_eq!(Reader::new(&[]).varint(), Err(WireError::Short));
     }

@@ -8,38 +8,19 @@ fn encoded(messages: &[Message<'_>]) -> Vec<u8> {
     let mut out = vec![0; messages.iter().map(Message::encoded_len).sum()];
     let mut writer = Writer::new(&mut out);
     for message in messages {
-        message
-            .write(&mut writer)
-            .expect("the buffer was made to fit");
+        message.write(&mut writer).expect("the buffer was made to fit");
     }
     assert_eq!(writer.remaining(), 0);
     out
 }
 
-const ID: ChannelId = ChannelId {
-    initiator: 0x1234,
-    responder: 0x5678,
-};
+const ID: ChannelId = ChannelId { initiator: 0x1234, responder: 0x5678 };
 
 const ONE_OF_EACH: [Message<'static>; 5] = [
-    Message::ChannelNew {
-        initiator: 0x1234,
-        cookie1: 0xbeef_b4be,
-    },
-    Message::ChannelAcknowledge {
-        id: ID,
-        cookie1: 0xbeef_b4be,
-        cookie2: 0xdead_d00d,
-    },
-    Message::ChannelFinalize {
-        id: ID,
-        cookie2: 0x3987_886e,
-        capabilities: Capabilities(7),
-    },
-    Message::ChannelCookie {
-        cookie: 0xdead_d00d,
-        capabilities: Capabilities(1),
-    },
+    Message::ChannelNew { initiator: 0x1234, cookie1: 0xbeef_b4be },
+    Message::ChannelAcknowledge { id: ID, cookie1: 0xbeef_b4be, cookie2: 0xdead_d00d },
+    Message::ChannelFinalize { id: ID, cookie2: 0x3987_886e, capabilities: Capabilities(7) },
+    Message::ChannelCookie { cookie: 0xdead_d00d, capabilities: Capabilities(1) },
     Message::Data(b"hello"),
 ];
 
@@ -56,11 +37,7 @@ fn bytes_of_each_type_are_those_of_the_wire_page() {
         assert_eq!(encoded(&[*message]), bytes);
         assert_eq!(Message::parse(bytes), Ok((*message, bytes.len())));
         for end in 0..bytes.len() {
-            assert_eq!(
-                Message::parse(&bytes[..end]),
-                Err(MessageError::Malformed),
-                "{end}"
-            );
+            assert_eq!(Message::parse(&bytes[..end]), Err(MessageError::Malformed), "{end}");
         }
         let size = match payload_size(message.message_type()) {
             PayloadSize::Fixed(size) => size,
@@ -86,22 +63,13 @@ fn a_write_without_room_changes_nothing() {
 fn data_may_be_empty_and_its_length_may_end_the_payload() {
     assert_eq!(Message::parse(&[20, 0]), Ok((Message::Data(&[]), 2)));
     assert_eq!(Message::parse(&[20, 0x80, 0]), Err(MessageError::Malformed));
-    assert_eq!(
-        (
-            data_overhead(127),
-            data_overhead(128),
-            data_overhead(16_512)
-        ),
-        (2, 3, 4)
-    );
+    assert_eq!((data_overhead(127), data_overhead(128), data_overhead(16_512)), (2, 3, 4));
 }
 
 #[test]
 fn a_data_length_near_the_end_of_64_bits_neither_wraps_nor_loops() {
     for last in 0x70..=0x7f_u8 {
-        let bytes = [
-            20, 0x80, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, last, 0xee,
-        ];
+        let bytes = [20, 0x80, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, 0xfe, last, 0xee];
         assert_eq!(Message::parse(&bytes), Err(MessageError::Malformed));
         assert_eq!(Messages::new(&bytes).count(), 1);
     }
@@ -109,26 +77,10 @@ fn a_data_length_near_the_end_of_64_bits_neither_wraps_nor_loops() {
 
 #[test]
 fn types_past_16_bits_are_unknown_not_wrapped() {
-    for message_type in [
-        0,
-        9,
-        14,
-        19,
-        21,
-        22,
-        127,
-        65_535,
-        65_536 + 10,
-        (1 << 56) + 11,
-        u64::MAX,
-    ] {
+    for message_type in [0, 9, 14, 19, 21, 22, 127, 65_535, 65_536 + 10, (1 << 56) + 11, u64::MAX] {
         let mut out = [0; 40];
         Writer::new(&mut out).varint(message_type).expect("fits");
-        assert_eq!(
-            Message::parse(&out),
-            Err(MessageError::Unknown),
-            "{message_type}"
-        );
+        assert_eq!(Message::parse(&out), Err(MessageError::Unknown), "{message_type}");
     }
 }
 
@@ -165,20 +117,17 @@ impl Draw {
     fn message(&self) -> Message<'_> {
         match *self {
             Draw::New(initiator, cookie1) => Message::ChannelNew { initiator, cookie1 },
-            Draw::Acknowledge(id, cookie1, cookie2) => Message::ChannelAcknowledge {
-                id: ChannelId::from_wire(id),
-                cookie1,
-                cookie2,
-            },
+            Draw::Acknowledge(id, cookie1, cookie2) => {
+                Message::ChannelAcknowledge { id: ChannelId::from_wire(id), cookie1, cookie2 }
+            }
             Draw::Finalize(id, cookie2, capabilities) => Message::ChannelFinalize {
                 id: ChannelId::from_wire(id),
                 cookie2,
                 capabilities: Capabilities(capabilities),
             },
-            Draw::Cookie(cookie, capabilities) => Message::ChannelCookie {
-                cookie,
-                capabilities: Capabilities(capabilities),
-            },
+            Draw::Cookie(cookie, capabilities) => {
+                Message::ChannelCookie { cookie, capabilities: Capabilities(capabilities) }
+            }
             Draw::Data(ref data) => Message::Data(data),
         }
     }

@@ -7,10 +7,7 @@ use super::*;
 const HEADER: Header = Header {
     sender: PeerId([0xaa; 16]),
     recipient: PeerId([0xbb; 16]),
-    channel: ChannelId {
-        initiator: 0x1234,
-        responder: 0x5678,
-    },
+    channel: ChannelId { initiator: 0x1234, responder: 0x5678 },
     flags: FLAG_SPIN,
     sequence: 0x01fa,
 };
@@ -46,12 +43,7 @@ fn the_layout_is_that_of_the_wire_page() {
 fn padding_bytes_are_its_length_modulo_255() {
     for (padding, byte) in [(1, 1), (254, 254), (255, 0), (256, 1), (509, 254), (510, 0)] {
         let bytes = packet(&HEADER, ENVELOPE_SIZE + padding, b"");
-        assert!(
-            bytes[HEADER_SIZE..HEADER_SIZE + padding]
-                .iter()
-                .all(|&b| b == byte),
-            "{padding}"
-        );
+        assert!(bytes[HEADER_SIZE..HEADER_SIZE + padding].iter().all(|&b| b == byte), "{padding}");
         assert!(Packet::parse(&bytes).is_ok());
     }
 }
@@ -61,10 +53,7 @@ fn a_datagram_may_be_longer_than_its_packet() {
     let mut bytes = packet(&HEADER, 60, b"hello");
     bytes.extend_from_slice(b"trailing");
     let parsed = Packet::parse(&bytes).expect("valid");
-    assert_eq!(
-        (parsed.header, parsed.payload, parsed.size),
-        (HEADER, &b"hello"[..], 60)
-    );
+    assert_eq!((parsed.header, parsed.payload, parsed.size), (HEADER, &b"hello"[..], 60));
 }
 
 #[test]
@@ -78,41 +67,19 @@ fn each_fault_has_its_error() {
     assert_eq!(Packet::parse(&good[..51]), Err(PacketError::TooShort));
     assert_eq!(Packet::parse(&[]), Err(PacketError::TooShort));
     assert_eq!(Packet::parse(&good[..119]), Err(PacketError::BadSize));
-    assert_eq!(
-        Packet::parse(&patched(3, &[0x95])),
-        Err(PacketError::UnknownProtocol)
-    );
-    assert_eq!(
-        Packet::parse(&patched(42, &[0xff, 0xff])),
-        Err(PacketError::BadSize)
-    );
+    assert_eq!(Packet::parse(&patched(3, &[0x95])), Err(PacketError::UnknownProtocol));
+    assert_eq!(Packet::parse(&patched(42, &[0xff, 0xff])), Err(PacketError::BadSize));
     for size in [0, 3, 4, 44, 51] {
-        assert_eq!(
-            Packet::parse(&patched(42, &[0, size])),
-            Err(PacketError::BadSize)
-        );
+        assert_eq!(Packet::parse(&patched(42, &[0, size])), Err(PacketError::BadSize));
     }
-    assert_eq!(
-        Packet::parse(&patched(46, &[0, 69])),
-        Err(PacketError::BadSize)
-    );
-    assert_eq!(
-        Packet::parse(&patched(46, &[0xff, 0xff])),
-        Err(PacketError::BadSize)
-    );
-    assert_eq!(
-        Packet::parse(&patched(40, &[0, 3])),
-        Err(PacketError::Encrypted)
-    );
+    assert_eq!(Packet::parse(&patched(46, &[0, 69])), Err(PacketError::BadSize));
+    assert_eq!(Packet::parse(&patched(46, &[0xff, 0xff])), Err(PacketError::BadSize));
+    assert_eq!(Packet::parse(&patched(40, &[0, 3])), Err(PacketError::Encrypted));
     assert!(Packet::parse(&patched(46, &[0, 68])).is_ok());
     for at in [4, 50, 115, 119] {
         let mut flipped = good.clone();
         flipped[at] ^= 1;
-        assert_eq!(
-            Packet::parse(&flipped),
-            Err(PacketError::BadChecksum),
-            "byte {at}"
-        );
+        assert_eq!(Packet::parse(&flipped), Err(PacketError::BadChecksum), "byte {at}");
     }
 }
 

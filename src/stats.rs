@@ -31,6 +31,8 @@ drop_reasons! {
     MalformedPacket = "malformed_packet";
     /// The checksum does not match.
     BadChecksum = "bad_checksum";
+    /// The ENCRYPTED flag is set, and v0 has no keys.
+    Encrypted = "encrypted";
     /// Addressed to another peer id.
     WrongRecipient = "wrong_recipient";
     /// From a peer id that cannot be a peer: our own.
@@ -136,7 +138,8 @@ pub struct ChannelStats {
     pub messages_received: u64,
     /// Their bytes.
     pub bytes_received: u64,
-    /// Messages dropped because the receive queue was full.
+    /// Messages dropped: received ones because the receive queue was full, sent ones because the
+    /// path's packet size shrank below them while the channel was opening.
     pub messages_dropped: u64,
     /// Bytes waiting to be sent now, envelopes included.
     pub send_queue_bytes: u64,

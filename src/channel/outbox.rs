@@ -1,0 +1,300 @@
+//! Packets that wait to be sent, built in place as messages come.
+//!
+//! A message is copied once, from the caller's memory into the packet that carries it. Packets of
+//! one size stand back to back in one buffer, which is handed to the network as it is (GSO).
+
+use std::collections::VecDeque;
+
+use crate::config::BATCH_BYTES_MAX;
+use crate::wire::packet::{self, ENVELOPE_SIZE, FOOTER_SIZE, HEADER_SIZE, Header};
+
+/// How packets of one sender to one receiver on one channel look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Framing {
+    pub(crate) header: Header,
+    /// Most bytes of a packet.
+    pub(crate) packet_size: usize,
+    /// Whether every packet has that size.
+    pub(crate) padding: bool,
+    /// Packets that one batch may hold.
+    pub(crate) segments_max: usize,
+}
+
+/// What goes into a packet together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content<'a> {
+    /// Put first into a packet that this content begins, where there is room for it.
+    pub(crate) lead: &'a [u8],
+    /// The message's type and length, or the whole of a fixed-size message.
+    pub(crate) head: &'a [u8],
+    /// The message's bytes.
+    pub(crate) body: &'a [u8],
+    /// Room that the receiver needs for its answer: the packet is made no smaller than the answers
+    /// to all its contents and an envelope.
+    pub(crate) answer: usize,
+}
+
+/// Buffers that were sent, kept for the next batches, so that the steady state allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    buffers: Vec<Vec<u8>>,
+}
+
+impl Pool {
+    /// Most buffers kept.
+    const BUFFERS_MAX: usize = 64;
+
+    fn get(&mut self) -> Vec<u8> {
+        self.buffers.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn put(&mut self, buffer: Vec<u8>) {
+        if self.buffers.len() < Pool::BUFFERS_MAX && buffer.capacity() > 0 {
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+/// Sealed packets of one size (the last may be shorter), and perhaps an open one behind them.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Always initialised to its length; `used` and `open` say what of it means something.
+    buffer: Vec<u8>,
+    /// Bytes of sealed packets.
+    used: usize,
+    /// Size of the sealed packets; 0 while there is none.
+    stride: usize,
+    /// How many they are.
+    segments: usize,
+    /// Bytes of the open packet behind them, header included; 0 while there is none.
+    open: usize,
+    /// Bytes of all answers to the open packet.
+    answers: usize,
+    /// The last sealed packet is shorter than the others: nothing may follow it.
+    is_short: bool,
+}
+
+impl Batch {
+    pub(crate) fn new(pool: &mut Pool) -> Batch {
+        Batch { buffer: pool.get(), ..Batch::default() }
+    }
+
+    /// Whether the open packet takes `content` too.
+    fn has_room(&self, framing: &Framing, content: &Content<'_>) -> bool {
+        let size = self.open + content.head.len() + content.body.len() + FOOTER_SIZE;
+        let answers = ENVELOPE_SIZE + self.answers + content.answer;
+        self.open > 0 && size.max(answers) <= framing.packet_size
+    }
+
+    /// Whether one more packet may begin behind the sealed ones.
+    fn can_begin(&self, framing: &Framing) -> bool {
+        !self.is_short
+            && self.segments < framing.segments_max
+            && self.used + framing.packet_size <= BATCH_BYTES_MAX
+    }
+
+    pub(crate) fn begin(&mut self, framing: &Framing) {
+        debug_assert_eq!(self.open, 0, "the packet before is sealed");
+        self.reserve(framing.packet_size);
+        packet::write_header(&mut self.buffer[self.used..], &framing.header);
+        self.open = HEADER_SIZE;
+        self.answers = 0;
+    }
+
+    /// Appends bytes to the open packet; the caller knows that there is room.
+    #[inline]
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        let at = self.used + self.open;
+        self.buffer[at..at + bytes.len()].copy_from_slice(bytes);
+        self.open += bytes.len();
+    }
+
+    /// Finishes the open packet. When it is larger than those before it, it leaves for a batch of
+    /// its own, which is returned.
+    pub(crate) fn seal(
+        &mut self,
+        framing: &Framing,
+        more_follows: bool,
+        pool: &mut Pool,
+    ) -> Option<Batch> {
+        debug_assert!(self.open >= HEADER_SIZE, "there is an open packet");
+        let mut size = (self.open + FOOTER_SIZE).max(ENVELOPE_SIZE + self.answers);
+        if framing.padding {
+            size = framing.packet_size;
+        }
+        if self.stride != 0 && size > self.stride {
+            let mut next = Batch::new(pool);
+            next.reserve(framing.packet_size);
+            let open = &self.buffer[self.used..self.used + self.open];
+            next.buffer[..self.open].copy_from_slice(open);
+            (next.open, next.answers) = (self.open, self.answers);
+            (self.open, self.answers) = (0, 0);
+            next.seal(framing, more_follows, pool);
+            return Some(next);
+        }
+        if self.stride == 0 {
+            self.stride = size;
+        } else if size < self.stride {
+            // A little padding keeps packets equal, and so the batch whole.
+            if more_follows && self.stride - size <= self.stride / 8 {
+                size = self.stride;
+            } else {
+                self.is_short = true;
+            }
+        }
+        let payload_size = self.open - HEADER_SIZE;
+        packet::seal(&mut self.buffer[self.used..self.used + size], payload_size);
+        self.used += size;
+        self.segments += 1;
+        (self.open, self.answers) = (0, 0);
+        None
+    }
+
+    /// Bytes of sealed packets.
+    pub(crate) fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Size of each sealed packet but perhaps the last.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Sealed packets.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments
+    }
+
+    /// Room left in a packet, its answers considered, for contents of `answer` bytes of answer.
+    pub(crate) fn takes_answer(&self, answer: usize, size_max: usize) -> bool {
+        self.open + answer + FOOTER_SIZE <= size_max
+    }
+
+    /// The sealed packets; the buffer's length is at least `len`.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+
+    /// The sealed packets.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.used]
+    }
+
+    fn reserve(&mut self, bytes: usize) {
+        let need = self.used + bytes;
+        if self.buffer.len() < need {
+            let grown = need.max((2 * self.buffer.len()).min(BATCH_BYTES_MAX));
+            self.buffer.resize(grown, 0);
+        }
+    }
+}
+
+/// Batches of one channel to be sent, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// Batches that take no more packets.
+    complete: VecDeque<Batch>,
+    /// The batch that grows.
+    growing: Option<Batch>,
+    bytes: usize,
+    packets: usize,
+}
+
+impl Outbox {
+    /// Puts `content` into the open packet, or into a new one. Returns by how many bytes the outbox
+    /// grew. The caller has checked that it fits an empty packet, and the queue's limits.
+    pub(crate) fn push(
+        &mut self,
+        framing: &Framing,
+        content: &Content<'_>,
+        pool: &mut Pool,
+    ) -> usize {
+        let before = self.bytes;
+        let is_open = self.growing.as_ref().is_some_and(|batch| batch.has_room(framing, content));
+        if !is_open {
+            self.begin_packet(framing, content, pool);
+        }
+        let batch = self.growing.as_mut().expect("a packet is open");
+        batch.append(content.head);
+        batch.append(content.body);
+        batch.answers += content.answer;
+        self.bytes += content.head.len() + content.body.len();
+        self.bytes - before
+    }
+
+    fn begin_packet(&mut self, framing: &Framing, content: &Content<'_>, pool: &mut Pool) {
+        self.seal(framing, true, pool);
+        if let Some(batch) = self.growing.take_if(|batch| !batch.can_begin(framing)) {
+            self.complete.push_back(batch);
+        }
+        let batch = self.growing.get_or_insert_with(|| Batch::new(pool));
+        batch.begin(framing);
+        self.bytes += ENVELOPE_SIZE;
+        self.packets += 1;
+        let size = ENVELOPE_SIZE + content.lead.len() + content.head.len() + content.body.len();
+        if size <= framing.packet_size {
+            batch.append(content.lead);
+            self.bytes += content.lead.len();
+        }
+    }
+
+    /// Seals the open packet, if there is one. Padding makes the outbox no larger: limits count
+    /// what was put in.
+    fn seal(&mut self, framing: &Framing, more_follows: bool, pool: &mut Pool) {
+        let Some(batch) = self.growing.as_mut().filter(|batch| batch.open > 0) else { return };
+        if let Some(next) = batch.seal(framing, more_follows, pool) {
+            let full = self.growing.replace(next).expect("it was just sealed");
+            self.complete.push_back(full);
+        }
+    }
+
+    /// Takes the oldest batch, its last packet sealed. `Taken::bytes` is what the queue shrank by.
+    pub(crate) fn take(&mut self, framing: &Framing, pool: &mut Pool) -> Option<Taken> {
+        if self.complete.is_empty() {
+            self.seal(framing, false, pool);
+        }
+        let batch = self.complete.pop_front().or_else(|| self.growing.take())?;
+        self.packets -= batch.segments;
+        let bytes = if self.is_empty() { self.bytes } else { batch.len().min(self.bytes) };
+        self.bytes -= bytes;
+        Some(Taken { batch, bytes })
+    }
+
+    /// The size that the only packet waiting will have (`padded`, if packets are); none when there
+    /// is another number of them.
+    pub(crate) fn sole_packet_size(&self, padded: Option<usize>) -> Option<usize> {
+        let batch = self.growing.as_ref().filter(|_| self.packets == 1 && self.complete.is_empty());
+        batch.map(|batch| match padded {
+            Some(size) => size,
+            None if batch.open > 0 => (batch.open + FOOTER_SIZE).max(ENVELOPE_SIZE + batch.answers),
+            None => batch.used,
+        })
+    }
+
+    /// Whether a batch waits that nothing can be added to.
+    pub(crate) fn has_complete(&self) -> bool {
+        !self.complete.is_empty()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.complete.is_empty() && self.growing.is_none()
+    }
+
+    /// Bytes waiting, envelopes included.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Packets waiting.
+    pub(crate) fn packets(&self) -> usize {
+        self.packets
+    }
+}
+
+/// A batch that left its outbox.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) batch: Batch,
+    /// By how many bytes the outbox shrank.
+    pub(crate) bytes: usize,
+}

@@ -1,0 +1,115 @@
+//! From a packet's messages to events and queues.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use super::shared::Shared;
+use super::{Connection, State};
+use crate::channel::{Channel, Handshake};
+use crate::id::{ChannelHandle, PeerId};
+use crate::io::{Event, Local};
+use crate::stats::DropReason;
+use crate::time::Time;
+use crate::wire::packet::Packet;
+
+/// A packet on its way in, and where it came from.
+#[derive(Debug)]
+pub(crate) struct Inbound<'a> {
+    pub(crate) now: Time,
+    pub(crate) from: SocketAddr,
+    pub(crate) local: Local,
+    /// Bytes of the datagram.
+    pub(crate) size: usize,
+    pub(crate) packet: Packet<'a>,
+    /// The buffer that the datagram is part of, and that lent messages are ranges of.
+    pub(crate) buffer: &'a [u8],
+}
+
+impl Inbound<'_> {
+    pub(crate) fn peer(&self) -> PeerId {
+        self.packet.header.sender
+    }
+
+    /// The place of a part of the packet in the buffer.
+    fn range_of(&self, part: &[u8]) -> Range<usize> {
+        let start = part.as_ptr() as usize - self.buffer.as_ptr() as usize;
+        start..start + part.len()
+    }
+}
+
+impl Connection {
+    /// A packet of this peer's came.
+    pub(crate) fn count_packet(&mut self, inbound: &Inbound<'_>) {
+        self.stats.datagrams_received += 1;
+        self.stats.bytes_received += inbound.size as u64;
+    }
+
+    /// The channel that a packet is on, if that is established; it is alive, then.
+    pub(crate) fn touch_channel(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound<'_>,
+    ) -> Option<ChannelHandle> {
+        let handle = self.registry.by_id(inbound.packet.header.channel)?;
+        let Shared { channels, .. } = shared;
+        let channel = channels.get_mut(handle.0)?;
+        channel.last_active = inbound.now;
+        if let Handshake::Finalizing(_) = channel.handshake {
+            channel.handshake = Handshake::Done;
+            shared.arm(handle);
+        }
+        if inbound.from != self.path.remote {
+            self.probe_path(shared, inbound);
+        }
+        Some(handle)
+    }
+
+    /// DATA on an established channel.
+    pub(crate) fn handle_data(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound<'_>,
+        handle: ChannelHandle,
+        message: &[u8],
+    ) {
+        let Shared { channels, config, events, stats, .. } = &mut *shared;
+        let Some(channel) = channels.get_mut(handle.0) else { return };
+        if message.is_empty() {
+            return;
+        }
+        if config.lend_messages && self.state != State::Asked {
+            count_received(channel, message);
+            stats.messages_received += 1;
+            events.push_back(Event::Message {
+                connection: self.handle,
+                channel: handle,
+                bytes: inbound.range_of(message),
+            });
+            return;
+        }
+        let queued = stats.receive_queue_bytes as usize + message.len();
+        let inbox = channel.inbox.get_or_insert_default();
+        let was_empty = inbox.is_empty();
+        let is_kept = queued <= config.node_receive_queue_bytes_max
+            && inbox.push(
+                message,
+                config.receive_queue_bytes_max,
+                config.receive_queue_messages_max,
+            );
+        if !is_kept {
+            channel.stats.messages_dropped += 1;
+            return shared.count_drop(DropReason::ReceiveQueueFull);
+        }
+        count_received(channel, message);
+        stats.messages_received += 1;
+        stats.receive_queue_bytes += message.len() as u64;
+        if was_empty && self.state != State::Asked {
+            events.push_back(Event::Readable { connection: self.handle, channel: handle });
+        }
+    }
+}
+
+fn count_received(channel: &mut Channel, message: &[u8]) {
+    channel.stats.messages_received += 1;
+    channel.stats.bytes_received += message.len() as u64;
+}

@@ -1,0 +1,302 @@
+//! From messages to packets that wait, and from those to the network.
+
+use super::handshake::{ANSWER_SIZE, Encoded, stranger_framing};
+use super::inbound::Inbound;
+use super::output::{Loose, Source};
+use super::shared::Shared;
+use super::{Connection, State};
+use crate::channel::{Batch, Channel, Content, Early, Framing, Handshake, Taken};
+use crate::config::NodeConfig;
+use crate::error::Error;
+use crate::id::ChannelHandle;
+use crate::io::Event;
+use crate::time::Time;
+use crate::wire::message::{DATA, Message, data_overhead};
+use crate::wire::packet::{ENVELOPE_SIZE, Header};
+use crate::wire::{Writer, varint};
+
+/// The type and length before a DATA message's bytes.
+struct DataHead {
+    bytes: [u8; 1 + varint::LEN_MAX],
+    len: usize,
+}
+
+impl DataHead {
+    fn new(len: usize) -> DataHead {
+        let mut bytes = [0; 1 + varint::LEN_MAX];
+        let mut writer = Writer::new(&mut bytes);
+        let written = writer.varint(u64::from(DATA)).and_then(|()| writer.varint(len as u64));
+        debug_assert!(written.is_ok(), "the array takes the longest head");
+        let len = writer.position();
+        DataHead { bytes, len }
+    }
+}
+
+/// The largest message that a packet of `packet_size` carries.
+pub(crate) fn message_bytes_max(packet_size: usize) -> usize {
+    let room = packet_size - ENVELOPE_SIZE;
+    let estimate = room - data_overhead(room);
+    // The shorter length field of a slightly shorter message may make room for one more byte.
+    if estimate + 1 + data_overhead(estimate + 1) <= room { estimate + 1 } else { estimate }
+}
+
+impl Connection {
+    /// The largest message that can be sent now.
+    pub(crate) fn message_bytes_max(&self) -> usize {
+        message_bytes_max(self.path.packet_size)
+    }
+
+    /// Queues a message of the application's.
+    pub(crate) fn send(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        handle: ChannelHandle,
+        message: &[u8],
+    ) -> Result<(), Error> {
+        let Shared { channels, config, output, stats, .. } = shared;
+        let channel = channels.get_mut(handle.0).ok_or(Error::InvalidChannelId)?;
+        if channel.is_closing {
+            return Err(Error::Closed);
+        }
+        if self.state == State::Asked {
+            return Err(Error::State);
+        }
+        if message.is_empty() {
+            return Err(Error::InvalidArgument);
+        }
+        if message.len() > message_bytes_max(self.path.packet_size) {
+            return Err(Error::Write);
+        }
+        let cost = message.len() + data_overhead(message.len()) + ENVELOPE_SIZE;
+        let is_node_full = output.bytes + cost > config.node_send_queue_bytes_max;
+        let is_full = channel.queued_bytes() + cost > config.send_queue_bytes_max
+            || channel.queued_packets() >= config.send_queue_packets_max;
+        if is_full || is_node_full {
+            if is_node_full && !channel.wants_writable {
+                output.blocked.push_back(handle);
+            }
+            channel.wants_writable = true;
+            return Err(Error::WouldBlock);
+        }
+        channel.stats.messages_sent += 1;
+        channel.stats.bytes_sent += message.len() as u64;
+        stats.messages_sent += 1;
+        if let Handshake::Pending(pending) = &mut channel.handshake {
+            pending.early.get_or_insert_default().push(message);
+            output.bytes += message.len();
+            return Ok(());
+        }
+        self.push_data(shared, now, handle, message);
+        Ok(())
+    }
+
+    /// Puts a message that fits into the channel's outbox.
+    fn push_data(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle, message: &[u8]) {
+        let head = DataHead::new(message.len());
+        let head = &head.bytes[..head.len];
+        let Ok(channel) = shared.channel(handle) else { return };
+        // Until the peer was heard, every packet can open the channel there by itself.
+        let cookie = match channel.handshake {
+            Handshake::Finalizing(retry) => Some(Encoded::new(&Message::ChannelCookie {
+                cookie: retry.cookie,
+                capabilities: channel.capabilities,
+            })),
+            Handshake::Pending(_) | Handshake::Done => None,
+        };
+        let lead = cookie.as_ref().map_or(&[][..], Encoded::as_slice);
+        self.push(shared, now, handle, &Content { lead, head, body: message, answer: 0 });
+    }
+
+    fn push(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        handle: ChannelHandle,
+        content: &Content<'_>,
+    ) {
+        let Shared { channels, config, output, .. } = shared;
+        let Some(channel) = channels.get_mut(handle.0) else { return };
+        let framing = self.framing(config, channel);
+        let had_complete = channel.outbox.has_complete();
+        output.bytes += channel.outbox.push(&framing, content, &mut output.pool);
+        channel.last_active = now;
+        channel.last_sent = now;
+        let is_complete = !had_complete && channel.outbox.has_complete();
+        let is_scheduled = std::mem::replace(&mut channel.is_scheduled, true);
+        if !is_scheduled {
+            shared.schedule(now, Source::Channel(handle), true);
+        }
+        if is_complete && !shared.config.bundle_delay.is_zero() {
+            shared.schedule(now, Source::Channel(handle), false);
+        }
+    }
+
+    /// What waited for the channel's id. A message that the path no longer takes is dropped.
+    pub(super) fn send_early(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        handle: ChannelHandle,
+        early: &Early,
+    ) {
+        for message in early.messages() {
+            if message.len() <= self.message_bytes_max() {
+                self.push_data(shared, now, handle, message);
+            } else if let Ok(channel) = shared.channel_mut(handle) {
+                channel.stats.messages_dropped += 1;
+            }
+        }
+    }
+
+    /// A packet without messages: it confirms a channel, or keeps it alive. Large enough that the
+    /// peer may answer it with a probe, should our address have changed.
+    pub(super) fn send_empty(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+        let content = Content { lead: &[], head: &[], body: &[], answer: ANSWER_SIZE };
+        self.push(shared, now, handle, &content);
+    }
+
+    /// A handshake message to the peer, on the default channel.
+    pub(super) fn send_control(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        message: &Encoded,
+        answer: usize,
+    ) {
+        let framing = self.control_framing(&shared.config);
+        let content = Content { lead: &[], head: message.as_slice(), body: &[], answer };
+        shared.output.bytes += self.control.push(&framing, &content, &mut shared.output.pool);
+        self.schedule_control(shared, now);
+    }
+
+    /// A NEW to an address that is not proven, padded so that its answer may be as large.
+    pub(super) fn send_probe(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound<'_>,
+        message: &Encoded,
+    ) {
+        let framing = Framing {
+            packet_size: ENVELOPE_SIZE + ANSWER_SIZE,
+            padding: true,
+            ..self.control_framing(&shared.config)
+        };
+        let mut batch = Batch::new(&mut shared.output.pool);
+        batch.begin(&framing);
+        batch.append(message.as_slice());
+        batch.seal(&framing, false, &mut shared.output.pool);
+        let (to, local, bytes) = (inbound.from, inbound.local, batch.len());
+        let connection = Some(self.handle);
+        shared.output.push_loose(Loose { to, local, connection, batch, bytes });
+    }
+
+    fn framing(&self, config: &NodeConfig, channel: &Channel) -> Framing {
+        Framing {
+            header: Header {
+                sender: config.peer_id,
+                recipient: self.peer,
+                channel: channel.id,
+                flags: 0,
+                sequence: 0,
+            },
+            packet_size: self.path.packet_size,
+            padding: config.padding,
+            segments_max: config.segments_max,
+        }
+    }
+
+    fn control_framing(&self, config: &NodeConfig) -> Framing {
+        Framing { packet_size: self.path.packet_size, ..stranger_framing(config, self.peer) }
+    }
+
+    /// The oldest handshake packets.
+    pub(crate) fn take_control(&mut self, shared: &mut Shared) -> Option<Batch> {
+        self.is_control_scheduled = false;
+        let framing = self.control_framing(&shared.config);
+        let Taken { batch, bytes } = self.control.take(&framing, &mut shared.output.pool)?;
+        shared.output.bytes -= bytes;
+        if !self.control.is_empty() {
+            self.is_control_scheduled = true;
+            shared.output.ready.push_back(Source::Control(self.handle));
+        }
+        self.count_sent(&batch);
+        Some(batch)
+    }
+
+    /// The oldest packets of a channel.
+    pub(crate) fn take_channel(
+        &mut self,
+        shared: &mut Shared,
+        handle: ChannelHandle,
+    ) -> Option<Batch> {
+        let Shared { channels, config, output, events, .. } = shared;
+        let channel = channels.get_mut(handle.0)?;
+        channel.is_scheduled = false;
+        let framing = self.framing(config, channel);
+        let Taken { batch, bytes } = channel.outbox.take(&framing, &mut output.pool)?;
+        output.bytes -= bytes;
+        if !channel.outbox.is_empty() {
+            channel.is_scheduled = true;
+            output.ready.push_back(Source::Channel(handle));
+        }
+        let has_room = channel.outbox.bytes() <= config.send_queue_bytes_max / 2
+            && channel.outbox.packets() <= config.send_queue_packets_max / 2
+            && output.bytes <= config.node_send_queue_bytes_max / 2;
+        if channel.wants_writable && has_room {
+            channel.wants_writable = false;
+            events.push_back(Event::Writable { connection: self.handle, channel: handle });
+        }
+        self.count_sent(&batch);
+        Some(batch)
+    }
+
+    fn count_sent(&mut self, batch: &Batch) {
+        self.stats.datagrams_sent += batch.segments() as u64;
+        self.stats.bytes_sent += batch.len() as u64;
+    }
+
+    /// Hands what a channel has queued to the node, for the channel is about to go.
+    pub(super) fn flush_channel(&mut self, shared: &mut Shared, handle: ChannelHandle) {
+        loop {
+            let Shared { channels, config, output, .. } = &mut *shared;
+            let Some(channel) = channels.get_mut(handle.0) else { return };
+            let framing = self.framing(config, channel);
+            let Some(taken) = channel.outbox.take(&framing, &mut output.pool) else { return };
+            self.push_taken(shared, taken);
+        }
+    }
+
+    /// Hands the connection's handshake packets to the node, for the connection is about to go.
+    pub(super) fn flush_control(&mut self, shared: &mut Shared) {
+        let framing = self.control_framing(&shared.config);
+        while let Some(taken) = self.control.take(&framing, &mut shared.output.pool) {
+            self.push_taken(shared, taken);
+        }
+        let gone = Source::Control(self.handle);
+        shared.output.ready.retain(|source| *source != gone);
+        shared.output.delayed.retain(|(_, source)| *source != gone);
+    }
+
+    fn push_taken(&mut self, shared: &mut Shared, taken: Taken) {
+        self.count_sent(&taken.batch);
+        let (to, local) = (self.path.remote, self.path.local);
+        let (connection, batch) = (Some(self.handle), taken.batch);
+        shared.output.bytes -= taken.bytes;
+        shared.output.push_loose(Loose { to, local, connection, batch, bytes: taken.bytes });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_message_fills_the_packet_and_one_more_byte_does_not_fit() {
+        for packet_size in 128..2000 {
+            let most = message_bytes_max(packet_size);
+            assert!(ENVELOPE_SIZE + most + data_overhead(most) <= packet_size);
+            assert!(ENVELOPE_SIZE + most + 1 + data_overhead(most + 1) > packet_size);
+        }
+    }
+}

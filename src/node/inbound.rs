@@ -1,0 +1,246 @@
+//! From datagrams to connections.
+
+use super::Node;
+use crate::config::Legacy;
+use crate::connection::{self, Answers, Inbound};
+use crate::id::{Capabilities, ChannelId, ConnectionHandle};
+use crate::io::{Event, Receive, canonical};
+use crate::stats::DropReason;
+use crate::time::Time;
+use crate::wire::message::{Message, MessageError, Messages};
+use crate::wire::packet::{Packet, PacketError};
+
+/// The first byte of every v0 packet.
+const V0_FIRST_BYTE: u8 = 0x0c;
+
+/// What the handling of a packet's messages carries from one to the next.
+struct Progress {
+    /// The sender's connection, once there is one.
+    connection: Option<ConnectionHandle>,
+    answers: Answers,
+}
+
+impl Node {
+    /// One datagram of `buffer`.
+    pub(super) fn handle_one(&mut self, now: Time, from: &Receive, datagram: &[u8], buffer: &[u8]) {
+        self.shared.stats.datagrams_received += 1;
+        self.shared.stats.bytes_received += datagram.len() as u64;
+        let result = self.classify(now, from, datagram, buffer);
+        if let Err(reason) = result {
+            self.shared.count_drop(reason);
+        }
+    }
+
+    fn classify(
+        &mut self,
+        now: Time,
+        from: &Receive,
+        datagram: &[u8],
+        buffer: &[u8],
+    ) -> Result<(), DropReason> {
+        let config = &self.shared.config;
+        if self.shared.events.len() >= config.events_max {
+            return Err(DropReason::EventQueueFull);
+        }
+        let address = canonical(from.from);
+        if self.bans.has_address(now, address.ip()) {
+            return Err(DropReason::Banned);
+        }
+        if datagram.first() != Some(&V0_FIRST_BYTE) {
+            if !config.raw_datagrams {
+                return Err(DropReason::UnknownProtocol);
+            }
+            let start = datagram.as_ptr() as usize - buffer.as_ptr() as usize;
+            let bytes = start..start + datagram.len();
+            self.shared.events.push_back(Event::Datagram { from: address, bytes });
+            return Ok(());
+        }
+        if config.legacy == Legacy::Off {
+            return Err(DropReason::LegacyOff);
+        }
+        let packet = Packet::parse(datagram).map_err(reason_of)?;
+        if packet.header.recipient != config.peer_id {
+            return Err(DropReason::WrongRecipient);
+        }
+        if packet.header.sender == config.peer_id {
+            return Err(DropReason::WrongSender);
+        }
+        if self.bans.has_peer(now, packet.header.sender) {
+            return Err(DropReason::Banned);
+        }
+        let (local, size) = (from.local, datagram.len());
+        self.handle_v0(&Inbound { now, from: address, local, size, packet, buffer });
+        Ok(())
+    }
+
+    fn handle_v0(&mut self, inbound: &Inbound<'_>) {
+        let connection = self.table.by_peer(inbound.peer());
+        let path = connection.and_then(|handle| self.table.get(handle).ok());
+        let is_proven = path.is_some_and(|connection| {
+            connection.path.is_proven && connection.path.remote == inbound.from
+        });
+        let answers = Answers::new(inbound.size, is_proven, &self.shared.config);
+        let mut progress = Progress { connection, answers };
+        let shared = &mut self.shared;
+        let mut channel = connection.and_then(|handle| {
+            let connection = self.table.get_mut(handle).ok()?;
+            connection.count_packet(inbound);
+            connection.touch_channel(shared, inbound)
+        });
+        for message in Messages::new(inbound.packet.payload) {
+            let message = match message {
+                Ok(message) => message,
+                Err(MessageError::Unknown) => {
+                    self.shared.count_drop(DropReason::UnknownMessage);
+                    break;
+                }
+                Err(MessageError::Malformed) => {
+                    self.shared.count_drop(DropReason::MalformedMessage);
+                    break;
+                }
+            };
+            let Message::Data(bytes) = message else {
+                self.handle_handshake(inbound, &mut progress, &message);
+                channel = None;
+                continue;
+            };
+            let Some(connection) = progress.connection else {
+                self.shared.count_drop(self.misplaced_data(inbound));
+                continue;
+            };
+            let shared = &mut self.shared;
+            let Ok(connection) = self.table.get_mut(connection) else { continue };
+            // A handshake message before it in the packet may just have opened the channel.
+            channel = channel.or_else(|| connection.touch_channel(shared, inbound));
+            match channel {
+                Some(channel) => connection.handle_data(shared, inbound, channel, bytes),
+                None => self.shared.count_drop(self.misplaced_data(inbound)),
+            }
+        }
+        progress.answers.send(&mut self.shared, inbound, progress.connection);
+    }
+
+    /// Why data has no channel to go to.
+    fn misplaced_data(&self, inbound: &Inbound<'_>) -> DropReason {
+        let id = inbound.packet.header.channel;
+        if id == ChannelId::DEFAULT {
+            DropReason::Misplaced
+        } else if !id.is_complete() {
+            DropReason::InvalidChannelId
+        } else {
+            DropReason::UnknownChannel
+        }
+    }
+
+    fn handle_handshake(
+        &mut self,
+        inbound: &Inbound<'_>,
+        progress: &mut Progress,
+        message: &Message<'_>,
+    ) {
+        match *message {
+            Message::ChannelNew { initiator, cookie1 } => {
+                self.handle_new(inbound, progress, initiator, cookie1);
+            }
+            Message::ChannelAcknowledge { id, cookie1, cookie2 } => {
+                let Some(connection) = progress.connection else {
+                    return self.shared.count_drop(DropReason::UnknownChannel);
+                };
+                let shared = &mut self.shared;
+                let known = self.table.with(connection, |connection| {
+                    connection.handle_acknowledge(shared, inbound, id, cookie1, cookie2);
+                });
+                debug_assert!(known.is_ok(), "the connection was just looked up");
+            }
+            Message::ChannelFinalize { id, cookie2, capabilities } => {
+                self.handle_proof(inbound, progress, id, cookie2, capabilities);
+            }
+            Message::ChannelCookie { cookie, capabilities } => {
+                let id = inbound.packet.header.channel;
+                self.handle_proof(inbound, progress, id, cookie, capabilities);
+            }
+            Message::Data(_) => debug_assert!(false, "data is no handshake message"),
+        }
+    }
+
+    fn handle_new(
+        &mut self,
+        inbound: &Inbound<'_>,
+        progress: &mut Progress,
+        half: u16,
+        cookie1: u32,
+    ) {
+        let shared = &mut self.shared;
+        if let Some(connection) = progress.connection {
+            let answers = &mut progress.answers;
+            let known = self.table.with(connection, |connection| {
+                connection.handle_new(shared, inbound, answers, half, cookie1);
+            });
+            debug_assert!(known.is_ok(), "the connection was just looked up");
+            return;
+        }
+        if !shared.config.accept_incoming {
+            return shared.count_drop(DropReason::Refused);
+        }
+        if half == ChannelId::NO_HALF {
+            return shared.count_drop(DropReason::InvalidChannelId);
+        }
+        let id = ChannelId { initiator: half, responder: shared.random_half() };
+        connection::answer_new(shared, inbound, &mut progress.answers, id, cookie1);
+    }
+
+    /// FINALIZE or COOKIE: the only messages that bring connections and channels into being.
+    fn handle_proof(
+        &mut self,
+        inbound: &Inbound<'_>,
+        progress: &mut Progress,
+        id: ChannelId,
+        cookie: u32,
+        capabilities: Capabilities,
+    ) {
+        if !id.is_complete() {
+            return self.shared.count_drop(DropReason::InvalidChannelId);
+        }
+        if !connection::is_cookie_good(&self.shared, inbound, id, cookie) {
+            return self.shared.count_drop(DropReason::BadCookie);
+        }
+        let connection = match progress.connection {
+            Some(connection) => connection,
+            None => match self.admit(inbound) {
+                Ok(connection) => connection,
+                Err(reason) => return self.shared.count_drop(reason),
+            },
+        };
+        progress.connection = Some(connection);
+        let shared = &mut self.shared;
+        let known = self.table.with(connection, |connection| {
+            connection.handle_proof(shared, inbound, id, capabilities);
+        });
+        debug_assert!(known.is_ok(), "the connection was just looked up or made");
+    }
+
+    fn admit(&mut self, inbound: &Inbound<'_>) -> Result<ConnectionHandle, DropReason> {
+        if !self.shared.config.accept_incoming {
+            return Err(DropReason::Refused);
+        }
+        let (peer, address) = (inbound.peer(), inbound.from);
+        let shared = &mut self.shared;
+        let connection = self.table.admit(shared, inbound.now, peer, address, inbound.local)?;
+        let event = if shared.config.ask_before_accept {
+            Event::ConnectionRequest { connection, peer, address }
+        } else {
+            Event::Connected { connection }
+        };
+        shared.events.push_back(event);
+        Ok(connection)
+    }
+}
+
+fn reason_of(error: PacketError) -> DropReason {
+    match error {
+        PacketError::TooShort | PacketError::BadSize => DropReason::MalformedPacket,
+        PacketError::UnknownProtocol => DropReason::UnknownProtocol,
+        PacketError::BadChecksum => DropReason::BadChecksum,
+        PacketError::Encrypted => DropReason::Encrypted,
+    }
+}

@@ -1,0 +1,112 @@
+//! A table with stable slots and handles that know when they are stale.
+
+use crate::id::Handle;
+
+/// Values by slot. A slot that is used again gets a new generation, so old handles find nothing.
+#[derive(Debug)]
+pub(crate) struct Slots<T> {
+    tag: u16,
+    entries: Vec<Entry<T>>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    generation: u32,
+    value: Option<T>,
+}
+
+impl<T> Slots<T> {
+    pub(crate) fn new(tag: u16) -> Slots<T> {
+        Slots { tag, entries: Vec::new(), free: Vec::new() }
+    }
+
+    /// Puts in what `make` returns for the new handle. The caller keeps to `Handle::SLOTS_MAX`.
+    pub(crate) fn insert(&mut self, make: impl FnOnce(Handle) -> T) -> Handle {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.entries.push(Entry { generation: 1, value: None });
+                u32::try_from(self.entries.len() - 1).expect("tables are capped at SLOTS_MAX")
+            }
+        };
+        let entry = &mut self.entries[slot as usize];
+        let handle = Handle::pack(self.tag, entry.generation, slot);
+        entry.value = Some(make(handle));
+        handle
+    }
+
+    pub(crate) fn remove(&mut self, handle: Handle) -> Option<T> {
+        if !self.is_current(handle) {
+            return None;
+        }
+        let entry = self.entries.get_mut(handle.slot())?;
+        let value = entry.value.take()?;
+        entry.generation = next_generation(entry.generation);
+        self.free.push(u32::try_from(handle.slot()).expect("a slot has 24 bits"));
+        Some(value)
+    }
+
+    pub(crate) fn get(&self, handle: Handle) -> Option<&T> {
+        let entry = self.entries.get(handle.slot())?;
+        if Handle::pack(self.tag, entry.generation, handle.slot() as u32) != handle {
+            return None;
+        }
+        entry.value.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
+        let entry = self.entries.get_mut(handle.slot())?;
+        if Handle::pack(self.tag, entry.generation, handle.slot() as u32) != handle {
+            return None;
+        }
+        entry.value.as_mut()
+    }
+
+    /// Every value, by rising slot.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().filter_map(|entry| entry.value.as_ref())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    fn is_current(&self, handle: Handle) -> bool {
+        self.get(handle).is_some()
+    }
+}
+
+/// Generations have 24 bits in a handle, and zero is none.
+fn next_generation(generation: u32) -> u32 {
+    if generation >= 0x00ff_ffff { 1 } else { generation + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reused_slot_does_not_answer_to_the_old_handle() {
+        let mut slots = Slots::new(7);
+        let first = slots.insert(|_| "first");
+        assert_eq!(slots.remove(first), Some("first"));
+        assert_eq!(slots.remove(first), None);
+        let second = slots.insert(|_| "second");
+        assert_eq!(first.slot(), second.slot());
+        assert_eq!((slots.get(first), slots.get(second)), (None, Some(&"second")));
+        assert_eq!(slots.len(), 1);
+    }
+
+    #[test]
+    fn a_handle_of_another_table_or_no_table_finds_nothing() {
+        let mut ours = Slots::new(1);
+        let mut theirs = Slots::new(2);
+        ours.insert(|_| ());
+        let foreign = theirs.insert(|_| ());
+        assert_eq!(ours.get(foreign), None);
+        for bits in [0, 1, u64::MAX] {
+            assert_eq!(ours.get_mut(Handle::from_bits(bits)), None);
+        }
+    }
+}
