@@ -52,7 +52,7 @@ pub struct NodeConfig {
     /// Datagrams of no known protocol become `Event::Datagram` (on) or are dropped (off, default).
     pub raw_datagrams: bool,
 
-    /// Largest packet sent, in bytes of UDP payload. Default 1232: IPv6's smallest MTU less headers.
+    /// Largest packet sent, in bytes of UDP payload. Default 1232: IPv6's least MTU, less headers.
     pub packet_size: usize,
     /// Pad every packet to `packet_size`, as the reference does. Off by default: bytes cost.
     pub padding: bool,
