@@ -1,7 +1,7 @@
 //! Every setting and limit of the core, with its default and the reason for it.
 //!
-//! Settings are plain data. `NodeConfig::check` refuses what cannot work, with a text that says what
-//! is allowed; nothing below re-checks.
+//! Settings are plain data. `NodeConfig::check` refuses what cannot work, with a text that says
+//! what is allowed; nothing below re-checks.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub struct NodeConfig {
     /// Datagrams of no known protocol become `Event::Datagram` (on) or are dropped (off, default).
     pub raw_datagrams: bool,
 
-    /// Largest packet sent, in bytes of UDP payload. Default 1232: IPv6's smallest MTU, less headers.
+    /// Largest packet sent, in bytes of UDP payload. Default 1232: IPv6's least MTU, less headers.
     pub packet_size: usize,
     /// Pad every packet to `packet_size`, as the reference does. Off by default: bytes cost.
     pub padding: bool,
@@ -69,8 +69,8 @@ pub struct NodeConfig {
     pub handshake_retries: u8,
     /// How long one secret signs cookies; a cookie is good for one to two of these. Default 30 s.
     pub cookie_epoch: Duration,
-    /// A channel, then its connection, ends after this long without a packet either way. Zero: never.
-    /// Default 60 s (the reference's intended timeout).
+    /// A channel, then its connection, ends after this long without a packet either way. Zero:
+    /// never. Default 60 s (the reference's intended timeout).
     pub idle_timeout: Duration,
     /// A silent channel sends an empty packet this often. Zero (default): never.
     pub keep_alive: Duration,

@@ -3,7 +3,10 @@
 
 /// Declares the enum and its three views from one list.
 macro_rules! errors {
-    ($( $(#[doc = $doc:literal])+ $variant:ident = $code:literal, $name:literal, $text:literal; )+) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $variant:ident = $code:literal, $name:literal, $text:literal;
+    )+) => {
         /// What can go wrong. Numbers 1 to 11 are the reference implementation's; ours follow.
         ///
         /// 0 is success and 1000 upwards belong to applications.
