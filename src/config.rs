@@ -147,7 +147,12 @@ impl NodeConfig {
             if (least..=most).contains(&value) {
                 Ok(())
             } else {
-                Err(ConfigError { name, value, least, most })
+                Err(ConfigError {
+                    name,
+                    value,
+                    least,
+                    most,
+                })
             }
         };
         let slots = Handle::SLOTS_MAX as u128;
@@ -157,23 +162,78 @@ impl NodeConfig {
         let day = 86_400 * second;
         let nanos = |span: Duration| span.as_nanos();
         for (name, value, least, most) in [
-            ("packet_size", packets.0, PACKET_SIZE_MIN as u128, PACKET_SIZE_MAX as u128),
+            (
+                "packet_size",
+                packets.0,
+                PACKET_SIZE_MIN as u128,
+                PACKET_SIZE_MAX as u128,
+            ),
             ("bundle_delay", nanos(self.bundle_delay), 0, second),
-            ("segments_max", self.segments_max as u128, 1, BATCH_SEGMENTS_MAX as u128),
-            ("handshake_timeout", nanos(self.handshake_timeout), second / 1_000, 60 * second),
-            ("handshake_retries", u128::from(self.handshake_retries), 0, 16),
+            (
+                "segments_max",
+                self.segments_max as u128,
+                1,
+                BATCH_SEGMENTS_MAX as u128,
+            ),
+            (
+                "handshake_timeout",
+                nanos(self.handshake_timeout),
+                second / 1_000,
+                60 * second,
+            ),
+            (
+                "handshake_retries",
+                u128::from(self.handshake_retries),
+                0,
+                16,
+            ),
             ("cookie_epoch", nanos(self.cookie_epoch), second, day),
             ("idle_timeout", nanos(self.idle_timeout), 0, 365 * day),
             ("keep_alive", nanos(self.keep_alive), 0, 365 * day),
             ("connections_max", self.connections_max as u128, 1, slots),
-            ("connections_per_address_max", self.connections_per_address_max as u128, 1, slots),
-            ("channels_per_connection_max", self.channels_per_connection_max as u128, 1, 131_070),
+            (
+                "connections_per_address_max",
+                self.connections_per_address_max as u128,
+                1,
+                slots,
+            ),
+            (
+                "channels_per_connection_max",
+                self.channels_per_connection_max as u128,
+                1,
+                131_070,
+            ),
             ("channels_max", self.channels_max as u128, 1, slots),
-            ("send_queue_bytes_max", self.send_queue_bytes_max as u128, packets.1, any),
-            ("send_queue_packets_max", self.send_queue_packets_max as u128, 1, any),
-            ("node_send_queue_bytes_max", self.node_send_queue_bytes_max as u128, packets.1, any),
-            ("receive_queue_bytes_max", self.receive_queue_bytes_max as u128, packets.1, any),
-            ("receive_queue_messages_max", self.receive_queue_messages_max as u128, 1, any),
+            (
+                "send_queue_bytes_max",
+                self.send_queue_bytes_max as u128,
+                packets.1,
+                any,
+            ),
+            (
+                "send_queue_packets_max",
+                self.send_queue_packets_max as u128,
+                1,
+                any,
+            ),
+            (
+                "node_send_queue_bytes_max",
+                self.node_send_queue_bytes_max as u128,
+                packets.1,
+                any,
+            ),
+            (
+                "receive_queue_bytes_max",
+                self.receive_queue_bytes_max as u128,
+                packets.1,
+                any,
+            ),
+            (
+                "receive_queue_messages_max",
+                self.receive_queue_messages_max as u128,
+                1,
+                any,
+            ),
             (
                 "node_receive_queue_bytes_max",
                 self.node_receive_queue_bytes_max as u128,

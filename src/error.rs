@@ -94,7 +94,10 @@ impl Error {
 
     /// The error with this number, if there is one.
     pub fn from_code(code: i32) -> Option<Error> {
-        Error::ALL.iter().copied().find(|error| error.code() == code)
+        Error::ALL
+            .iter()
+            .copied()
+            .find(|error| error.code() == code)
     }
 }
 

@@ -30,7 +30,9 @@ impl fmt::Debug for PeerId {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PeerIdError {
     /// Not 32 hexadecimal digits (after an optional `0x`).
-    #[error("a peer id is 32 hexadecimal digits, with or without 0x before them; got {0} characters")]
+    #[error(
+        "a peer id is 32 hexadecimal digits, with or without 0x before them; got {0} characters"
+    )]
     Length(usize),
     /// A character that is no hexadecimal digit.
     #[error("a peer id is 32 hexadecimal digits: {0}")]
@@ -66,12 +68,17 @@ impl ChannelId {
     pub const NO_HALF: u16 = 0xf0f0;
 
     /// The channel that handshakes run on.
-    pub const DEFAULT: ChannelId =
-        ChannelId { initiator: ChannelId::NO_HALF, responder: ChannelId::NO_HALF };
+    pub const DEFAULT: ChannelId = ChannelId {
+        initiator: ChannelId::NO_HALF,
+        responder: ChannelId::NO_HALF,
+    };
 
     /// Reads the 32-bit wire order: responder half, then initiator half.
     pub const fn from_wire(wire: u32) -> ChannelId {
-        ChannelId { initiator: wire as u16, responder: (wire >> 16) as u16 }
+        ChannelId {
+            initiator: wire as u16,
+            responder: (wire >> 16) as u16,
+        }
     }
 
     /// The 32-bit wire order: responder half, then initiator half.
@@ -120,7 +127,10 @@ impl Handle {
 
     /// Packs a handle. `generation` wraps at 24 bits and skips zero, so that no handle is zero.
     pub(crate) fn pack(tag: u16, generation: u32, slot: u32) -> Handle {
-        debug_assert!(u64::from(slot) <= Handle::FIELD, "slot tables are capped at SLOTS_MAX");
+        debug_assert!(
+            u64::from(slot) <= Handle::FIELD,
+            "slot tables are capped at SLOTS_MAX"
+        );
         let generation = (u64::from(generation) & Handle::FIELD).max(1);
         Handle(u64::from(tag) << 48 | generation << 24 | u64::from(slot))
     }
@@ -178,7 +188,10 @@ mod tests {
     #[test]
     fn peer_id_text_that_is_short_or_no_hex_is_refused() {
         for text in ["", "0x", "0xa0", "+0a1a2a3a4a5a6a7a8a9aaabacadaeaf", "zz"] {
-            assert!(matches!(text.parse::<PeerId>(), Err(PeerIdError::Length(_))), "{text}");
+            assert!(
+                matches!(text.parse::<PeerId>(), Err(PeerIdError::Length(_))),
+                "{text}"
+            );
         }
         let text = "g0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
         assert!(matches!(text.parse::<PeerId>(), Err(PeerIdError::Digit(_))));
@@ -186,7 +199,10 @@ mod tests {
 
     #[test]
     fn channel_id_wire_order_is_responder_first() {
-        let id = ChannelId { initiator: 0x1234, responder: 0x5678 };
+        let id = ChannelId {
+            initiator: 0x1234,
+            responder: 0x5678,
+        };
         assert_eq!(id.to_wire(), 0x5678_1234);
         assert_eq!(ChannelId::from_wire(0x5678_1234), id);
         assert!(!ChannelId::DEFAULT.is_complete());

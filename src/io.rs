@@ -166,7 +166,10 @@ mod tests {
     #[test]
     fn canonical_folds_mapped_addresses_and_keeps_scopes() {
         let parse = |text: &str| text.parse::<SocketAddr>().expect("valid address");
-        assert_eq!(canonical(parse("[::ffff:192.0.2.1]:7")), parse("192.0.2.1:7"));
+        assert_eq!(
+            canonical(parse("[::ffff:192.0.2.1]:7")),
+            parse("192.0.2.1:7")
+        );
         assert_eq!(canonical(parse("[fe80::1%3]:7")), parse("[fe80::1%3]:7"));
     }
 }

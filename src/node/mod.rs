@@ -123,7 +123,11 @@ impl Node {
 
     /// Sends what is queued, then forgets the connection and its channels. v0 has no message for it:
     /// the peer sees an idle timeout.
-    pub fn close_connection(&mut self, _now: Time, _connection: ConnectionHandle) -> Result<(), Error> {
+    pub fn close_connection(
+        &mut self,
+        _now: Time,
+        _connection: ConnectionHandle,
+    ) -> Result<(), Error> {
         todo!()
     }
 
@@ -145,7 +149,12 @@ impl Node {
 
     /// Queues a message. `Write`: larger than a packet. `WouldBlock`: queue full, `Writable` follows.
     /// `InvalidArgument`: empty message.
-    pub fn send(&mut self, _now: Time, _channel: ChannelHandle, _message: &[u8]) -> Result<(), Error> {
+    pub fn send(
+        &mut self,
+        _now: Time,
+        _channel: ChannelHandle,
+        _message: &[u8],
+    ) -> Result<(), Error> {
         todo!()
     }
 
@@ -180,7 +189,10 @@ impl Node {
     }
 
     /// Counters of a connection.
-    pub fn connection_stats(&self, _connection: ConnectionHandle) -> Result<ConnectionStats, Error> {
+    pub fn connection_stats(
+        &self,
+        _connection: ConnectionHandle,
+    ) -> Result<ConnectionStats, Error> {
         todo!()
     }
 
