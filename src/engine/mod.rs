@@ -1,14 +1,59 @@
 //! Sockets, threads and clocks around a node.
+//!
+//! # Three ways to run
+//!
+//! - **Own thread**: [`Engine::start`], later [`Engine::stop`].
+//! - **The caller's thread**: [`Engine::process`] in a loop. Calls between two turns are sent by the
+//!   next turn, or by [`Engine::flush`].
+//! - **The caller's own loop**: wait until [`Engine::fd`] is readable or [`Engine::timeout`] has
+//!   passed, then `process` with a timeout of zero. Ask for the timeout right before each wait: that
+//!   is also what tells other threads that the loop sleeps and must be woken.
+//!
+//! # Threads
+//!
+//! Every method may be called from any thread, and inside callbacks, except that there `process` and
+//! `stop` are `State`. One lock guards the node; a call takes it once and never calls out under it.
+//! Callbacks come one at a time, from the thread inside `process`, with that lock free, in the order
+//! in which things happened.
+//!
+//! A panic under the lock (a bug of ours, or of a closure given to `with_node`) poisons the engine:
+//! every later call returns `Poisoned`, and only `close` still works. A panic of a handler passes
+//! through `process`, after which `process` alone returns `Poisoned`.
+//!
+//! # Limits
+//!
+//! [`SOCKETS_MAX`] sockets. Timers are as exact as the system's poll, a millisecond on Linux. Socket
+//! buffers are asked for as configured, and the system gives what it allows: on Linux at most
+//! `net.core.rmem_max` and `wmem_max`, 208 KiB unless the administrator raised them.
+
+mod dispatch;
+mod os;
+mod shared;
+mod socket;
+mod stats;
+mod thread;
+mod turn;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::NodeConfig;
+pub use dispatch::{Events, Owner};
+pub use stats::EngineStats;
+
+use crate::config::{BATCH_SEGMENTS_MAX, NodeConfig};
 use crate::error::Error;
 use crate::id::{ConnectionHandle, PeerId};
 use crate::io::Event;
 use crate::node::Node;
 use crate::time::Time;
+use shared::Shared;
+
+/// Sockets of one engine; a further `bind` is `Limit`.
+pub const SOCKETS_MAX: usize = 16;
+
+/// Longest time to spin before sleeping.
+pub const SPIN_MAX: Duration = Duration::from_millis(1);
 
 /// Who hears what happens. Calls come one at a time, only from inside `process` (or the node's own
 /// thread), with no lock held: a handler may call anything on its `Engine`.
@@ -20,52 +65,201 @@ pub trait Handler: Send {
     fn event(&mut self, event: &Event, bytes: &[u8]);
 }
 
-/// A node with sockets. Every method may be called from any thread.
-pub struct Engine;
+/// Settings of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// How long to look for packets before sleeping: takes tens of microseconds off every answer,
+    /// and costs processor time. Shortens by itself while it does not pay. Default zero: battery
+    /// life comes first. At most [`SPIN_MAX`]; 20 to 50 us is sensible.
+    pub spin: Duration,
+    /// Bytes asked for as each socket's send buffer. Default 4 MiB.
+    pub send_buffer_bytes: usize,
+    /// Bytes asked for as each socket's receive buffer. Default 4 MiB: 30 ms of traffic at 1 Gbit/s.
+    pub receive_buffer_bytes: usize,
+    /// Datagrams handed to the system in one call (GSO), as far as it can. Default
+    /// `BATCH_SEGMENTS_MAX`; 1 turns it off.
+    pub segments_max: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        EngineConfig {
+            spin: Duration::ZERO,
+            send_buffer_bytes: 4 << 20,
+            receive_buffer_bytes: 4 << 20,
+            segments_max: BATCH_SEGMENTS_MAX,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Refuses settings that cannot work.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument`.
+    pub fn check(&self) -> Result<(), Error> {
+        let is_good = self.spin <= SPIN_MAX
+            && (1..=BATCH_SEGMENTS_MAX).contains(&self.segments_max)
+            && i32::try_from(self.send_buffer_bytes).is_ok()
+            && i32::try_from(self.receive_buffer_bytes).is_ok();
+        if is_good { Ok(()) } else { Err(Error::InvalidArgument) }
+    }
+}
+
+/// A node with sockets. Every method may be called from any thread. Dropping it is `close`.
+pub struct Engine {
+    shared: Arc<Shared>,
+}
 
 impl Engine {
-    /// Makes an engine with no socket yet.
-    pub fn new(_config: NodeConfig, _handler: Box<dyn Handler>) -> Result<Engine, Error> {
-        todo!()
+    /// Makes an engine with no socket yet, and default settings of its own.
+    ///
+    /// # Errors
+    ///
+    /// As `with_config`.
+    pub fn new(config: NodeConfig, handler: Box<dyn Handler>) -> Result<Engine, Error> {
+        Engine::with_config(EngineConfig::default(), config, handler)
     }
 
-    /// Opens a socket; returns the address it got. An unspecified IPv6 address is dual stack.
-    pub fn bind(&self, _address: SocketAddr) -> Result<SocketAddr, Error> {
-        todo!()
+    /// Makes an engine with no socket yet.
+    ///
+    /// # Errors
+    ///
+    /// What `EngineConfig::check` and `Node::new` refuse; `Socket` when the system refuses a poll.
+    pub fn with_config(
+        engine: EngineConfig,
+        node: NodeConfig,
+        handler: Box<dyn Handler>,
+    ) -> Result<Engine, Error> {
+        engine.check()?;
+        Ok(Engine { shared: Arc::new(Shared::new(engine, node, handler)?) })
+    }
+
+    /// Opens a socket; returns the address it got. An unspecified IPv6 address is dual stack, any
+    /// other IPv6 address serves IPv6 only, and an IPv4-mapped one is the IPv4 address in it.
+    ///
+    /// # Errors
+    ///
+    /// `Limit` after [`SOCKETS_MAX`] sockets; `Socket` when the system refuses, see
+    /// `EngineStats::last_os_error`.
+    pub fn bind(&self, address: SocketAddr) -> Result<SocketAddr, Error> {
+        self.shared.bind(address)
+    }
+
+    /// The addresses that sockets are bound to, in the order of their indices.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.shared.addresses()
     }
 
     /// Runs `call` on the node under its one lock, then wakes the loop if that has work to do.
-    pub fn with_node<R>(&self, _call: impl FnOnce(&mut Node, Time) -> R) -> Result<R, Error> {
-        todo!()
+    ///
+    /// `call` must not call the engine: the lock is taken.
+    ///
+    /// # Errors
+    ///
+    /// `Poisoned`, `Closed`.
+    pub fn with_node<R>(&self, call: impl FnOnce(&mut Node, Time) -> R) -> Result<R, Error> {
+        self.shared.with_node(call)
     }
 
     /// One turn of the loop in this thread: waits at most `timeout` (None: until something happens).
-    pub fn process(&self, _timeout: Option<Duration>) -> Result<(), Error> {
-        todo!()
+    ///
+    /// May return early with nothing done, after a wake or a signal.
+    ///
+    /// # Errors
+    ///
+    /// `State` inside a callback, while the own thread runs, or while another thread is inside.
+    /// `Poisoned`, `Closed`; `Socket` when the system refuses to wait.
+    pub fn process(&self, timeout: Option<Duration>) -> Result<(), Error> {
+        if self.shared.thread.is_running() {
+            return Err(Error::State);
+        }
+        self.shared.try_enter()?.turn(timeout)
     }
 
     /// Sends what is queued now, from this thread, without waiting and without callbacks.
+    ///
+    /// What finds its socket full stays queued for the loop.
+    ///
+    /// # Errors
+    ///
+    /// `Poisoned`, `Closed`.
     pub fn flush(&self) -> Result<(), Error> {
-        todo!()
+        self.shared.flush()
     }
 
-    /// Starts the node's own thread.
+    /// Starts the node's own thread. All signals are blocked in it.
+    ///
+    /// # Errors
+    ///
+    /// `State` when it was started already, or is just being stopped; `Limit` when the system gives
+    /// no thread; `Poisoned`, `Closed`.
     pub fn start(&self) -> Result<(), Error> {
-        todo!()
+        thread::start(&self.shared)
     }
 
-    /// Stops the node's own thread and waits for it.
+    /// Stops the node's own thread and waits for it, and for the callback it may be in. Without one
+    /// there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// `State` inside a callback.
     pub fn stop(&self) -> Result<(), Error> {
-        todo!()
+        thread::stop(&self.shared)
     }
 
-    /// Makes a sleeping `process` return. Safe in signal handlers.
+    /// Makes a sleeping `process` return, or the descriptor of [`Engine::fd`] readable. One `write`
+    /// on Linux, and no lock: safe in signal handlers.
     pub fn wake(&self) {
-        todo!()
+        self.shared.wake();
     }
 
-    /// How long the caller's own loop may sleep before `process`. None: for ever.
+    /// How long the caller's own loop may sleep before `process`. None: for ever. Zero while the
+    /// last turn left something undone.
+    ///
+    /// # Errors
+    ///
+    /// `Poisoned`, `Closed`.
     pub fn timeout(&self) -> Result<Option<Duration>, Error> {
-        todo!()
+        if self.shared.has_more() {
+            return Ok(Some(Duration::ZERO));
+        }
+        self.shared.plan_sleep(self.shared.now(), None)
+    }
+
+    /// A descriptor that is readable when `process` has something to receive, for the caller's own
+    /// poll. It belongs to the engine, and may not be read or closed.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where the system has no such thing.
+    pub fn fd(&self) -> Result<i32, Error> {
+        self.shared.fd.ok_or(Error::Unsupported)
+    }
+
+    /// Counters of the engine.
+    pub fn stats(&self) -> EngineStats {
+        self.shared.counters.read()
+    }
+
+    /// Whether the calling thread is inside a callback of this engine.
+    pub fn is_in_callback(&self) -> bool {
+        self.shared.is_in_callback()
+    }
+
+    /// Ends everything: stops the own thread, waits for a running callback, drops the handler. Once
+    /// this returns, the handler is never called again; every later call returns `Closed`.
+    ///
+    /// Inside a callback it returns at once: that callback is the last one, and the handler is
+    /// dropped, in that thread, as soon as `process` is left.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
     }
 }

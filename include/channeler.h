@@ -1,0 +1,1728 @@
+/*
+ * libchanneler: many independent message channels between peers, over one UDP port.
+ *
+ * Made by cbindgen from the Rust sources (src/ffi). Do not edit: change those, then run
+ *     CHANNELER_BLESS=1 cargo test --test header
+ *
+ * THE LIFE OF A NODE
+ *
+ *     channeler_node *node = NULL;
+ *     channeler_options options;
+ *     channeler_callbacks callbacks;
+ *
+ *     channeler_options_init(&options, sizeof options);          // then change what you need
+ *     channeler_callbacks_init(&callbacks, sizeof callbacks);
+ *     callbacks.user_data = &my_state;
+ *     callbacks.on_event = my_event;                             // opened, closed, readable, ...
+ *     callbacks.on_message = my_message;                         // or NULL: read them later
+ *     channeler_node_new(&options, &callbacks, &node);
+ *
+ *     channeler_address_parse("[::]:7000", &address);
+ *     channeler_node_bind(node, &address);                       // a UDP socket, IPv4 and IPv6
+ *
+ *     channeler_node_connect(node, &peer, &peer_address, &connection);
+ *     channeler_channel_open(node, connection, NULL, &channel);
+ *     channeler_channel_send(node, channel, (const uint8_t *)"hello", 5);
+ *
+ *     while (running) channeler_node_process(node, -1);          // or one of the other ways
+ *     channeler_node_free(node);
+ *
+ * THREE WAYS TO RUN IT
+ *
+ * 1. In your thread: channeler_node_process(node, timeout_ns) in a loop.
+ * 2. In a thread of its own: channeler_node_start(node).
+ * 3. In your event loop: poll the descriptor of channeler_node_fd for reading, at most
+ *    channeler_node_timeout long, then channeler_node_process(node, 0).
+ *
+ * And without any of it (CHANNELER_MODE_SANS_IO): you move the datagrams and give the time, with
+ * channeler_node_handle_datagram, _handle_timeout, _poll_transmit and _poll_timeout.
+ *
+ * ERRORS
+ *
+ * Functions return a status: CHANNELER_OK (0), or a CHANNELER_ERR_* number. channeler_error_name
+ * and channeler_error_text tell what a number means; channeler_last_error tells, for the calling
+ * thread, what exactly was wrong and what is allowed. A NULL pointer where none is allowed, a
+ * connection or channel that ended, one of another node, a node that was freed: each is a status,
+ * never a crash. Results go to pointers that come last, and are written on success only, unless the
+ * function says otherwise.
+ *
+ * THREADS
+ *
+ * Any function may be called from any thread. Callbacks run only in the thread that runs the node
+ * (one of the ways above), one at a time, with no lock held, and may call any function; see
+ * channeler_callbacks for the three exceptions.
+ *
+ * WHO OWNS WHAT
+ *
+ * What you pass in is read during the call and stays yours, unless the function says otherwise
+ * (channeler_channel_send_buffer). What callbacks get is lent until they return. A node is yours
+ * until channeler_node_free; connections and channels are plain values with nothing to free.
+ *
+ * STRUCTS THAT GROW
+ *
+ * Structs that begin with struct_size get fields at their end in later versions. What a program
+ * compiled with an older header does not have is taken as the default. A newer program with an
+ * older library is refused with CHANNELER_ERR_INVALID_ARGUMENT, but only when it set something
+ * that the library does not know. In structs that the library fills, set struct_size first: what
+ * it does not know is zeroed.
+ */
+
+
+#ifndef CHANNELER_H
+#define CHANNELER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header, as text. */
+#define CHANNELER_VERSION "0.1.0"
+
+/** Success. */
+#define CHANNELER_OK 0
+
+/** Something that should not happen did; please report it with the detail text. */
+#define CHANNELER_ERR_UNEXPECTED 1
+
+/** The buffer is too small for what it should hold. */
+#define CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE 2
+
+/** The bytes could not be decoded. */
+#define CHANNELER_ERR_DECODE 3
+
+/** The value could not be encoded. */
+#define CHANNELER_ERR_ENCODE 4
+
+/** The channel is not known here: it was never opened, or has ended. */
+#define CHANNELER_ERR_INVALID_CHANNELID 5
+
+/** The connection is not known here: it was never opened, or has ended. */
+#define CHANNELER_ERR_INVALID_REFERENCE 6
+
+/** An internal event was not understood. */
+#define CHANNELER_ERR_INVALID_PIPE_EVENT 7
+
+/** The message type is not known. */
+#define CHANNELER_ERR_INVALID_MESSAGE_TYPE 8
+
+/** The message is too large for one packet of this connection. */
+#define CHANNELER_ERR_WRITE 9
+
+/** The call is not allowed in the current state. */
+#define CHANNELER_ERR_STATE 10
+
+/** There is nothing to read yet. */
+#define CHANNELER_ERR_DATA_UNAVAILABLE 11
+
+/** The send queue is full; wait for the writable event, then send again. */
+#define CHANNELER_ERR_WOULD_BLOCK 12
+
+/** An argument is null or out of its range. */
+#define CHANNELER_ERR_INVALID_ARGUMENT 13
+
+/** A configured limit is reached. */
+#define CHANNELER_ERR_LIMIT 14
+
+/** The peer did not answer within the time and retries allowed. */
+#define CHANNELER_ERR_TIMEOUT 15
+
+/** Nothing was sent or received for the idle timeout. */
+#define CHANNELER_ERR_IDLE 16
+
+/** It was closed. */
+#define CHANNELER_ERR_CLOSED 17
+
+/** The connection was refused. */
+#define CHANNELER_ERR_REFUSED 18
+
+/** The peer or its address is banned. */
+#define CHANNELER_ERR_BANNED 19
+
+/** Not an address; allowed are 192.0.2.1:port and [2001:db8::1%scope]:port. */
+#define CHANNELER_ERR_INVALID_ADDRESS 20
+
+/** The operating system refused a socket operation. */
+#define CHANNELER_ERR_SOCKET 21
+
+/** Not supported on this system or by this kind of node. */
+#define CHANNELER_ERR_UNSUPPORTED 22
+
+/** An earlier bug stopped this node; free it, and please report the detail text. */
+#define CHANNELER_ERR_POISONED 23
+
+/** Numbers from here on belong to applications: the library never returns them. */
+#define CHANNELER_ERR_USER 1000
+
+/** Why something received was dropped: places in channeler_node_counters.dropped. */
+#define CHANNELER_DROP_UNKNOWN_PROTOCOL 0
+#define CHANNELER_DROP_LEGACY_OFF 1
+#define CHANNELER_DROP_MALFORMED_PACKET 2
+#define CHANNELER_DROP_BAD_CHECKSUM 3
+#define CHANNELER_DROP_WRONG_RECIPIENT 4
+#define CHANNELER_DROP_WRONG_SENDER 5
+#define CHANNELER_DROP_BANNED 6
+#define CHANNELER_DROP_MALFORMED_MESSAGE 7
+#define CHANNELER_DROP_UNKNOWN_MESSAGE 8
+#define CHANNELER_DROP_INVALID_CHANNEL_ID 9
+#define CHANNELER_DROP_MISPLACED 10
+#define CHANNELER_DROP_UNKNOWN_CHANNEL 11
+#define CHANNELER_DROP_BAD_COOKIE 12
+#define CHANNELER_DROP_DUPLICATE 13
+#define CHANNELER_DROP_SIMULTANEOUS_OPEN 14
+#define CHANNELER_DROP_AMPLIFICATION 15
+#define CHANNELER_DROP_CONNECTION_LIMIT 16
+#define CHANNELER_DROP_ADDRESS_LIMIT 17
+#define CHANNELER_DROP_CHANNEL_LIMIT 18
+#define CHANNELER_DROP_REFUSED 19
+#define CHANNELER_DROP_REPLY_QUEUE_FULL 20
+#define CHANNELER_DROP_RECEIVE_QUEUE_FULL 21
+#define CHANNELER_DROP_EVENT_QUEUE_FULL 22
+
+/** How many reasons this header knows. */
+#define CHANNELER_DROP_COUNT 23
+
+
+/**
+ * The version of this interface: it rises with each change that breaks compiled programs. Compare
+ * it with what `channeler_abi_version` returns when the library is loaded at run time.
+ */
+#define CHANNELER_ABI_VERSION 1
+
+/**
+ * Room that the text of any peer id needs, its ending zero byte included.
+ */
+#define CHANNELER_PEER_ID_TEXT_MAX 35
+
+/**
+ * No address.
+ */
+#define CHANNELER_FAMILY_NONE 0
+
+/**
+ * An IPv4 address: the first 4 bytes of `ip`.
+ */
+#define CHANNELER_FAMILY_IPV4 4
+
+/**
+ * An IPv6 address: all 16 bytes of `ip`.
+ */
+#define CHANNELER_FAMILY_IPV6 6
+
+/**
+ * Room that the text of any address needs, its ending zero byte included.
+ */
+#define CHANNELER_ADDRESS_TEXT_MAX 64
+
+/**
+ * We opened the channel.
+ */
+#define CHANNELER_ROLE_INITIATOR 1
+
+/**
+ * The peer opened the channel.
+ */
+#define CHANNELER_ROLE_RESPONDER 2
+
+/**
+ * The node opens sockets, and lives on the system's clock.
+ */
+#define CHANNELER_MODE_SOCKETS 0
+
+/**
+ * The node has neither sockets nor clock: the caller feeds datagrams and time, and takes datagrams.
+ */
+#define CHANNELER_MODE_SANS_IO 1
+
+/**
+ * Packets of protocol version 0 are dropped and counted.
+ */
+#define CHANNELER_LEGACY_OFF 0
+
+/**
+ * Protocol version 0 is spoken (default): neither encrypted nor authenticated.
+ */
+#define CHANNELER_LEGACY_ACCEPT 1
+
+/**
+ * Lost messages are sent again. Version 0 carries this bit to the peer and does not fulfil it.
+ */
+#define CHANNELER_CAP_RESEND 1
+
+/**
+ * Messages are never delivered out of order. Version 0 does not fulfil it.
+ */
+#define CHANNELER_CAP_ORDERED 2
+
+/**
+ * A loss closes the channel. Version 0 does not fulfil it.
+ */
+#define CHANNELER_CAP_CLOSE_ON_LOSS 4
+
+/**
+ * Something is broken.
+ */
+#define CHANNELER_LOG_ERROR 1
+
+/**
+ * Something is wrong, and the node goes on.
+ */
+#define CHANNELER_LOG_WARN 2
+
+/**
+ * Connections and channels come and go.
+ */
+#define CHANNELER_LOG_INFO 3
+
+/**
+ * Everything that callbacks are told, but the messages themselves.
+ */
+#define CHANNELER_LOG_DEBUG 4
+
+/**
+ * The peer answered: the connection works. A first `CHANNELER_EVENT_CHANNEL_OPENED` follows.
+ */
+#define CHANNELER_EVENT_CONNECTED 1
+
+/**
+ * The connection ended with all its channels; its handle is stale now. `reason`:
+ * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_REFUSED`, `_BANNED`, or `_TIMEOUT` (nothing ever answered).
+ */
+#define CHANNELER_EVENT_CONNECTION_CLOSED 2
+
+/**
+ * A channel is established. `by_peer` tells who opened it.
+ */
+#define CHANNELER_EVENT_CHANNEL_OPENED 3
+
+/**
+ * A channel ended, or could not be opened; its handle is stale now. `reason`:
+ * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's.
+ */
+#define CHANNELER_EVENT_CHANNEL_CLOSED 4
+
+/**
+ * A channel that had nothing to read has a message for `channeler_channel_receive`. It comes once:
+ * read until `CHANNELER_ERR_DATA_UNAVAILABLE`. Never with an `on_message` callback.
+ */
+#define CHANNELER_EVENT_READABLE 5
+
+/**
+ * A channel whose send returned `CHANNELER_ERR_WOULD_BLOCK` has room again.
+ */
+#define CHANNELER_EVENT_WRITABLE 6
+
+/**
+ * The peer proved a new address, `address`; we send there now.
+ */
+#define CHANNELER_EVENT_PATH_CHANGED 7
+
+/**
+ * The system says that `address`, the peer's, cannot be reached. Nothing is closed for that.
+ */
+#define CHANNELER_EVENT_PATH_UNREACHABLE 8
+
+/**
+ * The path takes only packets of `packet_size` bytes; larger messages are `CHANNELER_ERR_WRITE`.
+ */
+#define CHANNELER_EVENT_PACKET_SIZE_REDUCED 9
+
+/**
+ * Places for counters of dropped things in `channeler_node_counters`; those past
+ * `CHANNELER_DROP_COUNT` are for later reasons, and 0.
+ */
+#define CHANNELER_DROP_PLACES 64
+
+/**
+ * What `channeler_node_poll_timeout` says when nothing is due, ever.
+ */
+#define CHANNELER_NO_DEADLINE UINT64_MAX
+
+/**
+ * A datagram was larger than the path or interface takes.
+ */
+#define CHANNELER_SEND_TOO_LARGE 1
+
+/**
+ * A datagram's address, host or network cannot be reached.
+ */
+#define CHANNELER_SEND_UNREACHABLE 2
+
+/**
+ * A node: our end of all connections, with its sockets.
+ */
+typedef struct channeler_node channeler_node;
+
+/**
+ * Who a peer is: 16 bytes.
+ *
+ * In protocol version 0 a peer chooses them at will, and they prove nothing.
+ */
+typedef struct channeler_peer_id {
+    /**
+     * The id. All zero means "none".
+     */
+    uint8_t bytes[16];
+} channeler_peer_id;
+
+/**
+ * A UDP address: the same on every system, unlike `sockaddr`.
+ */
+typedef struct channeler_address {
+    /**
+     * `CHANNELER_FAMILY_IPV4` or `CHANNELER_FAMILY_IPV6` (`CHANNELER_FAMILY_NONE`: no address).
+     */
+    uint16_t family;
+    /**
+     * The port, in the byte order of this machine.
+     */
+    uint16_t port;
+    /**
+     * Interface index of a link-local IPv6 address, else 0.
+     */
+    uint32_t scope_id;
+    /**
+     * The address in network order, as text has it; what IPv4 leaves over is 0.
+     */
+    uint8_t ip[16];
+} channeler_address;
+
+/**
+ * A connection of a node: all that it has with one peer.
+ *
+ * A plain value: copy, store and compare it at will. Once the connection has ended, or at another
+ * node, calls with it return `CHANNELER_ERR_INVALID_REFERENCE`.
+ */
+typedef struct channeler_connection {
+    /**
+     * 0 is no connection.
+     */
+    uint64_t id;
+} channeler_connection;
+
+/**
+ * What a connection is.
+ */
+typedef struct channeler_connection_details {
+    /**
+     * `sizeof(channeler_connection_details)`: set it before the call.
+     */
+    size_t struct_size;
+    /**
+     * The peer.
+     */
+    struct channeler_peer_id peer;
+    /**
+     * Where we send to.
+     */
+    struct channeler_address address;
+    /**
+     * 1 once a channel was established, else 0.
+     */
+    uint32_t connected;
+    /**
+     * Largest message that `channeler_channel_send` takes now, in bytes.
+     */
+    uint32_t message_bytes_max;
+} channeler_connection_details;
+
+/**
+ * Settings of a channel. Fill with `channeler_channel_options_init`, then change what you need.
+ */
+typedef struct channeler_channel_options {
+    /**
+     * `sizeof(channeler_channel_options)`; set by `channeler_channel_options_init`.
+     */
+    size_t struct_size;
+    /**
+     * What the channel promises: the sum of `CHANNELER_CAP_*` bits. Default 0: messages may be
+     * lost, doubled and overtaken.
+     */
+    uint32_t capabilities;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} channeler_channel_options;
+
+/**
+ * A channel of a connection.
+ *
+ * A plain value: copy, store and compare it at will. Once the channel has ended, or at another
+ * node, calls with it return `CHANNELER_ERR_INVALID_CHANNELID`.
+ */
+typedef struct channeler_channel {
+    /**
+     * 0 is no channel.
+     */
+    uint64_t id;
+} channeler_channel;
+
+/**
+ * Gives back a buffer that `channeler_channel_send_buffer` took over.
+ */
+typedef void (*channeler_release_fn)(void *user_data, const uint8_t *data, size_t length);
+
+/**
+ * A message for `channeler_channel_send_many`.
+ */
+typedef struct channeler_message {
+    /**
+     * Where to send it.
+     */
+    struct channeler_channel channel;
+    /**
+     * The message; read during the call only.
+     */
+    const uint8_t *data;
+    /**
+     * Its bytes, at least 1.
+     */
+    size_t length;
+} channeler_message;
+
+/**
+ * A place for a message that `channeler_channel_receive_many` fills.
+ */
+typedef struct channeler_slot {
+    /**
+     * Set by the caller: where to read.
+     */
+    struct channeler_channel channel;
+    /**
+     * Set by the caller: where the message goes.
+     */
+    uint8_t *buffer;
+    /**
+     * Set by the caller: bytes in `buffer`.
+     */
+    size_t capacity;
+    /**
+     * Set by the call: bytes written.
+     */
+    size_t length;
+    /**
+     * Set by the call: bytes of the same message still waiting.
+     */
+    size_t remaining;
+    /**
+     * Set by the call: 0, or why nothing was read (`CHANNELER_ERR_DATA_UNAVAILABLE`, ...).
+     */
+    int32_t status;
+    /**
+     * Set by the call: 0.
+     */
+    uint32_t reserved;
+} channeler_slot;
+
+/**
+ * What a channel is.
+ */
+typedef struct channeler_channel_details {
+    /**
+     * `sizeof(channeler_channel_details)`: set it before the call.
+     */
+    size_t struct_size;
+    /**
+     * Its connection.
+     */
+    struct channeler_connection connection;
+    /**
+     * The half of its id on the wire that the opener chose.
+     */
+    uint32_t initiator_half;
+    /**
+     * The half that the other side chose; 0xf0f0 until it did.
+     */
+    uint32_t responder_half;
+    /**
+     * `CHANNELER_ROLE_INITIATOR` or `CHANNELER_ROLE_RESPONDER`: who we are.
+     */
+    uint32_t role;
+    /**
+     * The sum of `CHANNELER_CAP_*` bits that the opener chose.
+     */
+    uint32_t capabilities;
+    /**
+     * 1 once messages can flow, else 0.
+     */
+    uint32_t established;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} channeler_channel_details;
+
+/**
+ * Settings of a node. Fill with `channeler_options_init`, then change what you need.
+ *
+ * Durations are in nanoseconds; switches are 0 (off) or 1 (on). A setting out of its range makes
+ * `channeler_node_new` fail with `CHANNELER_ERR_INVALID_ARGUMENT`, and `channeler_last_error` then
+ * names the setting and its range.
+ */
+typedef struct channeler_options {
+    /**
+     * `sizeof(channeler_options)`, as the caller was compiled; set by `channeler_options_init`.
+     */
+    size_t struct_size;
+    /**
+     * Our peer id. All zero (default): a random one is drawn.
+     */
+    struct channeler_peer_id peer_id;
+    /**
+     * `CHANNELER_MODE_SOCKETS` (default) or `CHANNELER_MODE_SANS_IO`.
+     */
+    uint32_t mode;
+    /**
+     * `CHANNELER_LEGACY_OFF` or `CHANNELER_LEGACY_ACCEPT` (default).
+     */
+    uint32_t legacy;
+    /**
+     * Whether peers that we did not dial may connect. Default 1.
+     */
+    uint32_t accept_incoming;
+    /**
+     * Whether each packet is padded to `packet_size`. Default 0: bytes cost.
+     */
+    uint32_t padding;
+    /**
+     * Largest packet sent, in bytes of UDP payload. Default 1232; 128 to 65507.
+     */
+    uint32_t packet_size;
+    /**
+     * Datagrams that one transmit may hold (GSO). Default 1; 1 to 64. With sockets the node sets
+     * what the kernel takes.
+     */
+    uint32_t segments_max;
+    /**
+     * How often the request for a channel is repeated before it fails. Default 6; 0 to 16.
+     */
+    uint32_t handshake_retries;
+    /**
+     * Least severe level that `on_log` hears, `CHANNELER_LOG_ERROR` to `CHANNELER_LOG_DEBUG`.
+     * Default `CHANNELER_LOG_INFO`.
+     */
+    uint32_t log_level;
+    /**
+     * How long a message may wait for others to share its packet. Default 0: it waits for nothing;
+     * at most 1 s.
+     */
+    uint64_t bundle_delay_ns;
+    /**
+     * First wait for an answer to the request for a channel; it doubles with each retry.
+     * Default 200 ms; 1 ms to 60 s.
+     */
+    uint64_t handshake_timeout_ns;
+    /**
+     * How long one secret signs cookies; a cookie is good for one to two of these. Default 30 s;
+     * 1 s to 1 day.
+     */
+    uint64_t cookie_epoch_ns;
+    /**
+     * A channel, then its connection, ends after this long without a packet either way.
+     * Default 60 s; 0: never; at most 365 days.
+     */
+    uint64_t idle_timeout_ns;
+    /**
+     * A silent channel sends an empty packet this often. Default 0: never; at most 365 days.
+     */
+    uint64_t keep_alive_ns;
+    /**
+     * How long `channeler_node_process` and the node's own thread poll the sockets before they
+     * sleep: lower latency for a busy processor. Default 0; at most 1 ms. Sockets only.
+     */
+    uint64_t spin_ns;
+    /**
+     * Connections at once. Default 16384; 1 to 16777216.
+     */
+    uint64_t connections_max;
+    /**
+     * Connections that peers of one IP address began. Default 64; 1 to 16777216.
+     */
+    uint64_t connections_per_address_max;
+    /**
+     * Channels of one connection, those of both sides together. Default 65536; 1 to 131070.
+     */
+    uint64_t channels_per_connection_max;
+    /**
+     * Channels of the node. Default 1048576; 1 to 16777216.
+     */
+    uint64_t channels_max;
+    /**
+     * Bytes queued for sending on one channel. Default 1 MiB; at least `packet_size`.
+     */
+    uint64_t send_queue_bytes_max;
+    /**
+     * Packets queued for sending on one channel. Default 4096; at least 1.
+     */
+    uint64_t send_queue_packets_max;
+    /**
+     * Bytes queued for sending in the whole node. Default 64 MiB; at least `packet_size`.
+     */
+    uint64_t node_send_queue_bytes_max;
+    /**
+     * Message bytes kept for `channeler_channel_receive` on one channel; past it new messages are
+     * dropped and counted. Default 1 MiB; at least `packet_size`.
+     */
+    uint64_t receive_queue_bytes_max;
+    /**
+     * Messages kept for `channeler_channel_receive` on one channel. Default 4096; at least 1.
+     */
+    uint64_t receive_queue_messages_max;
+    /**
+     * Message bytes kept for `channeler_channel_receive` in the whole node. Default 64 MiB; at
+     * least `packet_size`.
+     */
+    uint64_t node_receive_queue_bytes_max;
+    /**
+     * Answers to peers without a connection, waiting to be sent, in packets. Default 1024; at
+     * least 1.
+     */
+    uint64_t replies_max;
+    /**
+     * Events waiting to be reported; past it datagrams are dropped and counted. Default 65536; at
+     * least 16.
+     */
+    uint64_t events_max;
+    /**
+     * Where the randomness of a sans-IO node begins, so that a run can be repeated. All zero
+     * (default): drawn from the operating system. Sans-IO only.
+     */
+    uint8_t seed[32];
+} channeler_options;
+
+/**
+ * Tells that `user_data` is not used any more.
+ */
+typedef void (*channeler_drop_fn)(void *user_data);
+
+/**
+ * Asks whether a peer that we did not dial may connect: nonzero is yes.
+ *
+ * In version 0 the peer proved its address but not its id. `peer` and `address` are lent for the
+ * call. `connection` may already be named in calls.
+ */
+typedef int32_t (*channeler_accept_fn)(void *user_data,
+                                       struct channeler_node *node,
+                                       struct channeler_connection connection,
+                                       const struct channeler_peer_id *peer,
+                                       const struct channeler_address *address);
+
+/**
+ * What happened. Fields that its kind does not mention are zero.
+ *
+ * Later libraries may have more kinds (ignore those you do not know) and more fields at the end.
+ */
+typedef struct channeler_event {
+    /**
+     * Bytes of this struct as the library knows it.
+     */
+    size_t struct_size;
+    /**
+     * `CHANNELER_EVENT_*`.
+     */
+    uint32_t kind;
+    /**
+     * Why it ended: a `CHANNELER_ERR_*` number.
+     */
+    int32_t reason;
+    /**
+     * The connection.
+     */
+    struct channeler_connection connection;
+    /**
+     * The channel.
+     */
+    struct channeler_channel channel;
+    /**
+     * An address of the peer.
+     */
+    struct channeler_address address;
+    /**
+     * 1 when the peer opened the channel, 0 when we did.
+     */
+    uint32_t by_peer;
+    /**
+     * Bytes of UDP payload.
+     */
+    uint32_t packet_size;
+} channeler_event;
+
+/**
+ * Tells what happened. `event` is lent for the call.
+ */
+typedef void (*channeler_event_fn)(void *user_data,
+                                   struct channeler_node *node,
+                                   const struct channeler_event *event);
+
+/**
+ * Hands over a message of `length` bytes (at least 1). `data` is lent for the call: copy what you
+ * keep.
+ */
+typedef void (*channeler_message_fn)(void *user_data,
+                                     struct channeler_node *node,
+                                     struct channeler_connection connection,
+                                     struct channeler_channel channel,
+                                     const uint8_t *data,
+                                     size_t length);
+
+/**
+ * Hands over a datagram of no protocol of ours (STUN, say). `from` and `data` are lent for the
+ * call.
+ */
+typedef void (*channeler_datagram_fn)(void *user_data,
+                                      struct channeler_node *node,
+                                      const struct channeler_address *from,
+                                      const uint8_t *data,
+                                      size_t length);
+
+/**
+ * Hands over a line for a log, without a line end. `text` is lent for the call.
+ */
+typedef void (*channeler_log_fn)(void *user_data,
+                                 struct channeler_node *node,
+                                 uint32_t level,
+                                 const char *text);
+
+/**
+ * The functions that a node calls. Fill with `channeler_callbacks_init`, then set those you want.
+ *
+ * Thread: callbacks run only in the thread that is inside `channeler_node_process` (sans-IO: also
+ * `channeler_node_handle_datagram` and `channeler_node_handle_timeout`), or in the node's own
+ * thread after `channeler_node_start`; one at a time, with no lock held. Inside one every function
+ * may be called, on this node and others, except that `channeler_node_process` and the two sans-IO
+ * functions on the same node return `CHANNELER_ERR_STATE`, and that `channeler_node_free` of the
+ * same node takes effect when the callback returns.
+ *
+ * Callbacks must return: no C++ exception and no `longjmp` may leave them.
+ */
+typedef struct channeler_callbacks {
+    /**
+     * `sizeof(channeler_callbacks)`; set by `channeler_callbacks_init`.
+     */
+    size_t struct_size;
+    /**
+     * Given to each of the functions below. The library never looks at what it points to.
+     */
+    void *user_data;
+    /**
+     * Called exactly once, after the last callback, when the node is freed. NULL: nothing is
+     * called. Not called when `channeler_node_new` fails: `user_data` then stays the caller's.
+     */
+    channeler_drop_fn drop;
+    /**
+     * Accepts or refuses peers that we did not dial. NULL: all are accepted (unless the option
+     * `accept_incoming` is 0: then none is, and this is not asked).
+     */
+    channeler_accept_fn on_accept;
+    /**
+     * Hears what happens. NULL: nobody does.
+     */
+    channeler_event_fn on_event;
+    /**
+     * Takes messages as they come. NULL: they are kept for `channeler_channel_receive`, and a
+     * `CHANNELER_EVENT_READABLE` tells of them.
+     */
+    channeler_message_fn on_message;
+    /**
+     * Takes datagrams of other protocols. NULL: they are dropped and counted.
+     */
+    channeler_datagram_fn on_datagram;
+    /**
+     * Takes lines for a log. NULL: the library is silent.
+     */
+    channeler_log_fn on_log;
+} channeler_callbacks;
+
+/**
+ * Counters of a node since `channeler_node_new`.
+ */
+typedef struct channeler_node_counters {
+    /**
+     * `sizeof(channeler_node_counters)`: set it before the call.
+     */
+    size_t struct_size;
+    /**
+     * Datagrams received, dropped ones included.
+     */
+    uint64_t datagrams_received;
+    /**
+     * Bytes of UDP payload received.
+     */
+    uint64_t bytes_received;
+    /**
+     * Datagrams handed to the network.
+     */
+    uint64_t datagrams_sent;
+    /**
+     * Bytes of UDP payload handed to the network.
+     */
+    uint64_t bytes_sent;
+    /**
+     * Messages delivered, or queued for delivery.
+     */
+    uint64_t messages_received;
+    /**
+     * Messages accepted from the application.
+     */
+    uint64_t messages_sent;
+    /**
+     * Connections now.
+     */
+    uint64_t connections;
+    /**
+     * Channels now, pending ones included.
+     */
+    uint64_t channels;
+    /**
+     * Bytes waiting to be sent now.
+     */
+    uint64_t send_queue_bytes;
+    /**
+     * Message bytes waiting to be read now.
+     */
+    uint64_t receive_queue_bytes;
+    /**
+     * Everything dropped, by reason: `CHANNELER_DROP_*` is the index, and
+     * `channeler_drop_reason_name` its name.
+     */
+    uint64_t dropped[64];
+} channeler_node_counters;
+
+/**
+ * Counters of a connection since it began.
+ */
+typedef struct channeler_connection_counters {
+    /**
+     * `sizeof(channeler_connection_counters)`: set it before the call.
+     */
+    size_t struct_size;
+    /**
+     * Datagrams received from the peer.
+     */
+    uint64_t datagrams_received;
+    /**
+     * Their bytes.
+     */
+    uint64_t bytes_received;
+    /**
+     * Datagrams built for the peer.
+     */
+    uint64_t datagrams_sent;
+    /**
+     * Their bytes.
+     */
+    uint64_t bytes_sent;
+    /**
+     * Channels now, pending ones included.
+     */
+    uint64_t channels;
+} channeler_connection_counters;
+
+/**
+ * Counters of a channel since it began.
+ */
+typedef struct channeler_channel_counters {
+    /**
+     * `sizeof(channeler_channel_counters)`: set it before the call.
+     */
+    size_t struct_size;
+    /**
+     * Messages accepted from the application.
+     */
+    uint64_t messages_sent;
+    /**
+     * Their bytes.
+     */
+    uint64_t bytes_sent;
+    /**
+     * Messages received.
+     */
+    uint64_t messages_received;
+    /**
+     * Their bytes.
+     */
+    uint64_t bytes_received;
+    /**
+     * Messages dropped because the receive queue was full.
+     */
+    uint64_t messages_dropped;
+    /**
+     * Bytes waiting to be sent now, envelopes included.
+     */
+    uint64_t send_queue_bytes;
+    /**
+     * Message bytes waiting to be read now.
+     */
+    uint64_t receive_queue_bytes;
+} channeler_channel_counters;
+
+/**
+ * Where bytes go that `channeler_node_poll_transmit` gave.
+ */
+typedef struct channeler_transmit {
+    /**
+     * The receiver's address.
+     */
+    struct channeler_address to;
+    /**
+     * The address of ours to send from; `CHANNELER_FAMILY_NONE`: any. The port is always 0.
+     */
+    struct channeler_address from;
+    /**
+     * Bytes to send.
+     */
+    size_t length;
+    /**
+     * Size of each datagram in them; only the last may be shorter. Equal to `length` unless the
+     * option `segments_max` is more than 1.
+     */
+    size_t segment_size;
+} channeler_transmit;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Returns the version of the library, as "major.minor.patch".
+ *
+ * Owner: the library; valid for ever. Thread: any.
+ */
+const char *channeler_version(void);
+
+/**
+ * Returns the version of the interface that the library was built with.
+ *
+ * A program may use the library when this equals the `CHANNELER_ABI_VERSION` it was compiled with.
+ * Thread: any.
+ */
+uint32_t channeler_abi_version(void);
+
+/**
+ * Returns the name of a status as this header has it, such as "CHANNELER_ERR_STATE".
+ *
+ * Never NULL: 0 is "CHANNELER_OK", a number that is not ours is "CHANNELER_ERR_UNKNOWN".
+ * Owner: the library; valid for ever. Thread: any.
+ */
+const char *channeler_error_name(int32_t status);
+
+/**
+ * Returns one sentence on what a status means. `channeler_last_error` often says more.
+ *
+ * Never NULL. Owner: the library; valid for ever. Thread: any.
+ */
+const char *channeler_error_text(int32_t status);
+
+/**
+ * Returns what went wrong in the last call of this thread that failed, in words: which argument,
+ * what it was, and what is allowed.
+ *
+ * Never NULL; "" when no call failed yet. Calls that succeed leave it as it is.
+ * Owner: the library; valid until the next call of this thread that fails, or the thread's end.
+ * Thread: any; each has its own text.
+ */
+const char *channeler_last_error(void);
+
+/**
+ * Draws a random peer id from the operating system.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`out` is NULL), `CHANNELER_ERR_UNSUPPORTED` (the
+ * system gives no randomness). Thread: any.
+ *
+ * Pointers:
+ * `out` is NULL or writable.
+ */
+int32_t channeler_peer_id_random(struct channeler_peer_id *out);
+
+/**
+ * Reads a peer id from text: 32 hexadecimal digits, with or without "0x" before them.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_DECODE` (the text
+ * is no peer id). Thread: any.
+ *
+ * Pointers:
+ * `text` is NULL or ends with a zero byte; `out` is NULL or writable.
+ */
+int32_t channeler_peer_id_parse(const char *text,
+                                struct channeler_peer_id *out);
+
+/**
+ * Writes a peer id as text: "0x" and 32 lower-case hexadecimal digits, ended by a zero byte.
+ *
+ * `capacity` is the size of `buffer` in bytes; `CHANNELER_PEER_ID_TEXT_MAX` is enough.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL),
+ * `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written). Thread: any.
+ *
+ * Pointers:
+ * `peer` is NULL or readable; `buffer` is NULL or has `capacity` writable bytes.
+ */
+int32_t channeler_peer_id_format(const struct channeler_peer_id *peer,
+                                 char *buffer,
+                                 size_t capacity);
+
+/**
+ * Reads an address from text: "192.0.2.1:7000", "[2001:db8::1]:7000", "[fe80::1%eth0]:7000".
+ *
+ * Names of hosts are not looked up. An IPv6 scope is a number or the name of an interface.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_INVALID_ADDRESS`.
+ * Thread: any.
+ *
+ * Pointers:
+ * `text` is NULL or ends with a zero byte; `out` is NULL or writable.
+ */
+int32_t channeler_address_parse(const char *text,
+                                struct channeler_address *out);
+
+/**
+ * Writes an address as `channeler_address_parse` reads it, ended by a zero byte.
+ *
+ * `capacity` is the size of `buffer` in bytes; `CHANNELER_ADDRESS_TEXT_MAX` is enough.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_INVALID_ADDRESS`
+ * (no such family), `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written). Thread: any.
+ *
+ * Pointers:
+ * `address` is NULL or readable; `buffer` is NULL or has `capacity` writable bytes.
+ */
+int32_t channeler_address_format(const struct channeler_address *address,
+                                 char *buffer,
+                                 size_t capacity);
+
+/**
+ * Takes an address from the system's form: `sockaddr` is a `struct sockaddr_in` or
+ * `struct sockaddr_in6` of `length` bytes, as `recvfrom` or `getaddrinfo` give it.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_INVALID_ADDRESS`
+ * (another family, or too short for its own). Thread: any.
+ *
+ * Pointers:
+ * `sockaddr` is NULL or has `length` readable bytes (no alignment is asked of it); `out` is NULL
+ * or writable.
+ */
+int32_t channeler_address_from_sockaddr(const void *sockaddr,
+                                        size_t length,
+                                        struct channeler_address *out);
+
+/**
+ * Writes an address in the system's form, for `sendto` and its like.
+ *
+ * `capacity` is the size of `sockaddr` in bytes; that of `struct sockaddr_storage` is enough.
+ * `*length` becomes the bytes written.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_INVALID_ADDRESS`
+ * (no such family), `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written). Thread: any.
+ *
+ * Pointers:
+ * `address` is NULL or readable; `sockaddr` is NULL or has `capacity` writable bytes; `length` is
+ * NULL or writable.
+ */
+int32_t channeler_address_to_sockaddr(const struct channeler_address *address,
+                                      void *sockaddr,
+                                      size_t capacity,
+                                      size_t *length);
+
+/**
+ * Begins a connection to `peer` at `address`, or finds the one there is, and writes it to `out`.
+ *
+ * Nothing is sent before a channel is opened on it. With sockets, bind one of the address family
+ * first. `peer` and `address` are read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL; `peer` is zero or our own),
+ * `_INVALID_ADDRESS`, `_BANNED`, `_LIMIT` (`connections_max`), `_STATE` (the node was freed),
+ * `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `peer` and `address` are NULL or readable;
+ * `out` is NULL or writable.
+ */
+int32_t channeler_node_connect(struct channeler_node *node,
+                               const struct channeler_peer_id *peer,
+                               const struct channeler_address *address,
+                               struct channeler_connection *out);
+
+/**
+ * Sends what is queued, then forgets the connection and its channels.
+ *
+ * Events `CHANNELER_EVENT_CHANNEL_CLOSED` and `CHANNELER_EVENT_CONNECTION_CLOSED` with
+ * `CHANNELER_ERR_CLOSED` follow. Version 0 has no message for it: the peer sees silence, and ends
+ * its side after its idle timeout.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_REFERENCE` (no such
+ * connection, or it ended: closing twice is this), `_STATE` (the node was freed), `_POISONED`.
+ * Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_connection_close(struct channeler_node *node,
+                                   struct channeler_connection connection);
+
+/**
+ * Tells what a connection is.
+ *
+ * Set `out->struct_size` before. Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or a
+ * wrong `struct_size`), `_INVALID_REFERENCE` (no such connection, or it ended), `_STATE` (the node
+ * was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or has `out->struct_size`
+ * writable bytes.
+ */
+int32_t channeler_connection_info(struct channeler_node *node,
+                                  struct channeler_connection connection,
+                                  struct channeler_connection_details *out);
+
+/**
+ * Begins to open a channel and writes it to `out`.
+ *
+ * `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
+ * sent at once: they wait, and leave with the last packet of the handshake. `options` may be NULL
+ * (defaults), and is read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`, unknown
+ * capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT` (`channels_max`,
+ * `channels_per_connection_max`), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size` readable
+ * bytes; `out` is NULL or writable.
+ */
+int32_t channeler_channel_open(struct channeler_node *node,
+                               struct channeler_connection connection,
+                               const struct channeler_channel_options *options,
+                               struct channeler_channel *out);
+
+/**
+ * Sends what is queued, then forgets the channel.
+ *
+ * `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. Messages not yet received
+ * are lost. Version 0 has no message for it: the peer sees silence.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such channel,
+ * or it ended: closing twice is this), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_channel_close(struct channeler_node *node,
+                                struct channeler_channel channel);
+
+/**
+ * Queues a message of `length` bytes; it is copied, and `data` stays the caller's.
+ *
+ * It leaves with the next turn of the node, or with `channeler_node_flush`. A message fits into
+ * one packet: `message_bytes_max` of `channeler_connection_info` is the limit.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `length` is 0), `_WRITE` (too
+ * large), `_WOULD_BLOCK` (the queue is full; `CHANNELER_EVENT_WRITABLE` follows when it has room),
+ * `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
+ * Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `data` is NULL or has `length` readable bytes.
+ */
+int32_t channeler_channel_send(struct channeler_node *node,
+                               struct channeler_channel channel,
+                               const uint8_t *data,
+                               size_t length);
+
+/**
+ * Queues a message of `length` bytes without a copy by the caller: on success the library owns
+ * `data` until it calls `release(user_data, data, length)`, exactly once.
+ *
+ * `release` runs where callbacks run: in the thread inside `channeler_node_process`, or the node's
+ * own; at the latest when the node is freed. Until then `data` must stay valid and unchanged. When
+ * this call fails, `release` is not called, and the buffer stays the caller's.
+ * Errors: as `channeler_channel_send`; `release` may not be NULL either; `_LIMIT` (65536 buffers
+ * wait for a turn of the node to be released). Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `data` is NULL or has `length` bytes that stay
+ * readable until `release`; `release` may be called with `user_data` in any thread that runs the
+ * node.
+ */
+int32_t channeler_channel_send_buffer(struct channeler_node *node,
+                                      struct channeler_channel channel,
+                                      const uint8_t *data,
+                                      size_t length,
+                                      channeler_release_fn release,
+                                      void *user_data);
+
+/**
+ * Queues several messages, to one channel or many, at the cost of one lock; each is copied.
+ *
+ * They are taken in order, up to the first that fails; `*sent` becomes the number taken, **also on
+ * failure** (but not when a pointer is NULL), so that the failed message is `messages[*sent]`.
+ * `count` 0 is good.
+ * Errors: those of the first message that failed, as `channeler_channel_send`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `messages` is NULL or has `count` readable
+ * entries, each with `length` readable bytes at `data` (or NULL); `sent` is NULL or writable.
+ */
+int32_t channeler_channel_send_many(struct channeler_node *node,
+                                    const struct channeler_message *messages,
+                                    size_t count,
+                                    size_t *sent);
+
+/**
+ * Reads the oldest message of a channel, or the rest of one, into `buffer` of `capacity` bytes.
+ *
+ * `*length` becomes the bytes written, `*remaining` those of the same message still waiting (the
+ * next call returns them; pass NULL when you do not care). Not with an `on_message` callback:
+ * messages go there.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `capacity` is 0),
+ * `_DATA_UNAVAILABLE` (nothing there; `CHANNELER_EVENT_READABLE` follows when there is),
+ * `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
+ * Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+ * bytes; `length` and `remaining` are NULL or writable.
+ */
+int32_t channeler_channel_receive(struct channeler_node *node,
+                                  struct channeler_channel channel,
+                                  uint8_t *buffer,
+                                  size_t capacity,
+                                  size_t *length,
+                                  size_t *remaining);
+
+/**
+ * Reads several messages, from one channel or many, at the cost of one lock.
+ *
+ * Each of the `count` slots names a channel and a buffer, and is filled as
+ * `channeler_channel_receive` would; slots of one channel get its messages in order. `*received`
+ * becomes the number of slots whose `status` is 0. A slot that fails does not stop the others.
+ * Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (no slot was filled; `*received` is 0 then),
+ * `_INVALID_ARGUMENT` (a pointer is NULL), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `slots` is NULL or has `count` writable
+ * entries, each with `capacity` writable bytes at `buffer` (or NULL); `received` is NULL or
+ * writable.
+ */
+int32_t channeler_channel_receive_many(struct channeler_node *node,
+                                       struct channeler_slot *slots,
+                                       size_t count,
+                                       size_t *received);
+
+/**
+ * Tells what a channel is.
+ *
+ * Set `out->struct_size` before. Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or a
+ * wrong `struct_size`), `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was
+ * freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or has `out->struct_size`
+ * writable bytes.
+ */
+int32_t channeler_channel_info(struct channeler_node *node,
+                               struct channeler_channel channel,
+                               struct channeler_channel_details *out);
+
+/**
+ * Fills `options` with the defaults of this library.
+ *
+ * `struct_size` is `sizeof(channeler_options)` as the caller was compiled: a program of an older
+ * header has a shorter struct, and only that much is written. What is longer than the library
+ * knows is zeroed.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`options` is NULL, or `struct_size` is no multiple of
+ * 8 from 32 to 4096). Thread: any.
+ *
+ * Pointers:
+ * `options` is NULL or has `struct_size` writable bytes.
+ */
+int32_t channeler_options_init(struct channeler_options *options,
+                               size_t struct_size);
+
+/**
+ * Fills `options` with the defaults of this library, as `channeler_options_init` does.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`options` is NULL, or `struct_size` is no multiple of
+ * 8 from 16 to 4096). Thread: any.
+ *
+ * Pointers:
+ * `options` is NULL or has `struct_size` writable bytes.
+ */
+int32_t channeler_channel_options_init(struct channeler_channel_options *options,
+                                       size_t struct_size);
+
+/**
+ * Fills `callbacks` with NULL.
+ *
+ * `struct_size` is `sizeof(channeler_callbacks)` as the caller was compiled.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`callbacks` is NULL, or `struct_size` is no multiple
+ * of the size of a pointer from that of two pointers to 4096). Thread: any.
+ *
+ * Pointers:
+ * `callbacks` is NULL or has `struct_size` writable bytes.
+ */
+int32_t channeler_callbacks_init(struct channeler_callbacks *callbacks,
+                                 size_t struct_size);
+
+/**
+ * Reads the counters of a node.
+ *
+ * Set `out->struct_size` before. Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or a
+ * wrong `struct_size`), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or has `out->struct_size`
+ * writable bytes.
+ */
+int32_t channeler_node_stats(struct channeler_node *node,
+                             struct channeler_node_counters *out);
+
+/**
+ * Reads the counters of a connection.
+ *
+ * Set `out->struct_size` before. Errors: as `channeler_node_stats`, and
+ * `CHANNELER_ERR_INVALID_REFERENCE` (no such connection, or it ended). Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or has `out->struct_size`
+ * writable bytes.
+ */
+int32_t channeler_connection_stats(struct channeler_node *node,
+                                   struct channeler_connection connection,
+                                   struct channeler_connection_counters *out);
+
+/**
+ * Reads the counters of a channel.
+ *
+ * Set `out->struct_size` before. Errors: as `channeler_node_stats`, and
+ * `CHANNELER_ERR_INVALID_CHANNELID` (no such channel, or it ended). Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or has `out->struct_size`
+ * writable bytes.
+ */
+int32_t channeler_channel_stats(struct channeler_node *node,
+                                struct channeler_channel channel,
+                                struct channeler_channel_counters *out);
+
+/**
+ * Returns the name of a reason to drop something, such as "bad_checksum"; NULL past the last one.
+ *
+ * `index` is a place in `channeler_node_counters.dropped`. Owner: the library; valid for ever.
+ * Thread: any.
+ */
+const char *channeler_drop_reason_name(size_t index);
+
+/**
+ * Makes a node and writes it to `out`.
+ *
+ * `options` may be NULL (defaults: sockets, a random peer id), and so may `callbacks` (none); both
+ * are read during the call only. A node with sockets has none yet: see `channeler_node_bind`.
+ * Owner: the caller, until `channeler_node_free`.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`out` is NULL; a wrong `struct_size`; a struct longer
+ * than this library knows, with something in the part that it does not know; a setting out of its
+ * range), `_SOCKET` (the system gives no poller), `_UNSUPPORTED`. When it fails, no callback is
+ * called, `drop` included: `user_data` stays the caller's. Thread: any.
+ *
+ * Pointers:
+ * `options` and `callbacks` are NULL or have `struct_size` readable bytes; `out` is NULL or
+ * writable; the functions in `callbacks` may be called with `user_data` from any thread that runs
+ * the node.
+ */
+int32_t channeler_node_new(const struct channeler_options *options,
+                           const struct channeler_callbacks *callbacks,
+                           struct channeler_node **out);
+
+/**
+ * Frees a node with its sockets, connections and channels. NULL is good.
+ *
+ * Stops the node's own thread, makes `channeler_node_process` in other threads return, waits for
+ * calls and callbacks that are running in other threads, releases the buffers it was given, and
+ * calls `drop`. Nothing of the node runs after it returns. Nothing is said to the peers; close
+ * connections first, and `channeler_node_flush`, to send what is queued.
+ * Inside a callback of the same node it returns at once: the node is freed when the callbacks that
+ * are running have returned, and no further one is called but `drop`.
+ * A freed node stays a safe argument: each call with it, this one included, returns
+ * `CHANNELER_ERR_STATE` (for that some 64 bytes of each node are kept until the program ends).
+ * Do not free two nodes from callbacks of each other at the same time: each would wait for the
+ * other.
+ * Errors: `CHANNELER_ERR_STATE` (freed before). Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_node_free(struct channeler_node *node);
+
+/**
+ * Opens a socket at `address`; may be called several times, also while the node runs.
+ *
+ * Port 0 lets the system choose one: `channeler_node_local_address` tells which. "[::]:port" takes
+ * IPv4 too. `address` is read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_SOCKET` (the
+ * system refuses: port taken, no such address), `_LIMIT` (too many sockets), `_UNSUPPORTED`
+ * (sans-IO), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable.
+ */
+int32_t channeler_node_bind(struct channeler_node *node,
+                            const struct channeler_address *address);
+
+/**
+ * Tells the address of the socket that was bound as number `index`, from 0.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or no such socket), `_UNSUPPORTED`
+ * (sans-IO), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or writable.
+ */
+int32_t channeler_node_local_address(struct channeler_node *node,
+                                     size_t index,
+                                     struct channeler_address *out);
+
+/**
+ * Tells the node's own peer id.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_STATE` (the node was freed),
+ * `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or writable.
+ */
+int32_t channeler_node_peer_id(struct channeler_node *node, struct channeler_peer_id *out);
+
+/**
+ * Starts a thread of the node's own, which runs it and calls the callbacks until
+ * `channeler_node_stop` or `channeler_node_free`.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_STATE` (it has its thread already,
+ * or the node was freed), `_SOCKET` (the system gives no thread), `_UNSUPPORTED` (sans-IO),
+ * `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_node_start(struct channeler_node *node);
+
+/**
+ * Stops the node's own thread, and waits until it ended; the node may be run again in any way.
+ *
+ * Without such a thread nothing happens. Inside a callback of the node's own thread it does not
+ * wait: the thread ends when the callback returns.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_UNSUPPORTED` (sans-IO), `_STATE`
+ * (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_node_stop(struct channeler_node *node);
+
+/**
+ * Runs the node for one turn in the calling thread: receives, sends, does what is due, and calls
+ * the callbacks.
+ *
+ * Waits up to `timeout_ns` nanoseconds for something to do: 0 does not wait, less than 0 waits for
+ * ever (until `channeler_node_wake`). It may return earlier with nothing done; call it in a loop.
+ * With sans-IO it never waits: it calls callbacks for what commands caused.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_STATE` (inside a callback of this
+ * node; the node has its own thread, or another thread is in this function; the node was freed),
+ * `_SOCKET` (the system's poller fails), `_POISONED`. Thread: any, one at a time.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_node_process(struct channeler_node *node,
+                               int64_t timeout_ns);
+
+/**
+ * Sends what is queued now, from the calling thread, without waiting and without callbacks.
+ *
+ * What the system does not take at once stays queued. Without this call queued messages leave with
+ * the next turn of the node.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_UNSUPPORTED` (sans-IO), `_STATE`
+ * (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_node_flush(struct channeler_node *node);
+
+/**
+ * Tells the descriptor to put in a `poll`, `select` or `epoll` of the caller's own: when it is
+ * readable, or `channeler_node_timeout` has passed, call `channeler_node_process(node, 0)`.
+ *
+ * Ask for the timeout anew before each sleep. Do not read, write or close the descriptor.
+ * Owner: the node; valid until it is freed.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (sans-IO, or a
+ * system without such a descriptor), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or writable.
+ */
+int32_t channeler_node_fd(struct channeler_node *node, int *out);
+
+/**
+ * Tells how long the caller's own loop may sleep before `channeler_node_process`, in nanoseconds:
+ * 0 is not at all, -1 for ever (until the descriptor is readable).
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (sans-IO: see
+ * `channeler_node_poll_timeout`), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out_ns` is NULL or writable.
+ */
+int32_t channeler_node_timeout(struct channeler_node *node,
+                               int64_t *out_ns);
+
+/**
+ * Makes a `channeler_node_process` that sleeps in another thread return, or the next one.
+ *
+ * Safe in signal handlers: it takes no lock, allocates nothing, and leaves `channeler_last_error`
+ * as it is. Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_UNSUPPORTED` (sans-IO),
+ * `_STATE` (the node was freed). Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_node_wake(struct channeler_node *node);
+
+/**
+ * Bans a peer id for `span_ns` nanoseconds, and closes its connection with `CHANNELER_ERR_BANNED`.
+ *
+ * A further ban of the same peer replaces the first. `peer` is read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_LIMIT` (4096 peers are banned),
+ * `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable.
+ */
+int32_t channeler_node_ban_peer(struct channeler_node *node,
+                                const struct channeler_peer_id *peer,
+                                uint64_t span_ns);
+
+/**
+ * Bans an IP address, whatever the port, for `span_ns` nanoseconds, and closes its connections
+ * with `CHANNELER_ERR_BANNED`.
+ *
+ * A further ban of the same address replaces the first. `address` is read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_LIMIT` (4096
+ * addresses are banned), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable.
+ */
+int32_t channeler_node_ban_address(struct channeler_node *node,
+                                   const struct channeler_address *address,
+                                   uint64_t span_ns);
+
+/**
+ * Lifts the ban of a peer id. `*lifted` becomes 1 when there was one, else 0; it may be NULL.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `peer` is NULL), `_STATE` (the node was
+ * freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `lifted` is NULL or
+ * writable.
+ */
+int32_t channeler_node_lift_ban_peer(struct channeler_node *node,
+                                     const struct channeler_peer_id *peer,
+                                     int32_t *lifted);
+
+/**
+ * Lifts the ban of an IP address. `*lifted` becomes 1 when there was one, else 0; it may be NULL.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `address` is NULL), `_INVALID_ADDRESS`,
+ * `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable; `lifted` is NULL
+ * or writable.
+ */
+int32_t channeler_node_lift_ban_address(struct channeler_node *node,
+                                        const struct channeler_address *address,
+                                        int32_t *lifted);
+
+/**
+ * Gives the node a datagram that was received, and calls the callbacks for what it causes.
+ *
+ * Afterwards call `channeler_node_poll_transmit` until it has nothing, then sleep until
+ * `channeler_node_poll_timeout`. `now_ns` is nanoseconds on a clock of the caller's choice that
+ * never runs backwards (an earlier time counts as the latest given); commands use the last time
+ * given. `from` is the sender, `to` the address it sent to (may be NULL: not known). All is read
+ * during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_UNSUPPORTED`
+ * (a node with sockets), `_STATE` (inside a callback of this node, or another thread is in this
+ * function; the node was freed), `_POISONED`. That a datagram makes no sense is no error: it is
+ * dropped and counted. Thread: any, one at a time.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `from` and `to` are NULL or readable; `data` is
+ * NULL or has `length` readable bytes.
+ */
+int32_t channeler_node_handle_datagram(struct channeler_node *node,
+                                       uint64_t now_ns,
+                                       const struct channeler_address *from,
+                                       const struct channeler_address *to,
+                                       const uint8_t *data,
+                                       size_t length);
+
+/**
+ * Lets the node do what is due at `now_ns`, and calls the callbacks for what that causes.
+ *
+ * Call it when the time of `channeler_node_poll_timeout` has come (earlier does no harm), then
+ * `channeler_node_poll_transmit` until it has nothing.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_UNSUPPORTED` (a node with sockets),
+ * `_STATE` (inside a callback of this node, or another thread is in this function; the node was
+ * freed), `_POISONED`. Thread: any, one at a time.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_node_handle_timeout(struct channeler_node *node,
+                                      uint64_t now_ns);
+
+/**
+ * Takes the next bytes to send: writes them to `buffer` and where they go to `out`.
+ *
+ * `capacity` is the size of `buffer`; `packet_size` x `segments_max` of the options is enough.
+ * Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (nothing to send), `_INSUFFICIENT_BUFFER_SIZE`
+ * (`out->length` says how many bytes are needed, nothing is lost: call again),
+ * `_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (a node with sockets), `_STATE` (the node
+ * was freed), `_POISONED`. Thread: any. Calls no callback.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+ * bytes; `out` is NULL or writable.
+ */
+int32_t channeler_node_poll_transmit(struct channeler_node *node,
+                                     uint64_t now_ns,
+                                     uint8_t *buffer,
+                                     size_t capacity,
+                                     struct channeler_transmit *out);
+
+/**
+ * Tells when `channeler_node_handle_timeout` wants to be called next: nanoseconds on the caller's
+ * clock, or `CHANNELER_NO_DEADLINE`. Ask anew after each other call.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (a node with
+ * sockets), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `deadline_ns` is NULL or writable.
+ */
+int32_t channeler_node_poll_timeout(struct channeler_node *node,
+                                    uint64_t *deadline_ns);
+
+/**
+ * Tells the node that bytes from `channeler_node_poll_transmit` could not be sent, and why:
+ * `CHANNELER_SEND_TOO_LARGE` or `CHANNELER_SEND_UNREACHABLE`. Keep silent about other causes.
+ *
+ * `transmit` is read during the call only. Callbacks hear of it in the next call that has them.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or no such cause),
+ * `_INVALID_ADDRESS`, `_UNSUPPORTED` (a node with sockets), `_STATE` (the node was freed),
+ * `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `transmit` is NULL or readable.
+ */
+int32_t channeler_node_handle_send_error(struct channeler_node *node,
+                                         uint64_t now_ns,
+                                         const struct channeler_transmit *transmit,
+                                         uint32_t cause);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* CHANNELER_H */

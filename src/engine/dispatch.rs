@@ -1,0 +1,85 @@
+//! From a node's events to a handler's callbacks; written once, for the engine and for sans-IO.
+
+use super::Handler;
+use crate::error::Error;
+use crate::id::ConnectionHandle;
+use crate::io::Event;
+use crate::node::Node;
+
+/// Who owns the node that events come from. Both methods are called with no lock held.
+pub trait Owner {
+    /// Whether the handler must not be called any more.
+    fn is_closed(&self) -> bool;
+
+    /// Locks the node and tells it what the handler said to a `ConnectionRequest`.
+    ///
+    /// # Errors
+    ///
+    /// Only what makes further events pointless, such as `Poisoned`; not that the connection is
+    /// already gone.
+    fn answer(&self, connection: ConnectionHandle, accept: bool) -> Result<(), Error>;
+}
+
+/// Events on their way from a node to a handler. Reused, so that the steady state allocates nothing.
+#[derive(Debug, Default)]
+pub struct Events {
+    queue: Vec<Event>,
+}
+
+impl Events {
+    /// Takes what the node has to say. Call it under the node's lock, right after
+    /// `handle_datagram`: lent messages are ranges of that buffer.
+    pub fn collect(&mut self, node: &mut Node) {
+        while let Some(event) = node.poll_event() {
+            self.queue.push(event);
+        }
+    }
+
+    /// Calls the handler for each event in order and forgets them. Call it with no lock held;
+    /// `bytes` is the buffer that lent messages are ranges of.
+    ///
+    /// # Errors
+    ///
+    /// What `Owner::answer` returns; the events after it are not reported.
+    pub fn dispatch(
+        &mut self,
+        handler: &mut dyn Handler,
+        bytes: &[u8],
+        owner: &impl Owner,
+    ) -> Result<(), Error> {
+        for event in self.queue.drain(..) {
+            if owner.is_closed() {
+                return Ok(());
+            }
+            match &event {
+                Event::ConnectionRequest { connection, peer, address } => {
+                    let accept = handler.accept(*connection, *peer, *address);
+                    owner.answer(*connection, accept)?;
+                }
+                Event::Message { bytes: range, .. } | Event::Datagram { bytes: range, .. } => {
+                    handler.event(&event, &bytes[range.clone()]);
+                }
+                Event::Connected { .. }
+                | Event::ConnectionClosed { .. }
+                | Event::ChannelOpened { .. }
+                | Event::ChannelClosed { .. }
+                | Event::Readable { .. }
+                | Event::Writable { .. }
+                | Event::PathChanged { .. }
+                | Event::PathUnreachable { .. }
+                | Event::PacketSizeReduced { .. } => handler.event(&event, &[]),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is nothing to dispatch.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Puts in an event that was already taken from the node, before those still in it.
+    pub(super) fn push(&mut self, event: Event) {
+        self.queue.push(event);
+    }
+}

@@ -1,0 +1,432 @@
+//! What all threads share: the node under its lock, the sockets, the sleep and wake protocol.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use mio::{Poll, Registry, Token, Waker};
+
+use super::dispatch::{Events, Owner};
+use super::socket::{Outcome, Socket};
+use super::stats::Counters;
+use super::thread::Thread;
+use super::turn::Turn;
+use super::{EngineConfig, Handler, SOCKETS_MAX, os};
+use crate::config::{BATCH_SEGMENTS_MAX, NodeConfig};
+use crate::error::Error;
+use crate::id::ConnectionHandle;
+use crate::io::{Event, SendError, Transmit};
+use crate::node::Node;
+use crate::time::Time;
+
+/// The token of the waker; sockets have their indices.
+pub(super) const WAKER: Token = Token(usize::MAX);
+
+/// Transmits sent in one go, so that a full queue cannot keep the loop from receiving.
+const SENDS_PER_TURN_MAX: usize = 256;
+
+/// How soon a full socket is tried again even if the system does not report room.
+const BLOCKED_RETRY: Duration = Duration::from_millis(5);
+
+/// Everything behind an `Engine`.
+pub(super) struct Shared {
+    core: Mutex<Core>,
+    /// What a turn of the loop needs; locked by the thread that is inside `process`.
+    turn: Mutex<Turn>,
+    /// Which thread that is, 0 for none.
+    turn_thread: AtomicUsize,
+    pub(super) thread: Thread,
+    sockets: [OnceLock<Socket>; SOCKETS_MAX],
+    /// How many sockets there are; locked while one is added.
+    binding: Mutex<usize>,
+    registry: Registry,
+    waker: Waker,
+    pub(super) fd: Option<i32>,
+    /// The loop sleeps, or is about to: who gives it work must wake it.
+    sleeping: AtomicBool,
+    /// The last turn left work behind: sockets not drained, or a send budget used up.
+    has_more: AtomicBool,
+    closed: AtomicBool,
+    /// What the node was told of `segments_max`.
+    segments_max: AtomicUsize,
+    /// Reused by `flush`.
+    flush_buffer: Mutex<Vec<u8>>,
+    origin: Instant,
+    pub(super) config: EngineConfig,
+    pub(super) counters: Counters,
+}
+
+/// What the one lock guards.
+pub(super) struct Core {
+    pub(super) node: Node,
+    /// The latest time that the node was told; threads read the clock before they get the lock.
+    latest: Time,
+    /// An event taken only to know that there is one.
+    peeked: Option<Event>,
+    /// Transmits that found their socket full; one, or as many as threads were sending.
+    blocked: Vec<Blocked>,
+    /// When a sleeping loop wakes by itself. None: never.
+    wakes_at: Option<Time>,
+}
+
+struct Blocked {
+    transmit: Transmit,
+    sent: usize,
+    bytes: Vec<u8>,
+}
+
+/// How far sending got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The node has nothing more to send now, or its socket is full and will be watched.
+    Rests,
+    /// The budget is used up.
+    HasMore,
+}
+
+impl Shared {
+    pub(super) fn new(
+        config: EngineConfig,
+        node: NodeConfig,
+        handler: Box<dyn Handler>,
+    ) -> Result<Shared, Error> {
+        let origin = Instant::now();
+        let node = Node::new(node, os::seed()?, Time::ZERO)?;
+        let poll = Poll::new().map_err(|_| Error::Socket)?;
+        let registry = poll.registry().try_clone().map_err(|_| Error::Socket)?;
+        let waker = Waker::new(&registry, WAKER).map_err(|_| Error::Socket)?;
+        let fd = os::poll_fd(&poll);
+        Ok(Shared {
+            core: Mutex::new(Core {
+                node,
+                latest: Time::ZERO,
+                peeked: None,
+                blocked: Vec::new(),
+                wakes_at: None,
+            }),
+            turn: Mutex::new(Turn::new(poll, handler, config.spin)),
+            turn_thread: AtomicUsize::new(0),
+            thread: Thread::default(),
+            sockets: [const { OnceLock::new() }; SOCKETS_MAX],
+            binding: Mutex::new(0),
+            registry,
+            waker,
+            fd,
+            sleeping: AtomicBool::new(false),
+            has_more: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            segments_max: AtomicUsize::new(BATCH_SEGMENTS_MAX),
+            flush_buffer: Mutex::new(Vec::new()),
+            origin,
+            config,
+            counters: Counters::default(),
+        })
+    }
+
+    /// The time since the engine was made.
+    pub(super) fn now(&self) -> Time {
+        // 584 years fit.
+        Time::from_nanos(self.origin.elapsed().as_nanos() as u64)
+    }
+
+    /// The one lock.
+    pub(super) fn core(&self) -> Result<MutexGuard<'_, Core>, Error> {
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        self.core.lock().map_err(|_| Error::Poisoned)
+    }
+
+    /// Adds a socket, at any time: the poll takes it up even while another thread waits in it.
+    pub(super) fn bind(
+        &self,
+        address: std::net::SocketAddr,
+    ) -> Result<std::net::SocketAddr, Error> {
+        drop(self.core()?);
+        let mut count = self.binding.lock().map_err(|_| Error::Poisoned)?;
+        let slot = self.sockets.get(*count).ok_or(Error::Limit)?;
+        // SOCKETS_MAX fits in 16 bits.
+        let index = *count as u16;
+        let socket =
+            Socket::bind(index, address, &self.config, &self.registry).map_err(|error| {
+                self.counters.note_error(&error);
+                Error::Socket
+            })?;
+        let socket = slot.get_or_init(|| socket);
+        *count += 1;
+        self.lower_segments_max(socket)?;
+        Ok(socket.address())
+    }
+
+    pub(super) fn socket(&self, index: usize) -> Option<&Socket> {
+        self.sockets.get(index)?.get()
+    }
+
+    pub(super) fn addresses(&self) -> Vec<std::net::SocketAddr> {
+        self.sockets.iter().map_while(OnceLock::get).map(Socket::address).collect()
+    }
+
+    /// Sends what the node has queued, and before it what found its socket full.
+    pub(super) fn send_queued(&self, now: Time, buffer: &mut Vec<u8>) -> Result<Progress, Error> {
+        for _ in 0..SENDS_PER_TURN_MAX {
+            let mut core = self.core()?;
+            let now = core.advance(now);
+            let (transmit, sent) = match core.blocked.pop() {
+                Some(blocked) => {
+                    *buffer = blocked.bytes;
+                    (blocked.transmit, blocked.sent)
+                }
+                None => match core.node.poll_transmit(now, buffer) {
+                    Some(transmit) => (transmit, 0),
+                    None => return Ok(Progress::Rests),
+                },
+            };
+            drop(core);
+            let Some(socket) = self.route(&transmit) else {
+                self.counters.unreachable.add(1);
+                self.report_failure(now, &transmit, SendError::Unreachable)?;
+                continue;
+            };
+            let bytes = &buffer[sent..transmit.len];
+            match socket.send(&transmit, bytes, &self.counters) {
+                Outcome::Done => socket.watch_writable(&self.registry, false),
+                Outcome::Failed(error) => self.report_failure(now, &transmit, error)?,
+                Outcome::Full(more) => {
+                    socket.watch_writable(&self.registry, true);
+                    let bytes = std::mem::take(buffer);
+                    self.core()?.blocked.push(Blocked { transmit, sent: sent + more, bytes });
+                    return Ok(Progress::Rests);
+                }
+            }
+            if socket.segments_max() < self.segments_max.load(Ordering::Relaxed) {
+                self.lower_segments_max(socket)?;
+            }
+        }
+        Ok(Progress::HasMore)
+    }
+
+    /// As `send_queued`, from any thread.
+    pub(super) fn flush(&self) -> Result<(), Error> {
+        let now = self.now();
+        let mut buffer = match self.flush_buffer.try_lock() {
+            Ok(mut spare) => std::mem::take(&mut *spare),
+            // Another thread flushes with it.
+            Err(_) => Vec::new(),
+        };
+        while self.send_queued(now, &mut buffer)? == Progress::HasMore {}
+        if let Ok(mut spare) = self.flush_buffer.try_lock() {
+            *spare = buffer;
+        }
+        Ok(())
+    }
+
+    /// Runs `call` under the lock, and afterwards wakes a loop that sleeps too long for its result.
+    pub(super) fn with_node<R>(&self, call: impl FnOnce(&mut Node, Time) -> R) -> Result<R, Error> {
+        let now = self.now();
+        let mut core = self.core()?;
+        let now = core.advance(now);
+        let result = call(&mut core.node, now);
+        // The loop sets the flag before it looks at the node under this lock: either it sees what
+        // we did, or we see the flag.
+        let must_wake = self.sleeping.load(Ordering::Relaxed) && core.has_earlier_work();
+        drop(core);
+        if must_wake && self.sleeping.swap(false, Ordering::Relaxed) {
+            self.counters.wakes.add(1);
+            self.wake();
+        }
+        Ok(result)
+    }
+
+    /// How long the loop may sleep, `limit` at most; unless that is zero, the loop counts as asleep.
+    pub(super) fn plan_sleep(
+        &self,
+        now: Time,
+        limit: Option<Duration>,
+    ) -> Result<Option<Duration>, Error> {
+        self.sleeping.store(true, Ordering::Relaxed);
+        let mut core = self.core()?;
+        let now = core.advance(now);
+        let due = if core.has_event() { Some(now) } else { core.due(now) };
+        let limit = limit.map(|limit| now + limit);
+        let wakes_at = [due, limit].into_iter().flatten().min();
+        core.wakes_at = wakes_at;
+        if wakes_at.is_some_and(|at| at <= now) {
+            self.sleeping.store(false, Ordering::Relaxed);
+        }
+        Ok(wakes_at.map(|at| at.since(now)))
+    }
+
+    /// The loop is awake: nobody needs to wake it.
+    pub(super) fn note_awake(&self) {
+        self.sleeping.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_has_more(&self, has_more: bool) {
+        self.has_more.store(has_more, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more.load(Ordering::Relaxed)
+    }
+
+    /// One system call, no lock: safe in signal handlers.
+    pub(super) fn wake(&self) {
+        // It fails only when the descriptor is gone, and then nobody sleeps on it.
+        let _ = self.waker.wake();
+    }
+
+    /// Takes the turn. `State` when another thread, or this one, is inside `process`.
+    pub(super) fn try_enter(&self) -> Result<Entered<'_>, Error> {
+        drop(self.core()?);
+        match self.turn.try_lock() {
+            Ok(turn) => Ok(Entered::new(self, turn)),
+            Err(TryLockError::WouldBlock) => Err(Error::State),
+            Err(TryLockError::Poisoned(_)) => Err(Error::Poisoned),
+        }
+    }
+
+    /// Takes the turn when the thread that has it is done.
+    pub(super) fn enter(&self) -> Result<Entered<'_>, Error> {
+        Ok(Entered::new(self, self.turn.lock().map_err(|_| Error::Poisoned)?))
+    }
+
+    /// Whether the calling thread is inside a callback of this engine.
+    pub(super) fn is_in_callback(&self) -> bool {
+        self.turn_thread.load(Ordering::Relaxed) == thread_mark()
+    }
+
+    /// Ends everything; see `Engine::close`.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        if self.is_in_callback() {
+            return;
+        }
+        self.thread.end(|| self.wake());
+        // Another may be asleep in `process`.
+        self.wake();
+        // A panicked turn no longer runs, and its handler must go all the same.
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(Entered::new(self, turn));
+    }
+
+    fn route(&self, transmit: &Transmit) -> Option<&Socket> {
+        let reaches = |socket: &&Socket| socket.reaches(transmit.to);
+        self.socket(usize::from(transmit.local.socket))
+            .filter(reaches)
+            .or_else(|| self.sockets.iter().map_while(OnceLock::get).find(reaches))
+    }
+
+    fn report_failure(&self, now: Time, of: &Transmit, error: SendError) -> Result<(), Error> {
+        let mut core = self.core()?;
+        let now = core.advance(now);
+        core.node.handle_send_error(now, of, error);
+        Ok(())
+    }
+
+    /// Tells the node of a socket that takes smaller batches than the others.
+    fn lower_segments_max(&self, socket: &Socket) -> Result<(), Error> {
+        let mut core = self.core()?;
+        let least = socket.segments_max().min(self.segments_max.load(Ordering::Relaxed));
+        self.segments_max.store(least, Ordering::Relaxed);
+        core.node.set_segments_max(least);
+        Ok(())
+    }
+}
+
+impl Owner for Shared {
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn answer(&self, connection: ConnectionHandle, accept: bool) -> Result<(), Error> {
+        let now = self.now();
+        let mut core = self.core()?;
+        let now = core.advance(now);
+        // The connection may have ended while the handler thought.
+        let _gone = match accept {
+            true => core.node.accept(now, connection),
+            false => core.node.refuse(now, connection),
+        };
+        Ok(())
+    }
+}
+
+impl Core {
+    /// `now`, or later when the node was already told a later time.
+    pub(super) fn advance(&mut self, now: Time) -> Time {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    /// Takes the events, in the order they were emitted.
+    pub(super) fn collect(&mut self, events: &mut Events) {
+        if let Some(event) = self.peeked.take() {
+            events.push(event);
+        }
+        events.collect(&mut self.node);
+    }
+
+    fn has_event(&mut self) -> bool {
+        if self.peeked.is_none() {
+            self.peeked = self.node.poll_event();
+        }
+        self.peeked.is_some()
+    }
+
+    /// When the node wants to be called. While a socket is full it also wants to send, all the
+    /// time, so then the answer is when to try again.
+    fn due(&self, now: Time) -> Option<Time> {
+        if self.blocked.is_empty() {
+            return self.node.poll_timeout();
+        }
+        Some(now + BLOCKED_RETRY)
+    }
+
+    /// Whether the node has something for the loop before that wakes by itself.
+    fn has_earlier_work(&mut self) -> bool {
+        if self.has_event() {
+            return true;
+        }
+        match (self.due(self.latest), self.wakes_at) {
+            (Some(due), Some(wakes_at)) => due < wakes_at,
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+}
+
+/// Being inside `process`. Leaving it drops the handler if the engine was closed meanwhile.
+pub(super) struct Entered<'a> {
+    shared: &'a Shared,
+    turn: MutexGuard<'a, Turn>,
+}
+
+impl<'a> Entered<'a> {
+    fn new(shared: &'a Shared, turn: MutexGuard<'a, Turn>) -> Entered<'a> {
+        shared.turn_thread.store(thread_mark(), Ordering::Relaxed);
+        Entered { shared, turn }
+    }
+
+    /// One turn of the loop.
+    pub(super) fn turn(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+        self.turn.run(self.shared, limit)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        // With the turn still locked, so that whoever waits in `close` finds the handler gone.
+        if self.shared.is_closed() {
+            self.turn.drop_handler();
+        }
+        self.shared.turn_thread.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A number that no two living threads share, never 0.
+fn thread_mark() -> usize {
+    thread_local! {
+        static MARK: u8 = const { 0 };
+    }
+    MARK.with(|mark| std::ptr::from_ref(mark).addr())
+}

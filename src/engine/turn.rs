@@ -1,0 +1,219 @@
+//! One turn of the loop: send, wait, receive, do what is due, send.
+
+use std::io::{ErrorKind, IoSliceMut};
+use std::time::Duration;
+
+use mio::Poll;
+use quinn_udp::{BATCH_SIZE, RecvMeta};
+
+use super::dispatch::Events;
+use super::shared::{Progress, Shared, WAKER};
+use super::{Handler, SOCKETS_MAX, os};
+use crate::error::Error;
+use crate::time::Time;
+
+/// The largest datagram, or batch of joined ones, that the system delivers.
+const BUFFER_BYTES: usize = 65_536;
+
+/// From one buffer to the next. Not a power of two: first bytes of all buffers would compete for
+/// the same cache lines.
+const BUFFER_STRIDE: usize = BUFFER_BYTES + 2_112;
+
+/// Received bytes after which waiting transmits go out within a turn, so that an application that
+/// answers everything does not fill its send queues meanwhile.
+const RECEIVED_BEFORE_SENDING: usize = 128 * 1024;
+
+/// Spinning shorter than this is not worth a system call.
+const SPIN_MIN: Duration = Duration::from_micros(1);
+
+/// What the thread inside `process` needs for itself.
+pub(super) struct Turn {
+    poll: Poll,
+    ready: mio::Events,
+    /// None once the engine was closed.
+    handler: Option<Box<dyn Handler>>,
+    /// `BATCH_SIZE` receive buffers.
+    storage: Vec<u8>,
+    meta: [RecvMeta; BATCH_SIZE],
+    events: Events,
+    send_buffer: Vec<u8>,
+    /// Sockets that may have more to read, a bit each. The poll reports changes only.
+    undrained: u32,
+    /// How long to spin before sleeping: the configured time, halved each time it did not pay.
+    spin: Duration,
+}
+
+const _: () = assert!(SOCKETS_MAX <= u32::BITS as usize, "`undrained` has a bit for each socket");
+
+impl Turn {
+    pub(super) fn new(poll: Poll, handler: Box<dyn Handler>, spin: Duration) -> Turn {
+        Turn {
+            poll,
+            ready: mio::Events::with_capacity(SOCKETS_MAX + 1),
+            handler: Some(handler),
+            storage: vec![0; BATCH_SIZE * BUFFER_STRIDE],
+            meta: [RecvMeta::default(); BATCH_SIZE],
+            events: Events::default(),
+            send_buffer: Vec::new(),
+            undrained: 0,
+            spin,
+        }
+    }
+
+    /// One turn. Waits `limit` at most, and only when there is nothing to do.
+    pub(super) fn run(&mut self, shared: &Shared, limit: Option<Duration>) -> Result<(), Error> {
+        shared.counters.turns.add(1);
+        shared.note_awake();
+        let mut now = shared.now();
+        let progress = shared.send_queued(now, &mut self.send_buffer)?;
+        let wait = match progress {
+            Progress::Rests if self.undrained == 0 => shared.plan_sleep(now, limit)?,
+            Progress::Rests | Progress::HasMore => Some(Duration::ZERO),
+        };
+        let waited = self.wait(shared, wait);
+        shared.note_awake();
+        waited?;
+        if wait != Some(Duration::ZERO) {
+            now = shared.now();
+        }
+        for index in 0..SOCKETS_MAX {
+            if self.undrained & 1 << index != 0 {
+                self.receive(shared, index, now)?;
+            }
+        }
+        self.do_what_is_due(shared, now)?;
+        let progress = shared.send_queued(now, &mut self.send_buffer)?;
+        shared.set_has_more(progress == Progress::HasMore || self.undrained != 0);
+        Ok(())
+    }
+
+    /// Lets go of the handler: it is never called again.
+    pub(super) fn drop_handler(&mut self) {
+        self.handler = None;
+    }
+
+    /// Waits for sockets, a wake or `wait`, and notes which sockets have something.
+    fn wait(&mut self, shared: &Shared, wait: Option<Duration>) -> Result<(), Error> {
+        let sleeps = wait != Some(Duration::ZERO);
+        if !sleeps || shared.config.spin.is_zero() {
+            return self.poll(wait);
+        }
+        let began = shared.now();
+        let spin = wait.map_or(self.spin, |wait| wait.min(self.spin));
+        let mut spun = Duration::ZERO;
+        while spun < spin {
+            self.poll(Some(Duration::ZERO))?;
+            if !self.ready.is_empty() {
+                self.spin = shared.config.spin;
+                return Ok(());
+            }
+            spun = shared.now().since(began);
+        }
+        self.spin = if self.spin < SPIN_MIN { Duration::ZERO } else { self.spin / 2 };
+        self.poll(wait.map(|wait| wait.saturating_sub(spun)))?;
+        let is_soon = shared.now().since(began) < shared.config.spin;
+        if is_soon && !self.ready.is_empty() {
+            self.spin = shared.config.spin;
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, wait: Option<Duration>) -> Result<(), Error> {
+        self.ready.clear();
+        match self.poll.poll(&mut self.ready, wait) {
+            Ok(()) => {}
+            // A signal: the caller may want to look at what its handler did.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return Err(Error::Socket),
+        }
+        for event in &self.ready {
+            // Writable sockets are tried again in every turn anyway.
+            if event.token() != WAKER && (event.is_readable() || event.is_error()) {
+                self.undrained |= 1 << event.token().0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives one batch from a socket: bounded, so that a flood starves neither the other sockets
+    /// nor timers.
+    fn receive(&mut self, shared: &Shared, index: usize, now: Time) -> Result<(), Error> {
+        let Some(socket) = shared.socket(index) else {
+            // Reported before `bind` had put it in its place: it stays noted for the next turn.
+            return Ok(());
+        };
+        let mut chunks = self.storage.chunks_exact_mut(BUFFER_STRIDE);
+        let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
+            let chunk = chunks.next().expect("storage holds BATCH_SIZE buffers");
+            IoSliceMut::new(&mut chunk[..BUFFER_BYTES])
+        });
+        let count = match socket.receive(&mut buffers, &mut self.meta) {
+            Ok(count) => count,
+            Err(error) => {
+                // An error is reported once, and what is behind it not again: so look once more,
+                // unless this was the end.
+                if error.kind() == ErrorKind::WouldBlock {
+                    self.undrained &= !(1 << index);
+                } else {
+                    shared.counters.note_error(&error);
+                    shared.counters.socket_errors.add(1);
+                }
+                return Ok(());
+            }
+        };
+        if os::SHORT_BATCH_IS_THE_LAST && count < BATCH_SIZE {
+            self.undrained &= !(1 << index);
+        }
+        shared.counters.receives.add(1);
+        let mut unanswered = 0;
+        for buffer in 0..count {
+            let meta = self.meta[buffer];
+            shared.counters.buffers_received.add(1);
+            shared.counters.datagrams_received.add(meta.len.div_ceil(meta.stride.max(1)).max(1));
+            shared.counters.bytes_received.add(meta.len);
+            let start = buffer * BUFFER_STRIDE;
+            let data = &self.storage[start..start + meta.len];
+            let mut core = shared.core()?;
+            let now = core.advance(now);
+            // What API calls caused comes first, since it happened first.
+            core.collect(&mut self.events);
+            core.node.handle_datagram(now, &socket.origin(&meta), data);
+            core.collect(&mut self.events);
+            drop(core);
+            dispatch(&mut self.events, &mut self.handler, data, shared)?;
+            unanswered += meta.len;
+            if unanswered >= RECEIVED_BEFORE_SENDING {
+                unanswered = 0;
+                shared.send_queued(now, &mut self.send_buffer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Timers, and the events that API calls and timers caused.
+    fn do_what_is_due(&mut self, shared: &Shared, now: Time) -> Result<(), Error> {
+        let mut core = shared.core()?;
+        let now = core.advance(now);
+        if core.node.poll_timeout().is_some_and(|due| due <= now) {
+            core.node.handle_timeout(now);
+        }
+        core.collect(&mut self.events);
+        drop(core);
+        dispatch(&mut self.events, &mut self.handler, &[], shared)
+    }
+}
+
+fn dispatch(
+    events: &mut Events,
+    handler: &mut Option<Box<dyn Handler>>,
+    bytes: &[u8],
+    shared: &Shared,
+) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    match handler {
+        Some(handler) => events.dispatch(handler.as_mut(), bytes, shared),
+        None => Err(Error::Closed),
+    }
+}

@@ -1,0 +1,206 @@
+//! What the library calls: the caller's functions, and what they are told.
+
+use std::ffi::{c_char, c_void};
+
+use super::address::channeler_address;
+use super::channel::channeler_channel;
+use super::connection::channeler_connection;
+use super::guard::{self, Versioned, guard};
+use super::lifetime::channeler_node;
+use super::peer_id::channeler_peer_id;
+
+/// Something is broken.
+pub const CHANNELER_LOG_ERROR: u32 = 1;
+/// Something is wrong, and the node goes on.
+pub const CHANNELER_LOG_WARN: u32 = 2;
+/// Connections and channels come and go.
+pub const CHANNELER_LOG_INFO: u32 = 3;
+/// Everything that callbacks are told, but the messages themselves.
+pub const CHANNELER_LOG_DEBUG: u32 = 4;
+
+/// The peer answered: the connection works. A first `CHANNELER_EVENT_CHANNEL_OPENED` follows.
+pub const CHANNELER_EVENT_CONNECTED: u32 = 1;
+/// The connection ended with all its channels; its handle is stale now. `reason`:
+/// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_REFUSED`, `_BANNED`, or `_TIMEOUT` (nothing ever answered).
+pub const CHANNELER_EVENT_CONNECTION_CLOSED: u32 = 2;
+/// A channel is established. `by_peer` tells who opened it.
+pub const CHANNELER_EVENT_CHANNEL_OPENED: u32 = 3;
+/// A channel ended, or could not be opened; its handle is stale now. `reason`:
+/// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's.
+pub const CHANNELER_EVENT_CHANNEL_CLOSED: u32 = 4;
+/// A channel that had nothing to read has a message for `channeler_channel_receive`. It comes once:
+/// read until `CHANNELER_ERR_DATA_UNAVAILABLE`. Never with an `on_message` callback.
+pub const CHANNELER_EVENT_READABLE: u32 = 5;
+/// A channel whose send returned `CHANNELER_ERR_WOULD_BLOCK` has room again.
+pub const CHANNELER_EVENT_WRITABLE: u32 = 6;
+/// The peer proved a new address, `address`; we send there now.
+pub const CHANNELER_EVENT_PATH_CHANGED: u32 = 7;
+/// The system says that `address`, the peer's, cannot be reached. Nothing is closed for that.
+pub const CHANNELER_EVENT_PATH_UNREACHABLE: u32 = 8;
+/// The path takes only packets of `packet_size` bytes; larger messages are `CHANNELER_ERR_WRITE`.
+pub const CHANNELER_EVENT_PACKET_SIZE_REDUCED: u32 = 9;
+
+/// What happened. Fields that its kind does not mention are zero.
+///
+/// Later libraries may have more kinds (ignore those you do not know) and more fields at the end.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct channeler_event {
+    /// Bytes of this struct as the library knows it.
+    pub struct_size: usize,
+    /// `CHANNELER_EVENT_*`.
+    pub kind: u32,
+    /// Why it ended: a `CHANNELER_ERR_*` number.
+    pub reason: i32,
+    /// The connection.
+    pub connection: channeler_connection,
+    /// The channel.
+    pub channel: channeler_channel,
+    /// An address of the peer.
+    pub address: channeler_address,
+    /// 1 when the peer opened the channel, 0 when we did.
+    pub by_peer: u32,
+    /// Bytes of UDP payload.
+    pub packet_size: u32,
+}
+
+/// Asks whether a peer that we did not dial may connect: nonzero is yes.
+///
+/// In version 0 the peer proved its address but not its id. `peer` and `address` are lent for the
+/// call. `connection` may already be named in calls.
+pub type channeler_accept_fn = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        node: *mut channeler_node,
+        connection: channeler_connection,
+        peer: *const channeler_peer_id,
+        address: *const channeler_address,
+    ) -> i32,
+>;
+
+/// Tells what happened. `event` is lent for the call.
+pub type channeler_event_fn = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        node: *mut channeler_node,
+        event: *const channeler_event,
+    ),
+>;
+
+/// Hands over a message of `length` bytes (at least 1). `data` is lent for the call: copy what you
+/// keep.
+pub type channeler_message_fn = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        node: *mut channeler_node,
+        connection: channeler_connection,
+        channel: channeler_channel,
+        data: *const u8,
+        length: usize,
+    ),
+>;
+
+/// Hands over a datagram of no protocol of ours (STUN, say). `from` and `data` are lent for the
+/// call.
+pub type channeler_datagram_fn = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        node: *mut channeler_node,
+        from: *const channeler_address,
+        data: *const u8,
+        length: usize,
+    ),
+>;
+
+/// Hands over a line for a log, without a line end. `text` is lent for the call.
+pub type channeler_log_fn = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        node: *mut channeler_node,
+        level: u32,
+        text: *const c_char,
+    ),
+>;
+
+/// Tells that `user_data` is not used any more.
+pub type channeler_drop_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Gives back a buffer that `channeler_channel_send_buffer` took over.
+pub type channeler_release_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, data: *const u8, length: usize)>;
+
+/// The functions that a node calls. Fill with `channeler_callbacks_init`, then set those you want.
+///
+/// Thread: callbacks run only in the thread that is inside `channeler_node_process` (sans-IO: also
+/// `channeler_node_handle_datagram` and `channeler_node_handle_timeout`), or in the node's own
+/// thread after `channeler_node_start`; one at a time, with no lock held. Inside one every function
+/// may be called, on this node and others, except that `channeler_node_process` and the two sans-IO
+/// functions on the same node return `CHANNELER_ERR_STATE`, and that `channeler_node_free` of the
+/// same node takes effect when the callback returns.
+///
+/// Callbacks must return: no C++ exception and no `longjmp` may leave them.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct channeler_callbacks {
+    /// `sizeof(channeler_callbacks)`; set by `channeler_callbacks_init`.
+    pub struct_size: usize,
+    /// Given to each of the functions below. The library never looks at what it points to.
+    pub user_data: *mut c_void,
+    /// Called exactly once, after the last callback, when the node is freed. NULL: nothing is
+    /// called. Not called when `channeler_node_new` fails: `user_data` then stays the caller's.
+    pub drop: channeler_drop_fn,
+    /// Accepts or refuses peers that we did not dial. NULL: all are accepted (unless the option
+    /// `accept_incoming` is 0: then none is, and this is not asked).
+    pub on_accept: channeler_accept_fn,
+    /// Hears what happens. NULL: nobody does.
+    pub on_event: channeler_event_fn,
+    /// Takes messages as they come. NULL: they are kept for `channeler_channel_receive`, and a
+    /// `CHANNELER_EVENT_READABLE` tells of them.
+    pub on_message: channeler_message_fn,
+    /// Takes datagrams of other protocols. NULL: they are dropped and counted.
+    pub on_datagram: channeler_datagram_fn,
+    /// Takes lines for a log. NULL: the library is silent.
+    pub on_log: channeler_log_fn,
+}
+
+/// Fills `callbacks` with NULL.
+///
+/// `struct_size` is `sizeof(channeler_callbacks)` as the caller was compiled.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`callbacks` is NULL, or `struct_size` is no multiple
+/// of the size of a pointer from that of two pointers to 4096). Thread: any.
+///
+/// # Safety
+/// `callbacks` is NULL or has `struct_size` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_callbacks_init(
+    callbacks: *mut channeler_callbacks,
+    struct_size: usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises `struct_size` writable bytes.
+        unsafe { guard::init_versioned(callbacks, struct_size, "callbacks") }
+    })
+}
+
+// SAFETY: repr(C), begins with `struct_size`, has no padding; a function pointer is null where the
+// caller's struct ends before it, and else what the caller promises to be one.
+unsafe impl Versioned for channeler_callbacks {
+    const SIZE_MIN: usize = 2 * size_of::<usize>();
+
+    fn new(struct_size: usize) -> channeler_callbacks {
+        channeler_callbacks {
+            struct_size,
+            user_data: std::ptr::null_mut(),
+            drop: None,
+            on_accept: None,
+            on_event: None,
+            on_message: None,
+            on_datagram: None,
+            on_log: None,
+        }
+    }
+
+    fn struct_size(&self) -> usize {
+        self.struct_size
+    }
+}

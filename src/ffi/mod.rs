@@ -1,0 +1,22 @@
+//! The C API: one file per C noun. Each function checks, converts, calls, converts back.
+//!
+//! Types carry their C names, so that cbindgen has nothing to rename.
+
+#![expect(unsafe_code, reason = "pointers of C callers are read and written here, and only here")]
+#![expect(non_camel_case_types, reason = "types carry their C names")]
+
+mod guard;
+
+pub mod address;
+pub mod callbacks;
+pub mod channel;
+pub mod connection;
+pub mod node;
+pub mod options;
+pub mod peer_id;
+pub mod sans_io;
+pub mod stats;
+pub mod version;
+
+/// The longest bytes that a versioned struct may claim; more is a struct that was never set up.
+const STRUCT_SIZE_MAX: usize = 4_096;
