@@ -1,7 +1,10 @@
 //! Replays the committed corpus of every fuzz target, without a fuzzer.
 
 #[path = "fuzz/src/lib.rs"]
-#[expect(unreachable_pub, reason = "public for the fuzzers, of whose library this is the source")]
+#[expect(
+    unreachable_pub,
+    reason = "public for the fuzzers, of whose library this is the source"
+)]
 mod targets;
 
 use std::collections::BTreeSet;
