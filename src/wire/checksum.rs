@@ -1,9 +1,12 @@
 //! The two checksums of protocol v0, computed with the processor's instructions where it has them.
 
 /// CRC-32C (Castagnoli), which ends each packet.
+///
+/// It runs once for each packet sent and received, so it is the crate that folds with carry-less
+/// multiplication: 3 times as fast at these sizes as one that only uses the CRC instruction.
 #[inline]
 pub fn crc32c(data: &[u8]) -> u32 {
-    crc32c::crc32c(data)
+    crc_fast::crc32_iscsi(data)
 }
 
 /// CRC-32 (IEEE, as in zlib) over all parts, back to back: the reference's cookies.
@@ -19,10 +22,32 @@ pub fn crc32(parts: &[&[u8]]) -> u32 {
 mod tests {
     use super::*;
 
+    /// The definition, bit by bit.
+    fn crc(reflected_polynomial: u32, data: &[u8]) -> u32 {
+        !data.iter().fold(u32::MAX, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+                crc >> 1 ^ reflected_polynomial & 0_u32.wrapping_sub(crc & 1)
+            })
+        })
+    }
+
     #[test]
     fn check_values_of_the_two_polynomials() {
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);
         assert_eq!(crc32(&[b"1234", b"", b"56789"]), 0xcbf4_3926);
         assert_eq!((crc32c(b""), crc32(&[])), (0, 0));
+    }
+
+    #[test]
+    fn every_size_and_alignment_agrees_with_the_definition() {
+        // The fast code takes other ways at other sizes; the steps reach each of them.
+        let data: Vec<u8> =
+            (0..9_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let lengths = (0..700).chain((700..2_000).step_by(7)).chain([4_096, 8_948, 8_992]);
+        for len in lengths {
+            let part = &data[len % 8..][..len];
+            assert_eq!(crc32c(part), crc(0x82f6_3b78, part), "{len} bytes");
+            assert_eq!(crc32(&[&part[..len / 3], &part[len / 3..]]), crc(0xedb8_8320, part));
+        }
     }
 }

@@ -1,0 +1,42 @@
+//! Replays the committed corpus of every fuzz target, without a fuzzer.
+
+#[path = "fuzz/src/lib.rs"]
+#[expect(unreachable_pub, reason = "public for the fuzzers, of whose library this is the source")]
+mod targets;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus")
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let read = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    read.map(|entry| entry.expect("readable").path()).collect()
+}
+
+#[test]
+fn every_file_of_the_corpus_passes_its_target() {
+    for (name, target) in targets::TARGETS {
+        let files = entries(&corpus().join(name));
+        assert!(files.len() >= 20, "the corpus of {name} has only {} files", files.len());
+        for file in files {
+            let data = std::fs::read(&file).expect("readable");
+            // Printed only when the test fails: the last one is the one that did it.
+            println!("{}", file.display());
+            target(&data);
+        }
+    }
+}
+
+#[test]
+fn every_corpus_has_its_target_and_every_target_its_fuzzer() {
+    let names: BTreeSet<String> = targets::TARGETS.iter().map(|(name, _)| (*name).into()).collect();
+    let stems = |folder: &Path| -> BTreeSet<String> {
+        let stem = |path: PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        entries(folder).into_iter().filter_map(stem).collect()
+    };
+    assert_eq!(stems(&corpus()), names);
+    assert_eq!(stems(&corpus().with_file_name("fuzz_targets")), names);
+}
