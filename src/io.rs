@@ -55,7 +55,9 @@ pub enum SendError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A peer that we did not dial proved its address. The owner answers with `accept` or `refuse`;
-    /// until then nothing else of this connection is reported or answered.
+    /// until then nothing else of this connection is reported and none of its channels confirmed.
+    /// Messages that came meanwhile wait for `receive`, announced by `Readable` after `accept`, also
+    /// with `lend_messages`.
     ConnectionRequest {
         /// Handle of the waiting connection.
         connection: ConnectionHandle,
@@ -73,7 +75,7 @@ pub enum Event {
     ConnectionClosed {
         /// The connection that was.
         connection: ConnectionHandle,
-        /// Why: `Closed`, `Idle`, `Refused`, `Banned`, `Timeout` (nothing ever answered).
+        /// Why: `Closed`, `Idle`, `Banned`, `Limit` (evicted for another, having no channel).
         reason: Error,
     },
     /// A channel is established, by us or by the peer.

@@ -298,3 +298,124 @@ pub(crate) struct Taken {
     /// By how many bytes the outbox shrank.
     pub(crate) bytes: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ChannelId, PeerId};
+    use crate::wire::message::{Message, Messages};
+    use crate::wire::packet::Packet;
+
+    #[test]
+    fn messages_share_a_packet_until_it_is_full() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        for _ in 0..7 {
+            push(&mut outbox, &framing(), &mut pool, 100);
+        }
+        assert_eq!(outbox.packets(), 4, "two of 102 bytes fit 256 less an envelope");
+        let batch = outbox.take(&framing(), &mut pool).expect("there is one").batch;
+        assert_eq!((batch.segments(), batch.stride()), (4, ENVELOPE_SIZE + 204));
+        assert_eq!(sizes(&batch), [&[100, 100][..], &[100, 100], &[100, 100], &[100]]);
+        assert!(outbox.is_empty() && outbox.bytes() == 0 && outbox.packets() == 0);
+    }
+
+    #[test]
+    fn a_slightly_smaller_packet_is_padded_to_keep_the_batch_whole() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        for len in [200, 195, 200] {
+            push(&mut outbox, &framing(), &mut pool, len);
+        }
+        let batch = outbox.take(&framing(), &mut pool).expect("there is one").batch;
+        assert_eq!(batch.segments(), 3);
+        assert_eq!(sizes(&batch), [&[200][..], &[195], &[200]]);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_much_smaller_packet_ends_its_batch_and_a_larger_one_begins_another() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        for len in [190, 100, 200] {
+            push(&mut outbox, &framing(), &mut pool, len);
+        }
+        let first = outbox.take(&framing(), &mut pool).expect("there is one");
+        let second = outbox.take(&framing(), &mut pool).expect("there is another");
+        assert_eq!(sizes(&first.batch), [&[190][..], &[100]]);
+        assert_eq!(sizes(&second.batch), [&[200][..]]);
+        push(&mut outbox, &framing(), &mut pool, 50);
+        push(&mut outbox, &framing(), &mut pool, 200);
+        let first = outbox.take(&framing(), &mut pool).expect("the small one").batch;
+        let second = outbox.take(&framing(), &mut pool).expect("the one it had no room for").batch;
+        assert_eq!((sizes(&first), sizes(&second)), (vec![vec![50]], vec![vec![200]]));
+        assert!(outbox.is_empty() && outbox.bytes() == 0 && outbox.packets() == 0);
+    }
+
+    #[test]
+    fn a_batch_has_no_more_packets_than_the_network_takes_at_once() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        let framing = Framing { segments_max: 3, ..framing() };
+        for _ in 0..7 {
+            push(&mut outbox, &framing, &mut pool, 200);
+        }
+        let taken = std::iter::from_fn(|| outbox.take(&framing, &mut pool));
+        let segments: Vec<usize> = taken.map(|taken| taken.batch.segments()).collect();
+        assert_eq!(segments, [3, 3, 1]);
+    }
+
+    #[test]
+    fn padding_makes_every_packet_as_large_as_allowed() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        let framing = Framing { padding: true, ..framing() };
+        for len in [1, 150, 200] {
+            push(&mut outbox, &framing, &mut pool, len);
+        }
+        let batch = outbox.take(&framing, &mut pool).expect("there is one").batch;
+        assert_eq!((batch.stride(), batch.len()), (256, 512));
+        assert_eq!(sizes(&batch), [&[1, 150][..], &[200]]);
+    }
+
+    #[test]
+    fn a_packet_leaves_room_for_its_answers() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        let content = Content { lead: &[], head: &[10, 0, 1, 0, 0, 0, 0], body: &[], answer: 13 };
+        for _ in 0..3 {
+            outbox.push(&framing(), &content, &mut pool);
+        }
+        let batch = outbox.take(&framing(), &mut pool).expect("there is one").batch;
+        assert_eq!(batch.len(), ENVELOPE_SIZE + 3 * 13);
+    }
+
+    fn framing() -> Framing {
+        let header = Header {
+            sender: PeerId([1; 16]),
+            recipient: PeerId([2; 16]),
+            channel: ChannelId { initiator: 1, responder: 2 },
+            flags: 0,
+            sequence: 0,
+        };
+        Framing { header, packet_size: 256, padding: false, segments_max: 64 }
+    }
+
+    fn push(outbox: &mut Outbox, framing: &Framing, pool: &mut Pool, len: usize) {
+        let body = vec![7; len];
+        let head: &[u8] = if len < 128 {
+            &[20, u8::try_from(len).expect("small")]
+        } else {
+            &[20, 0x80, u8::try_from(len - 128).expect("small")]
+        };
+        outbox.push(framing, &Content { lead: &[], head, body: &body, answer: 0 }, pool);
+    }
+
+    /// The lengths of the messages of each packet, every packet checked.
+    fn sizes(batch: &Batch) -> Vec<Vec<usize>> {
+        let packets = batch.bytes().chunks(batch.stride());
+        let lengths = |packet| {
+            let packet = Packet::parse(packet).expect("we made it");
+            let lengths = Messages::new(packet.payload).map(|message| match message {
+                Ok(Message::Data(bytes)) => bytes.len(),
+                other => panic!("not data: {other:?}"),
+            });
+            lengths.collect()
+        };
+        packets.map(lengths).collect()
+    }
+}

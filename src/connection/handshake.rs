@@ -52,9 +52,9 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// For a datagram of `size` bytes.
-    pub(crate) fn new(size: usize, is_proven: bool, config: &NodeConfig) -> Answers {
-        let size_max = if is_proven { config.packet_size } else { size.min(config.packet_size) };
+    /// At most `allowance` bytes in all; none when the address is proven.
+    pub(crate) fn new(allowance: Option<usize>, config: &NodeConfig) -> Answers {
+        let size_max = allowance.map_or(config.packet_size, |most| most.min(config.packet_size));
         Answers { size_max, batch: None }
     }
 
@@ -353,7 +353,7 @@ impl Connection {
             shared.count_drop(DropReason::Duplicate);
             // Our confirmation may have been lost.
             let is_same = shared.channel(known).is_ok_and(|channel| channel.id == id);
-            if is_same && inbound.from == self.path.remote {
+            if is_same && inbound.from == self.path.remote && self.state != State::Asked {
                 self.send_empty(shared, inbound.now, known);
             }
             return;
@@ -370,7 +370,9 @@ impl Connection {
         }
         self.prove_path(shared, inbound.from, inbound.local);
         self.report_opened(shared, handle, true);
-        self.send_empty(shared, inbound.now, handle);
+        if self.state != State::Asked {
+            self.send_empty(shared, inbound.now, handle);
+        }
         shared.arm(handle);
     }
 
@@ -393,16 +395,18 @@ impl Connection {
         }
     }
 
-    /// Asks an address that packets of ours come from to prove itself, once in a while.
-    pub(super) fn probe_path(&mut self, shared: &mut Shared, inbound: &Inbound<'_>) {
+    /// Asks an address that packets of this peer come from to prove itself, once in a while.
+    /// Returns the bytes that it sends there: no more than the datagram had.
+    pub(crate) fn probe_path(&mut self, shared: &mut Shared, inbound: &Inbound<'_>) -> usize {
         let is_answerable = inbound.size >= ENVELOPE_SIZE + ANSWER_SIZE;
         if !is_answerable || !self.path.may_probe(inbound.now, shared.config.handshake_timeout) {
-            return;
+            return 0;
         }
         if shared.output.loose.len() >= shared.config.replies_max {
-            return shared.count_drop(DropReason::ReplyQueueFull);
+            shared.count_drop(DropReason::ReplyQueueFull);
+            return 0;
         }
-        let Ok(half) = self.fresh_half(shared) else { return };
+        let Ok(half) = self.fresh_half(shared) else { return 0 };
         let cookie = self.make_cookie1(shared, half, inbound.from);
         self.path.probe = Some(Probe {
             address: inbound.from,
@@ -412,7 +416,7 @@ impl Connection {
             sent_at: inbound.now,
         });
         let message = Message::ChannelNew { initiator: half, cookie1: cookie };
-        self.send_probe(shared, inbound, &Encoded::new(&message));
+        self.send_probe(shared, inbound, &Encoded::new(&message))
     }
 
     fn handle_probe_answer(

@@ -58,9 +58,6 @@ impl Connection {
             channel.handshake = Handshake::Done;
             shared.arm(handle);
         }
-        if inbound.from != self.path.remote {
-            self.probe_path(shared, inbound);
-        }
         Some(handle)
     }
 

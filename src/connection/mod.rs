@@ -79,13 +79,15 @@ impl Connection {
     }
 
     /// The application said yes: reports what was established while it thought.
-    pub(crate) fn accept(&mut self, shared: &mut Shared) -> Result<(), Error> {
+    pub(crate) fn accept(&mut self, shared: &mut Shared, now: Time) -> Result<(), Error> {
         if self.state != State::Asked {
             return Err(Error::State);
         }
         self.state = State::Connected;
         shared.events.push_back(Event::Connected { connection: self.handle });
-        for channel in self.registry.handles() {
+        let channels: Vec<ChannelHandle> = self.registry.handles().collect();
+        for channel in channels {
+            self.send_empty(shared, now, channel);
             let event = Event::ChannelOpened { connection: self.handle, channel, by_peer: true };
             shared.events.push_back(event);
             let inbox = shared.channel(channel)?.inbox.as_ref();

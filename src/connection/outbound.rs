@@ -171,12 +171,13 @@ impl Connection {
     }
 
     /// A NEW to an address that is not proven, padded so that its answer may be as large.
+    /// Returns its bytes.
     pub(super) fn send_probe(
         &mut self,
         shared: &mut Shared,
         inbound: &Inbound<'_>,
         message: &Encoded,
-    ) {
+    ) -> usize {
         let framing = Framing {
             packet_size: ENVELOPE_SIZE + ANSWER_SIZE,
             padding: true,
@@ -189,6 +190,7 @@ impl Connection {
         let (to, local, bytes) = (inbound.from, inbound.local, batch.len());
         let connection = Some(self.handle);
         shared.output.push_loose(Loose { to, local, connection, batch, bytes });
+        bytes
     }
 
     fn framing(&self, config: &NodeConfig, channel: &Channel) -> Framing {

@@ -75,18 +75,22 @@ impl Node {
 
     fn handle_v0(&mut self, inbound: &Inbound<'_>) {
         let connection = self.table.by_peer(inbound.peer());
-        let path = connection.and_then(|handle| self.table.get(handle).ok());
-        let is_proven = path.is_some_and(|connection| {
-            connection.path.is_proven && connection.path.remote == inbound.from
-        });
-        let answers = Answers::new(inbound.size, is_proven, &self.shared.config);
-        let mut progress = Progress { connection, answers };
-        let shared = &mut self.shared;
-        let mut channel = connection.and_then(|handle| {
-            let connection = self.table.get_mut(handle).ok()?;
+        let mut channel = None;
+        // What one datagram may cause to be sent before its address is proven.
+        let mut allowance = Some(inbound.size);
+        if let Some(Ok(connection)) = connection.map(|handle| self.table.get_mut(handle)) {
+            let shared = &mut self.shared;
             connection.count_packet(inbound);
-            connection.touch_channel(shared, inbound)
-        });
+            channel = connection.touch_channel(shared, inbound);
+            if connection.path.remote == inbound.from {
+                allowance = allowance.filter(|_| !connection.path.is_proven);
+            } else if channel.is_some() {
+                let probe_size = connection.probe_path(shared, inbound);
+                allowance = allowance.map(|bytes| bytes - probe_size);
+            }
+        }
+        let answers = Answers::new(allowance, &self.shared.config);
+        let mut progress = Progress { connection, answers };
         for message in Messages::new(inbound.packet.payload) {
             let message = match message {
                 Ok(message) => message,

@@ -196,9 +196,9 @@ impl Node {
     /// # Errors
     ///
     /// `State` when it was answered already, `InvalidReference` when it is gone.
-    pub fn accept(&mut self, _now: Time, connection: ConnectionHandle) -> Result<(), Error> {
+    pub fn accept(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
         let shared = &mut self.shared;
-        self.table.with(connection, |connection| connection.accept(shared))?
+        self.table.with(connection, |connection| connection.accept(shared, now))?
     }
 
     /// Says no to a `ConnectionRequest`. No event follows.
