@@ -119,6 +119,10 @@ impl<'a> Writer<'a> {
     /// Writes a varint; see [`varint`].
     #[inline]
     pub fn varint(&mut self, value: u64) -> Result<(), WireError> {
+        // Every message type takes this way.
+        if value < 0x80 {
+            return self.u8(value as u8);
+        }
         let (encoded, start) = varint::encode(value);
         self.bytes(&encoded[start..])
     }

@@ -47,6 +47,19 @@ pub(super) fn encode(value: u64) -> ([u8; LEN_MAX], usize) {
 /// The value at the front of `data`, and the bytes it takes.
 #[inline]
 pub(super) fn decode(data: &[u8]) -> Result<(u64, usize), WireError> {
+    // Every message type, and every length that a usual packet holds, ends here.
+    match *data {
+        [first, ..] if first & MORE == 0 => Ok((u64::from(first), 1)),
+        [first, second, ..] if second & MORE == 0 => {
+            let high = u64::from(first & GROUP) + 1;
+            Ok((high << GROUP_BITS | u64::from(second), 2))
+        }
+        _ => decode_long(data),
+    }
+}
+
+/// The same for any length.
+fn decode_long(data: &[u8]) -> Result<(u64, usize), WireError> {
     let mut value = 0;
     for (index, byte) in data.iter().take(LEN_MAX).enumerate() {
         value |= u64::from(byte & GROUP);
