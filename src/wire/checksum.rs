@@ -3,7 +3,7 @@
 /// CRC-32C (Castagnoli), which ends each packet.
 ///
 /// It runs once for each packet sent and received, so it is the crate that folds with carry-less
-/// multiplication: 3 times as fast at these sizes as one that only uses the CRC instruction.
+/// multiplication: 2 to 4 times as fast at these sizes as one that only uses the CRC instruction.
 #[inline]
 pub fn crc32c(data: &[u8]) -> u32 {
     crc_fast::crc32_iscsi(data)
