@@ -213,8 +213,8 @@ pub fn write_header(out: &mut [u8], header: &Header) {
 /// Completes a packet: fills in both sizes, the padding and the checksum.
 ///
 /// `packet` is the whole packet, header written and payload in place at `HEADER_SIZE`; its length
-/// becomes the size field. It must be at most 65,535 bytes and hold `payload_size` and the envelope;
-/// a shorter one panics.
+/// becomes the size field. It must be at most 65,535 bytes and hold `payload_size` and the
+/// envelope; a shorter one panics.
 #[inline]
 pub fn seal(packet: &mut [u8], payload_size: usize) {
     let size = packet.len();

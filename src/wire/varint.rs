@@ -1,7 +1,8 @@
 //! Variable-length integers: base 128, most significant group first.
 //!
 //! A set top bit means that another byte follows. The decoder adds 1 before each shift, so each
-//! value has exactly one encoding: `7f` is 127, `8000` is 128, `ff7f` is 16,511, `808000` is 16,512.
+//! value has exactly one encoding: `7f` is 127, `8000` is 128, `ff7f` is 16,511, `808000` is
+//! 16,512.
 
 use super::WireError;
 
