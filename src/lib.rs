@@ -19,7 +19,7 @@
 //! | 5 | `connection`: one peer |
 //! | 4 | `channel`, `path` |
 //! | 1 | `wire`: bytes to values and back |
-//! | 0 | `id`, `error`, `config`, `io`, `time` |
+//! | 0 | `id`, `error`, `config`, `io`, `slots`, `stats`, `time` |
 //!
 //! `sim` (feature `sim`) stands beside `engine`: it drives nodes on a virtual clock and network.
 

@@ -162,8 +162,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for our own peer id, `InvalidAddress` for port 0 or an unspecified address,
-    /// `Banned`, `Limit` when the table is full, `Unsupported` when `legacy` is off.
+    /// `InvalidArgument` for our own peer id, `InvalidAddress` for port 0 or an unspecified
+    /// address, `Banned`, `Limit` when the table is full, `Unsupported` when `legacy` is off.
     pub fn connect(
         &mut self,
         now: Time,
@@ -264,8 +264,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet of
-    /// the path takes; `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
+    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet
+    /// of the path takes; `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
     /// channel is closing; `State` before `accept`.
     pub fn send(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
         let shared = &mut self.shared;
