@@ -100,6 +100,11 @@ impl LinkState {
         LinkState { link, busy_until: Time::ZERO, last_arrival: Time::ZERO }
     }
 
+    /// Whether what it does to a datagram does not depend on those before.
+    pub(super) fn is_forgetful(&self) -> bool {
+        self.link.rate.is_none() && self.link.jitter.is_zero()
+    }
+
     /// Decides on a datagram of `len` bytes of payload and `headers` more that enters at `now`.
     pub(super) fn offer(
         &mut self,

@@ -179,11 +179,21 @@ impl Network {
             return Ok(());
         };
         let headers = if to.is_ipv4() { 28 } else { 48 };
-        let key = (station, receiver);
-        let standard = &self.standard;
-        let state = self.links.entry(key).or_insert_with(|| LinkState::new(standard.clone()));
-        let told = state.link.mtu_reported;
-        let fate = state.offer(now, bytes.len(), headers, &mut self.random);
+        // Floods come from many addresses: a link that remembers nothing needs no entry.
+        let mut forgetful = LinkState::new(self.standard.clone());
+        let is_kept = self.links.contains_key(&(station, receiver)) || !forgetful.is_forgetful();
+        let random = &mut self.random;
+        let (fate, told) = match is_kept {
+            true => {
+                let standard = &self.standard;
+                let links = self.links.entry((station, receiver));
+                let state = links.or_insert_with(|| LinkState::new(standard.clone()));
+                (state.offer(now, bytes.len(), headers, random), state.link.mtu_reported)
+            }
+            false => {
+                (forgetful.offer(now, bytes.len(), headers, random), forgetful.link.mtu_reported)
+            }
+        };
         self.note(now, source, to, bytes, &format!("{fate:?}"));
         match fate {
             Fate::Lost => self.counters.lost += 1,

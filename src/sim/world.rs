@@ -225,6 +225,12 @@ impl World {
         std::iter::from_fn(|| self.receive(index, channel)).collect()
     }
 
+    /// Hands a buffer of datagrams to a node at once, past the network.
+    pub fn feed(&mut self, index: usize, from: &Receive, data: &[u8]) {
+        self.nodes[index].node.handle_datagram(self.now, from, data);
+        self.drain(index, data);
+    }
+
     /// Puts a datagram on its way from a station (or anything) to an address.
     pub fn inject(&mut self, station: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         // A link that reports its MTU has no one to report to here.
@@ -350,8 +356,7 @@ impl World {
             data.extend_from_slice(&next.bytes);
         }
         let receive = Receive { from: first.from, local: Local::default(), stride };
-        self.nodes[index].node.handle_datagram(self.now, &receive, &data);
-        self.drain(index, &data);
+        self.feed(index, &receive, &data);
         true
     }
 

@@ -8,7 +8,7 @@ use channeler::io::Event;
 use channeler::node::DropReason;
 use channeler::sim::World;
 
-use crate::tools::{MILLI, SECOND, closed, connection_closed, count, dropped};
+use crate::tools::{MILLI, SECOND, closed, count, dropped};
 
 #[test]
 fn an_accepted_connection_reports_connected_then_its_channel() {
@@ -43,12 +43,13 @@ fn a_refused_connection_leaves_nothing_and_no_event() {
 }
 
 #[test]
-fn an_unanswered_request_ends_with_the_idle_timeout() {
+fn an_unanswered_request_goes_away_in_silence() {
     let (mut world, request) = asked();
     world.run_for(200 * SECOND);
-    assert_eq!(connection_closed(&world, 1, request), Some(Error::Idle));
+    assert_eq!(world.events(1).len(), 1, "nothing but the request is ever reported");
     assert_eq!(world.node(1).stats().connections, 0);
-    assert!(world.opened(1, 0).is_empty());
+    let late = world.with(1, |node, now| node.accept(now, request));
+    assert_eq!(late, Err(Error::InvalidReference));
 }
 
 #[test]

@@ -9,18 +9,61 @@ use crate::tools::{MILLI, SECOND, count};
 use crate::v0::{DEFAULT, Message, Peer, packet};
 
 #[test]
-fn data_from_a_new_address_does_not_move_the_connection() {
-    let (mut world, pair) = pair();
-    let old = world.node(1).connection_info(pair.peer_connection).expect("there").address;
-    let new = ([10, 7, 7, 7], 7).into();
-    world.network.rebind(world.address(0), new, true);
-    for _ in 0..10 {
-        world.send(0, pair.channel, b"from elsewhere").expect("room");
-        world.run_for(100 * MILLI);
+fn data_from_a_new_address_moves_the_connection_only_when_that_answers_a_probe() {
+    let mut world = World::with_nodes(1, 1);
+    let peer = Peer::new(&mut world, 1, 0);
+    let id = peer.open(&mut world, 7).expect("answered");
+    let connection = world.opened(0, 0)[0].0;
+    let elsewhere = Peer { id: peer.id, ..Peer::new(&mut world, 2, 0) };
+    let data = [Message::Data(b"from elsewhere".to_vec())];
+    let len = elsewhere.packet(id, &data).len();
+    elsewhere.send(&mut world, id, &data);
+    world.run_for(SECOND);
+    let probes = elsewhere.receive(&mut world);
+    let &[Message::New { half, cookie1 }] = &probes[0].messages[..] else {
+        panic!("one NEW, got {probes:?}");
+    };
+    assert!(probes.len() == 1 && probes[0].len <= len, "no more than was asked: {probes:?}");
+    let answer = |cookie1| {
+        let id = 0x0101 << 16 | u32::from(half);
+        [Message::Acknowledge { id, cookie1, cookie2: 5 }]
+    };
+    let address = |world: &World| world.node(0).connection_info(connection).expect("there").address;
+    elsewhere.ask(&mut world, DEFAULT, &answer(cookie1 ^ 1));
+    assert_eq!(address(&world), peer.address, "a guess proves nothing");
+    peer.ask(&mut world, DEFAULT, &answer(cookie1));
+    assert_eq!(address(&world), peer.address, "the cookie is that address's");
+    elsewhere.ask(&mut world, DEFAULT, &answer(cookie1));
+    assert_eq!(address(&world), elsewhere.address);
+    let channels = world.node(0).stats().channels;
+    assert_eq!(channels, 1, "a probe opens nothing");
+}
+
+#[test]
+fn probes_to_an_address_that_never_answers_are_rare() {
+    let mut world = World::with_nodes(1, 1);
+    let peer = Peer::new(&mut world, 1, 0);
+    let id = peer.open(&mut world, 7).expect("answered");
+    let elsewhere = Peer { id: peer.id, ..Peer::new(&mut world, 2, 0) };
+    for _ in 0..1_000 {
+        elsewhere.send(&mut world, id, &[Message::Data(b"from elsewhere".to_vec())]);
+        world.run_for(MILLI);
     }
-    let info = world.node(1).connection_info(pair.peer_connection).expect("there");
-    assert_eq!(info.address, old);
-    assert_eq!(count(&world, 1, |event| matches!(event, Event::PathChanged { .. })), 0);
+    let probes = elsewhere.receive(&mut world).len();
+    assert!((1..=6).contains(&probes), "{probes} in a second");
+}
+
+#[test]
+fn messages_alone_move_the_connection_of_a_node_behind_a_new_address() {
+    let (mut world, pair) = pair();
+    let new = ([10, 7, 7, 7], 7).into();
+    world.network.rebind(world.address(0), new, false);
+    world.send(0, pair.channel, b"from elsewhere").expect("room");
+    world.run_for(SECOND);
+    world.send(1, pair.peer_channel, b"found you").expect("room");
+    world.run_for(SECOND);
+    assert_eq!(world.receive(0, pair.channel).as_deref(), Some(&b"found you"[..]));
+    assert_eq!(count(&world, 1, |event| matches!(event, Event::PathChanged { .. })), 1);
 }
 
 #[test]

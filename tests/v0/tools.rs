@@ -53,9 +53,9 @@ pub(crate) fn connection_closed(
 /// Asserts that node `index` still works: a fresh peer opens a channel, and a message comes through.
 pub(crate) fn assert_alive(world: &mut World, index: usize, number: u16) {
     let peer = crate::v0::Peer::new(world, number, index);
-    let opened = world.opened(index, 0).len();
+    let seen = world.events(index).len();
     let id = peer.open(world, 0x0a00 + number).expect("a live node answers NEW");
-    let opened = world.opened(index, opened);
+    let opened = world.opened(index, seen);
     let &[(connection, channel, true)] = &opened[..] else {
         panic!("expected one channel opened by the peer, got {opened:?}");
     };
