@@ -1,7 +1,7 @@
 //! Aim: where we send to changes only when a cookie exchange proved the new address.
 //! Method: nodes behind an address translation that changes, and a peer that spoofs.
 
-use channeler::io::Event;
+use channeler::io::{Event, Local, Receive};
 use channeler::sim::{Link, Pair, World};
 use channeler::time::Time;
 
@@ -109,6 +109,33 @@ fn spoofed_packets_do_not_redirect_us() {
     world.run_for(SECOND);
     assert_eq!(world.receive(0, pair.channel).as_deref(), Some(&b"for node 0"[..]));
     assert!(world.take_inbox(thief.address).is_empty());
+}
+
+#[test]
+fn an_answer_to_a_spoofed_new_carries_no_message_of_the_real_peer() {
+    for padding in [false, true] {
+        let mut world = World::new(1);
+        for _ in 0..2 {
+            world.add(|config| {
+                config.segments_max = 64;
+                config.padding = padding;
+            });
+        }
+        let pair = world.establish(0, 1);
+        let thief = Peer { size: 128, ..Peer::new(&mut world, 66, 1) };
+        let claim = Peer { id: world.peer(0), ..thief };
+        let new = claim.packet(DEFAULT, &[Message::New { half: 0x7777, cookie1: 1 }]);
+        let receive = Receive { from: thief.address, local: Local::default(), stride: 128 };
+        world.with(1, |node, now| {
+            node.handle_datagram(now, &receive, &new);
+            node.send(now, pair.peer_channel, b"secret").expect("room");
+        });
+        world.run_for(SECOND);
+        for packet in thief.receive(&mut world) {
+            assert!(!packet.messages.contains(&Message::Data(b"secret".to_vec())), "{packet:?}");
+        }
+        assert_eq!(world.receive(0, pair.channel).as_deref(), Some(&b"secret"[..]));
+    }
 }
 
 #[test]
