@@ -43,6 +43,8 @@ pub mod id;
 pub mod io;
 pub mod node;
 mod path;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod slots;
 mod stats;
 pub mod time;

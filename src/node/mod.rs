@@ -98,7 +98,9 @@ impl Node {
             if idle_timeout.is_zero() || since + idle_timeout > now {
                 break;
             }
-            self.table.remove(shared, now, handle, Error::Idle);
+            let is_dialled = self.table.get(handle).is_ok_and(|c| c.state == State::Dialled);
+            let reason = if is_dialled { Error::Timeout } else { Error::Idle };
+            self.table.remove(shared, now, handle, reason);
         }
         shared.output.release_delayed(now);
     }
