@@ -69,6 +69,9 @@ pub trait Handler: Send {
 
     /// Something happened; `bytes` are the lent bytes of `Message` and `Datagram`, else empty.
     fn event(&mut self, event: &Event, bytes: &[u8]);
+
+    /// A turn of the loop is over, whether or not something happened in it.
+    fn turn_ended(&mut self) {}
 }
 
 /// Settings of an engine.

@@ -225,7 +225,8 @@ pub unsafe extern "C" fn channeler_channel_send_many(
                 // SAFETY: the caller promises `length` readable bytes at `data`.
                 let bytes = unsafe { guard::bytes(message.data, message.length, "data") };
                 let result = bytes.and_then(|bytes| {
-                    node.send(now, message.channel.into(), bytes).map_err(Failure::from)
+                    node.send(now, message.channel.into(), bytes)
+                        .map_err(Failure::from)
                 });
                 if let Err(failure) = result {
                     return (index, Err(failure));
@@ -308,7 +309,8 @@ pub unsafe extern "C" fn channeler_channel_receive_many(
                 // SAFETY: the caller promises `capacity` writable bytes at `buffer`.
                 let room = unsafe { guard::room(slot.buffer, slot.capacity, "buffer") };
                 let result = room.and_then(|room| {
-                    node.receive(slot.channel.into(), room).map_err(Failure::from)
+                    node.receive(slot.channel.into(), room)
+                        .map_err(Failure::from)
                 });
                 (slot.length, slot.remaining, slot.reserved) = (0, 0, 0);
                 slot.status = match result {
@@ -323,7 +325,11 @@ pub unsafe extern "C" fn channeler_channel_receive_many(
             filled
         })?;
         received.set(filled);
-        if filled == 0 { Err(Error::DataUnavailable.into()) } else { Ok(()) }
+        if filled == 0 {
+            Err(Error::DataUnavailable.into())
+        } else {
+            Ok(())
+        }
     })
 }
 
@@ -347,7 +353,10 @@ pub unsafe extern "C" fn channeler_channel_info(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `out` is null or as large as it says.
         let out = unsafe { OutVersioned::new(out, "out") }?;
-        out.set(live.core(|node, _| node.channel_info(channel.into()))??.into());
+        out.set(
+            live.core(|node, _| node.channel_info(channel.into()))??
+                .into(),
+        );
         Ok(())
     })
 }
@@ -360,7 +369,9 @@ impl From<channeler_channel> for ChannelHandle {
 
 impl From<ChannelHandle> for channeler_channel {
     fn from(channel: ChannelHandle) -> channeler_channel {
-        channeler_channel { id: channel.0.to_bits() }
+        channeler_channel {
+            id: channel.0.to_bits(),
+        }
     }
 }
 
@@ -396,9 +407,5 @@ unsafe impl Versioned for channeler_channel_details {
             established: 0,
             reserved: 0,
         }
-    }
-
-    fn struct_size(&self) -> usize {
-        self.struct_size
     }
 }

@@ -41,7 +41,7 @@ pub struct channeler_connection_details {
 ///
 /// Nothing is sent before a channel is opened on it. With sockets, bind one of the address family
 /// first. `peer` and `address` are read during the call only.
-/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL; `peer` is zero or our own),
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `peer` is our own id),
 /// `_INVALID_ADDRESS`, `_BANNED`, `_LIMIT` (`connections_max`), `_STATE` (the node was freed),
 /// `_POISONED`. Thread: any.
 ///
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn channeler_node_connect(
         let address = unsafe { guard::read(address, "address") }?;
         // SAFETY: the caller promises that `out` is null or writable.
         let out = unsafe { Out::new(out, "out") }?;
-        let peer = PeerId(guard::not_zero(peer.bytes, "peer")?);
+        let peer = PeerId(peer.bytes);
         let address = SocketAddr::try_from(address)?;
         let connection =
             live.core(|node, now| node.connect(now, peer, address, Local::default()))??;
@@ -116,7 +116,10 @@ pub unsafe extern "C" fn channeler_connection_info(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `out` is null or as large as it says.
         let out = unsafe { OutVersioned::new(out, "out") }?;
-        out.set(live.core(|node, _| node.connection_info(connection.into()))??.into());
+        out.set(
+            live.core(|node, _| node.connection_info(connection.into()))??
+                .into(),
+        );
         Ok(())
     })
 }
@@ -129,7 +132,9 @@ impl From<channeler_connection> for ConnectionHandle {
 
 impl From<ConnectionHandle> for channeler_connection {
     fn from(connection: ConnectionHandle) -> channeler_connection {
-        channeler_connection { id: connection.0.to_bits() }
+        channeler_connection {
+            id: connection.0.to_bits(),
+        }
     }
 }
 
@@ -157,9 +162,5 @@ unsafe impl Versioned for channeler_connection_details {
             connected: 0,
             message_bytes_max: 0,
         }
-    }
-
-    fn struct_size(&self) -> usize {
-        self.struct_size
     }
 }

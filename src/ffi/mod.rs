@@ -2,10 +2,17 @@
 //!
 //! Types carry their C names, so that cbindgen has nothing to rename.
 
-#![expect(unsafe_code, reason = "pointers of C callers are read and written here, and only here")]
+#![expect(
+    unsafe_code,
+    reason = "pointers of C callers are read and written here, and only here"
+)]
 #![expect(non_camel_case_types, reason = "types carry their C names")]
 
+mod contents;
 mod guard;
+mod handler;
+mod lifetime;
+mod sans_core;
 
 pub mod address;
 pub mod callbacks;

@@ -199,10 +199,6 @@ unsafe impl Versioned for channeler_options {
             seed: [0; 32],
         }
     }
-
-    fn struct_size(&self) -> usize {
-        self.struct_size
-    }
 }
 
 // SAFETY: repr(C), begins with `struct_size`, has no padding, and any bytes are valid integers.
@@ -210,11 +206,11 @@ unsafe impl Versioned for channeler_channel_options {
     const SIZE_MIN: usize = 16;
 
     fn new(struct_size: usize) -> channeler_channel_options {
-        channeler_channel_options { struct_size, capabilities: 0, reserved: 0 }
-    }
-
-    fn struct_size(&self) -> usize {
-        self.struct_size
+        channeler_channel_options {
+            struct_size,
+            capabilities: 0,
+            reserved: 0,
+        }
     }
 }
 
@@ -237,8 +233,9 @@ impl channeler_options {
             padding: switch("padding", self.padding)?,
             packet_size: size(self.packet_size.into()),
             segments_max: size(self.segments_max.into()),
-            handshake_retries: u8::try_from(self.handshake_retries)
-                .map_err(|_| out_of_range("handshake_retries", self.handshake_retries, "0 to 16"))?,
+            handshake_retries: u8::try_from(self.handshake_retries).map_err(|_| {
+                out_of_range("handshake_retries", self.handshake_retries, "0 to 16")
+            })?,
             bundle_delay: Duration::from_nanos(self.bundle_delay_ns),
             handshake_timeout: Duration::from_nanos(self.handshake_timeout_ns),
             cookie_epoch: Duration::from_nanos(self.cookie_epoch_ns),
@@ -258,7 +255,9 @@ impl channeler_options {
             events_max: size(self.events_max),
             ..NodeConfig::new(peer_id)
         };
-        config.check().map_err(|error| fail(Error::InvalidArgument, error.to_string()))?;
+        config
+            .check()
+            .map_err(|error| fail(Error::InvalidArgument, error.to_string()))?;
         Ok(config)
     }
 }
@@ -275,7 +274,9 @@ impl TryFrom<channeler_channel_options> for ChannelConfig {
         if options.reserved != 0 {
             return Err(out_of_range("reserved", options.reserved, "0"));
         }
-        Ok(ChannelConfig { capabilities: Capabilities(options.capabilities as u16) })
+        Ok(ChannelConfig {
+            capabilities: Capabilities(options.capabilities as u16),
+        })
     }
 }
 
@@ -285,5 +286,8 @@ fn size(value: u64) -> usize {
 }
 
 fn out_of_range(name: &str, value: u32, allowed: &str) -> Failure {
-    fail(Error::InvalidArgument, format!("{name} is {value}; allowed is {allowed}"))
+    fail(
+        Error::InvalidArgument,
+        format!("{name} is {value}; allowed is {allowed}"),
+    )
 }

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::address::channeler_address;
-use super::guard::{self, Out, fail, guard};
+use super::address::{CHANNELER_FAMILY_NONE, channeler_address};
+use super::guard::{self, Failure, Out, fail, guard};
 use super::lifetime::{self, channeler_node};
 use crate::error::Error;
 use crate::io::{Local, Receive, SendError, Transmit, canonical};
@@ -65,13 +65,20 @@ pub unsafe extern "C" fn channeler_node_handle_datagram(
         let to = unsafe { guard::read_optional(to) };
         // SAFETY: the caller promises `length` readable bytes.
         let data = unsafe { guard::bytes(data, length, "data") }?;
-        let local_ip = to.map(SocketAddr::try_from).transpose()?.map(|to| to.ip().to_canonical());
+        let local_ip = to
+            .map(SocketAddr::try_from)
+            .transpose()?
+            .map(|to| to.ip().to_canonical());
         let receive = Receive {
             from: canonical(SocketAddr::try_from(from)?),
-            local: Local { socket: 0, ip: local_ip },
+            local: Local {
+                socket: 0,
+                ip: local_ip,
+            },
             stride: length.max(1),
         };
-        live.sans_io()?.handle_datagram(&live, Time::from_nanos(now_ns), &receive, data)
+        live.sans_io()?
+            .handle_datagram(Time::from_nanos(now_ns), &receive, data)
     })
 }
 
@@ -93,7 +100,7 @@ pub unsafe extern "C" fn channeler_node_handle_timeout(
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        live.sans_io()?.handle_timeout(&live, Time::from_nanos(now_ns))
+        live.sans_io()?.handle_timeout(Time::from_nanos(now_ns))
     })
 }
 
@@ -123,11 +130,17 @@ pub unsafe extern "C" fn channeler_node_poll_transmit(
         let buffer = unsafe { guard::bytes_mut(buffer, capacity, "buffer") }?;
         // SAFETY: the caller promises that `out` is null or writable.
         let out = unsafe { Out::new(out, "out") }?;
-        let transmit = live.sans_io()?.poll_transmit(Time::from_nanos(now_ns), buffer)?;
+        let transmit = live
+            .sans_io()?
+            .poll_transmit(Time::from_nanos(now_ns), buffer)?;
         let fits = transmit.len <= capacity;
         let needed = transmit.len;
         out.set(transmit.into());
-        if fits { Ok(()) } else { Err(guard::too_small("buffer", capacity, needed)) }
+        if fits {
+            Ok(())
+        } else {
+            Err(guard::too_small("buffer", capacity, needed))
+        }
     })
 }
 
@@ -149,7 +162,11 @@ pub unsafe extern "C" fn channeler_node_poll_timeout(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `deadline_ns` is null or writable.
         let out = unsafe { Out::new(deadline_ns, "deadline_ns") }?;
-        out.set(live.sans_io()?.poll_timeout()?.map_or(CHANNELER_NO_DEADLINE, Time::as_nanos));
+        out.set(
+            live.sans_io()?
+                .poll_timeout()?
+                .map_or(CHANNELER_NO_DEADLINE, Time::as_nanos),
+        );
         Ok(())
     })
 }
@@ -185,6 +202,37 @@ pub unsafe extern "C" fn channeler_node_handle_send_error(
             }
         };
         let transmit = Transmit::try_from(transmit)?;
-        live.sans_io()?.handle_send_error(Time::from_nanos(now_ns), &transmit, cause)
+        live.sans_io()?
+            .handle_send_error(Time::from_nanos(now_ns), &transmit, cause)
     })
+}
+
+impl From<Transmit> for channeler_transmit {
+    fn from(transmit: Transmit) -> channeler_transmit {
+        let from = transmit.local.ip.map(|ip| SocketAddr::new(ip, 0));
+        channeler_transmit {
+            to: transmit.to.into(),
+            from: from.map_or_else(channeler_address::default, channeler_address::from),
+            length: transmit.len,
+            segment_size: transmit.segment_size,
+        }
+    }
+}
+
+impl TryFrom<channeler_transmit> for Transmit {
+    type Error = Failure;
+
+    fn try_from(transmit: channeler_transmit) -> Result<Transmit, Failure> {
+        let from = (transmit.from.family != CHANNELER_FAMILY_NONE).then_some(transmit.from);
+        let ip = from
+            .map(SocketAddr::try_from)
+            .transpose()?
+            .map(|from| from.ip().to_canonical());
+        Ok(Transmit {
+            to: canonical(SocketAddr::try_from(transmit.to)?),
+            local: Local { socket: 0, ip },
+            len: transmit.length,
+            segment_size: transmit.segment_size,
+        })
+    }
 }

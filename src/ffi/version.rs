@@ -14,7 +14,10 @@ pub const CHANNELER_ABI_VERSION: u32 = 1;
 static ERRORS: LazyLock<Vec<(CString, CString)>> = LazyLock::new(|| {
     let text = |text: String| CString::new(text).expect("the error table has no zero bytes");
     let entry = |error: &Error| {
-        (text(format!("CHANNELER_{}", error.name())), text(error.text().to_owned()))
+        (
+            text(format!("CHANNELER_{}", error.name())),
+            text(error.text().to_owned()),
+        )
     };
     Error::ALL.iter().map(entry).collect()
 });
@@ -24,12 +27,11 @@ static ERRORS: LazyLock<Vec<(CString, CString)>> = LazyLock::new(|| {
 /// Owner: the library; valid for ever. Thread: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn channeler_version() -> *const c_char {
-    const VERSION: &CStr = match CStr::from_bytes_with_nul(
-        concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes(),
-    ) {
-        Ok(version) => version,
-        Err(_) => panic!("Cargo's version has no zero byte"),
-    };
+    const VERSION: &CStr =
+        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+            Ok(version) => version,
+            Err(_) => panic!("Cargo's version has no zero byte"),
+        };
     VERSION.as_ptr()
 }
 
