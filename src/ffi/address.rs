@@ -166,23 +166,15 @@ impl TryFrom<channeler_address> for SocketAddr {
     type Error = Failure;
 
     fn try_from(address: channeler_address) -> Result<SocketAddr, Failure> {
-        let channeler_address {
-            family,
-            port,
-            scope_id,
-            ip,
-        } = address;
+        let channeler_address { family, port, scope_id, ip } = address;
         match family {
             CHANNELER_FAMILY_IPV4 => {
                 let ip = Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3]);
                 Ok(SocketAddr::new(IpAddr::V4(ip), port))
             }
-            CHANNELER_FAMILY_IPV6 => Ok(SocketAddr::V6(SocketAddrV6::new(
-                Ipv6Addr::from(ip),
-                port,
-                0,
-                scope_id,
-            ))),
+            CHANNELER_FAMILY_IPV6 => {
+                Ok(SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, scope_id)))
+            }
             other => Err(fail(
                 Error::InvalidAddress,
                 format!("the address family is {other}; allowed are 4 (IPv4) and 6 (IPv6)"),
@@ -224,18 +216,13 @@ fn from_sockaddr(bytes: &[u8]) -> Result<SocketAddr, Failure> {
     let short = || {
         fail(
             Error::InvalidAddress,
-            format!(
-                "the sockaddr has {} bytes, too few for its family",
-                bytes.len()
-            ),
+            format!("the sockaddr has {} bytes, too few for its family", bytes.len()),
         )
     };
     let at = |offset: usize, len: usize| bytes.get(offset..offset + len).ok_or_else(short);
     let family_at = offset_of!(libc::sockaddr, sa_family);
     let family_bytes = at(family_at, size_of::<libc::sa_family_t>())?;
-    let family = family_bytes
-        .try_into()
-        .map(libc::sa_family_t::from_ne_bytes);
+    let family = family_bytes.try_into().map(libc::sa_family_t::from_ne_bytes);
     let family = i32::from(family.map_err(|_| short())?);
     let port = |offset| at(offset, 2).map(|port| u16::from_be_bytes([port[0], port[1]]));
     match family {
@@ -254,12 +241,7 @@ fn from_sockaddr(bytes: &[u8]) -> Result<SocketAddr, Failure> {
                 .map_err(|_| short())?;
             let port = port(offset_of!(libc::sockaddr_in6, sin6_port))?;
             let scope = u32::from_ne_bytes(scope);
-            Ok(SocketAddr::V6(SocketAddrV6::new(
-                Ipv6Addr::from(ip),
-                port,
-                0,
-                scope,
-            )))
+            Ok(SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, scope)))
         }
         other => Err(fail(
             Error::InvalidAddress,

@@ -42,7 +42,8 @@ pub struct channeler_connection_details {
 /// Nothing is sent before a channel is opened on it. With sockets, bind one of the address family
 /// first. `peer` and `address` are read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `peer` is our own id),
-/// `_INVALID_ADDRESS`, `_BANNED`, `_LIMIT` (`connections_max`), `_STATE` (the node was freed),
+/// `_INVALID_ADDRESS` (port 0 and unspecified addresses too), `_BANNED`, `_LIMIT`
+/// (`connections_max`), `_UNSUPPORTED` (`legacy` is off), `_STATE` (the node was freed),
 /// `_POISONED`. Thread: any.
 ///
 /// # Safety
@@ -116,10 +117,7 @@ pub unsafe extern "C" fn channeler_connection_info(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `out` is null or as large as it says.
         let out = unsafe { OutVersioned::new(out, "out") }?;
-        out.set(
-            live.core(|node, _| node.connection_info(connection.into()))??
-                .into(),
-        );
+        out.set(live.core(|node, _| node.connection_info(connection.into()))??.into());
         Ok(())
     })
 }
@@ -132,9 +130,7 @@ impl From<channeler_connection> for ConnectionHandle {
 
 impl From<ConnectionHandle> for channeler_connection {
     fn from(connection: ConnectionHandle) -> channeler_connection {
-        channeler_connection {
-            id: connection.0.to_bits(),
-        }
+        channeler_connection { id: connection.0.to_bits() }
     }
 }
 
@@ -143,7 +139,7 @@ impl From<ConnectionInfo> for channeler_connection_details {
         channeler_connection_details {
             peer: info.peer.into(),
             address: info.address.into(),
-            connected: info.connected.into(),
+            connected: info.is_connected.into(),
             message_bytes_max: u32::try_from(info.message_bytes_max).unwrap_or(u32::MAX),
             ..Versioned::new(size_of::<channeler_connection_details>())
         }

@@ -69,12 +69,7 @@ impl Contents {
             }
         };
         caller.arm();
-        Ok(Contents {
-            node,
-            peer_id,
-            core,
-            caller,
-        })
+        Ok(Contents { node, peer_id, core, caller })
     }
 
     /// Our peer id.
@@ -85,9 +80,9 @@ impl Contents {
     /// Runs `call` on the core under its lock.
     pub(super) fn core<R>(&self, call: impl FnOnce(&mut Node, Time) -> R) -> Result<R, Failure> {
         match &self.core {
-            Core::Sockets(engine) => engine
-                .with_node(call)
-                .map_err(|error| describe(engine, error)),
+            Core::Sockets(engine) => {
+                engine.with_node(call).map_err(|error| describe(engine, error))
+            }
             Core::SansIo(core) => core.with_node(call),
         }
     }
@@ -131,11 +126,7 @@ impl Contents {
             }),
             Core::SansIo(core) => core.process(),
         };
-        if let Err(Failure {
-            error: Error::Socket,
-            detail,
-        }) = &result
-        {
+        if let Err(Failure { error: Error::Socket, detail }) = &result {
             self.caller.log(CHANNELER_LOG_ERROR, || detail.to_string());
         }
         result
@@ -153,8 +144,7 @@ impl Contents {
         self.core(|node, now| {
             self.caller.may_take_release()?;
             node.send(now, channel, message)?;
-            self.caller
-                .take_release(Release::new(release, user_data, message));
+            self.caller.take_release(Release::new(release, user_data, message));
             Ok(())
         })?
     }
@@ -213,12 +203,7 @@ impl Sockets<'_> {
 
     pub(super) fn start(&self) -> Result<(), Failure> {
         self.0.start().map_err(|error| {
-            describe_as(
-                self.0,
-                error,
-                Error::State,
-                "the node has a thread of its own already",
-            )
+            describe_as(self.0, error, Error::State, "the node has a thread of its own already")
         })
     }
 
@@ -265,6 +250,14 @@ fn describe(engine: &Engine, error: Error) -> Failure {
     }
 }
 
+/// As `describe`, with a better text for the error that has one meaning here.
+fn describe_as(engine: &Engine, error: Error, known: Error, text: &'static str) -> Failure {
+    if error == known {
+        return fail(error, text);
+    }
+    describe(engine, error)
+}
+
 fn engine(options: &channeler_options, config: NodeConfig, told: Told) -> Result<Engine, Failure> {
     let spin = Duration::from_nanos(options.spin_ns);
     if spin > SPIN_MAX {
@@ -272,10 +265,7 @@ fn engine(options: &channeler_options, config: NodeConfig, told: Told) -> Result
         let text = format!("spin_ns is {}; allowed is 0 to {most}", options.spin_ns);
         return Err(fail(Error::InvalidArgument, text));
     }
-    let engine = EngineConfig {
-        spin,
-        ..EngineConfig::default()
-    };
+    let engine = EngineConfig { spin, ..EngineConfig::default() };
     Ok(Engine::with_config(engine, config, Box::new(told))?)
 }
 
@@ -288,10 +278,8 @@ fn config(
         guard::randomness(&mut peer_id)?;
     }
     if !(CHANNELER_LOG_ERROR..=CHANNELER_LOG_DEBUG).contains(&options.log_level) {
-        let text = format!(
-            "log_level is {}; allowed is CHANNELER_LOG_*, 1 to 4",
-            options.log_level
-        );
+        let text =
+            format!("log_level is {}; allowed is CHANNELER_LOG_*, 1 to 4", options.log_level);
         return Err(fail(Error::InvalidArgument, text));
     }
     let tag = NEXT_TAG.fetch_add(1, Ordering::Relaxed) % u32::from(u16::MAX) + 1;

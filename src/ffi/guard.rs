@@ -22,35 +22,23 @@ pub struct Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        Failure {
-            error,
-            detail: Cow::Borrowed(error.text()),
-        }
+        Failure { error, detail: Cow::Borrowed(error.text()) }
     }
 }
 
 /// A failure with a text of its own.
 pub(super) fn fail(error: Error, detail: impl Into<Cow<'static, str>>) -> Failure {
-    Failure {
-        error,
-        detail: detail.into(),
-    }
+    Failure { error, detail: detail.into() }
 }
 
 /// What a null argument is.
 pub(super) fn null(name: &str) -> Failure {
-    fail(
-        Error::InvalidArgument,
-        format!("{name} is NULL; it must point to something"),
-    )
+    fail(Error::InvalidArgument, format!("{name} is NULL; it must point to something"))
 }
 
 /// What a buffer is that cannot hold the result.
 pub(super) fn too_small(name: &str, has: usize, needs: usize) -> Failure {
-    fail(
-        Error::InsufficientBufferSize,
-        format!("{name} has {has} bytes; {needs} are needed"),
-    )
+    fail(Error::InsufficientBufferSize, format!("{name} has {has} bytes; {needs} are needed"))
 }
 
 /// Runs the body of a C function: its failure, and a panic in it, become a status and a text.
@@ -72,9 +60,7 @@ pub(super) fn guard(call: impl FnOnce() -> Result<(), Failure>) -> i32 {
 
 /// The text of the last failure in this thread.
 pub(super) fn last_error() -> *const c_char {
-    LAST_ERROR
-        .try_with(|last| last.borrow().as_ptr())
-        .unwrap_or(c"".as_ptr())
+    LAST_ERROR.try_with(|last| last.borrow().as_ptr()).unwrap_or(c"".as_ptr())
 }
 
 fn remember(text: &str) {
@@ -87,10 +73,7 @@ fn remember(text: &str) {
 /// Fills `bytes` from the operating system.
 pub(super) fn randomness(bytes: &mut [u8]) -> Result<(), Failure> {
     getrandom::fill(bytes).map_err(|error| {
-        fail(
-            Error::Unsupported,
-            format!("the system gives no randomness: {error}"),
-        )
+        fail(Error::Unsupported, format!("the system gives no randomness: {error}"))
     })
 }
 
@@ -358,8 +341,7 @@ pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
     }
     // SAFETY: the caller promises a zero byte at its end.
     let text = unsafe { CStr::from_ptr(pointer) };
-    text.to_str()
-        .map_err(|_| fail(Error::Decode, format!("{name} is not UTF-8")))
+    text.to_str().map_err(|_| fail(Error::Decode, format!("{name} is not UTF-8")))
 }
 
 /// Writes a text and a zero byte.

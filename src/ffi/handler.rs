@@ -39,12 +39,7 @@ pub(super) struct Release {
 impl Release {
     pub(super) fn new(function: ReleaseFn, user_data: *mut c_void, data: &[u8]) -> Release {
         let (data, length) = (data.as_ptr(), data.len());
-        Release {
-            function,
-            user_data,
-            data,
-            length,
-        }
+        Release { function, user_data, data, length }
     }
 
     fn call(self) {
@@ -128,14 +123,7 @@ impl Caller {
             return;
         };
         // SAFETY: the caller promised that its functions may be called; `text` lives through it.
-        unsafe {
-            on_log(
-                self.callbacks.user_data,
-                self.node_pointer(),
-                level,
-                text.as_ptr(),
-            )
-        }
+        unsafe { on_log(self.callbacks.user_data, self.node_pointer(), level, text.as_ptr()) }
     }
 
     fn accept(&self, connection: ConnectionHandle, peer: PeerId, address: SocketAddr) -> bool {
@@ -151,13 +139,7 @@ impl Caller {
         let node = self.node_pointer();
         // SAFETY: the caller promised that its functions may be called; what is lent outlives it.
         unsafe {
-            on_accept(
-                user_data,
-                node,
-                connection.into(),
-                &raw const peer,
-                &raw const address,
-            ) != 0
+            on_accept(user_data, node, connection.into(), &raw const peer, &raw const address) != 0
         }
     }
 
@@ -166,15 +148,7 @@ impl Caller {
         let node = self.node_pointer();
         let (data, length) = (bytes.as_ptr(), bytes.len());
         match (event, self.callbacks.on_message, self.callbacks.on_datagram) {
-            (
-                Event::Message {
-                    connection,
-                    channel,
-                    ..
-                },
-                Some(on_message),
-                _,
-            ) => {
+            (Event::Message { connection, channel, .. }, Some(on_message), _) => {
                 let Some(_inside) = lifetime::enter_callback(self.node) else {
                     return;
                 };
@@ -204,13 +178,7 @@ impl Caller {
             return;
         };
         // SAFETY: the caller promised that its functions may be called; `told` outlives it.
-        unsafe {
-            on_event(
-                self.callbacks.user_data,
-                self.node_pointer(),
-                &raw const told,
-            )
-        }
+        unsafe { on_event(self.callbacks.user_data, self.node_pointer(), &raw const told) }
     }
 
     /// Gives back the buffers of what was sent.
@@ -295,56 +263,33 @@ fn told(event: &Event) -> Option<channeler_event> {
             reason: reason.code(),
             ..kind(CHANNELER_EVENT_CONNECTION_CLOSED, connection)
         },
-        Event::ChannelOpened {
-            connection,
-            channel,
-            by_peer,
-        } => channeler_event {
+        Event::ChannelOpened { connection, channel, by_peer } => channeler_event {
             channel: channel.into(),
             by_peer: by_peer.into(),
             ..kind(CHANNELER_EVENT_CHANNEL_OPENED, connection)
         },
-        Event::ChannelClosed {
-            connection,
-            channel,
-            reason,
-        } => channeler_event {
+        Event::ChannelClosed { connection, channel, reason } => channeler_event {
             channel: channel.into(),
             reason: reason.code(),
             ..kind(CHANNELER_EVENT_CHANNEL_CLOSED, connection)
         },
-        Event::Readable {
-            connection,
-            channel,
-        } => channeler_event {
+        Event::Readable { connection, channel } => channeler_event {
             channel: channel.into(),
             ..kind(CHANNELER_EVENT_READABLE, connection)
         },
-        Event::Writable {
-            connection,
-            channel,
-        } => channeler_event {
+        Event::Writable { connection, channel } => channeler_event {
             channel: channel.into(),
             ..kind(CHANNELER_EVENT_WRITABLE, connection)
         },
-        Event::PathChanged {
-            connection,
-            address,
-        } => channeler_event {
+        Event::PathChanged { connection, address } => channeler_event {
             address: address.into(),
             ..kind(CHANNELER_EVENT_PATH_CHANGED, connection)
         },
-        Event::PathUnreachable {
-            connection,
-            address,
-        } => channeler_event {
+        Event::PathUnreachable { connection, address } => channeler_event {
             address: address.into(),
             ..kind(CHANNELER_EVENT_PATH_UNREACHABLE, connection)
         },
-        Event::PacketSizeReduced {
-            connection,
-            packet_size,
-        } => channeler_event {
+        Event::PacketSizeReduced { connection, packet_size } => channeler_event {
             packet_size: u32::try_from(packet_size).unwrap_or(u32::MAX),
             ..kind(CHANNELER_EVENT_PACKET_SIZE_REDUCED, connection)
         },
@@ -371,84 +316,37 @@ fn level(event: &Event) -> u32 {
 fn line(event: &Event) -> String {
     let id = |connection: &ConnectionHandle| format!("connection {:?}", connection.0);
     match event {
-        Event::ConnectionRequest {
-            connection,
-            peer,
-            address,
-        } => {
+        Event::ConnectionRequest { connection, peer, address } => {
             format!("{}: {peer} at {address} wants to connect", id(connection))
         }
         Event::Connected { connection } => format!("{}: connected", id(connection)),
         Event::ConnectionClosed { connection, reason } => {
             format!("{}: closed: {reason}", id(connection))
         }
-        Event::ChannelOpened {
-            connection,
-            channel,
-            by_peer,
-        } => {
+        Event::ChannelOpened { connection, channel, by_peer } => {
             let who = if *by_peer { "the peer" } else { "us" };
-            format!(
-                "{}: channel {:?} opened by {who}",
-                id(connection),
-                channel.0
-            )
+            format!("{}: channel {:?} opened by {who}", id(connection), channel.0)
         }
-        Event::ChannelClosed {
-            connection,
-            channel,
-            reason,
-        } => {
-            format!(
-                "{}: channel {:?} closed: {reason}",
-                id(connection),
-                channel.0
-            )
+        Event::ChannelClosed { connection, channel, reason } => {
+            format!("{}: channel {:?} closed: {reason}", id(connection), channel.0)
         }
-        Event::Message {
-            connection,
-            channel,
-            bytes,
-        } => {
-            format!(
-                "{}: channel {:?}: {} bytes",
-                id(connection),
-                channel.0,
-                bytes.len()
-            )
+        Event::Message { connection, channel, bytes } => {
+            format!("{}: channel {:?}: {} bytes", id(connection), channel.0, bytes.len())
         }
-        Event::Readable {
-            connection,
-            channel,
-        } => {
+        Event::Readable { connection, channel } => {
             format!("{}: channel {:?} is readable", id(connection), channel.0)
         }
-        Event::Writable {
-            connection,
-            channel,
-        } => {
+        Event::Writable { connection, channel } => {
             format!("{}: channel {:?} is writable", id(connection), channel.0)
         }
-        Event::PathChanged {
-            connection,
-            address,
-        } => {
+        Event::PathChanged { connection, address } => {
             format!("{}: the peer is at {address} now", id(connection))
         }
-        Event::PathUnreachable {
-            connection,
-            address,
-        } => {
+        Event::PathUnreachable { connection, address } => {
             format!("{}: {address} cannot be reached", id(connection))
         }
-        Event::PacketSizeReduced {
-            connection,
-            packet_size,
-        } => {
-            format!(
-                "{}: packets of {packet_size} bytes at most from now on",
-                id(connection)
-            )
+        Event::PacketSizeReduced { connection, packet_size } => {
+            format!("{}: packets of {packet_size} bytes at most from now on", id(connection))
         }
         Event::Datagram { from, bytes } => {
             format!("{} bytes of another protocol from {from}", bytes.len())

@@ -108,11 +108,7 @@ pub(super) unsafe fn free(node: *const channeler_node) -> Result<(), Failure> {
     // SAFETY: the caller promises a shell, and shells stay.
     let node: &'static channeler_node = unsafe { &*node };
     let close = |state| (state & CLOSED == 0).then_some((state + 1) | CLOSED);
-    if node
-        .state
-        .fetch_update(Ordering::AcqRel, Ordering::Acquire, close)
-        .is_err()
-    {
+    if node.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, close).is_err() {
         return Err(freed());
     }
     let live = Live(node);
@@ -124,10 +120,7 @@ pub(super) unsafe fn free(node: *const channeler_node) -> Result<(), Failure> {
     drop(live);
     let mut is_gone = node.is_gone.lock().unwrap_or_else(PoisonError::into_inner);
     while !*is_gone {
-        is_gone = node
-            .gone
-            .wait(is_gone)
-            .unwrap_or_else(PoisonError::into_inner);
+        is_gone = node.gone.wait(is_gone).unwrap_or_else(PoisonError::into_inner);
     }
     Ok(())
 }
@@ -156,10 +149,7 @@ pub(super) unsafe fn wake(node: *const channeler_node) -> i32 {
 
 /// What calls with a freed node are told.
 pub(super) fn freed() -> Failure {
-    fail(
-        Error::State,
-        "the node was freed; make a new one with channeler_node_new",
-    )
+    fail(Error::State, "the node was freed; make a new one with channeler_node_new")
 }
 
 impl channeler_node {
@@ -170,9 +160,7 @@ impl channeler_node {
 
     fn enter(&'static self) -> Option<Live> {
         let count = |state| (state & CLOSED == 0).then_some(state + 1);
-        self.state
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, count)
-            .ok()?;
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, count).ok()?;
         Some(Live(self))
     }
 

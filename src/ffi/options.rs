@@ -206,11 +206,7 @@ unsafe impl Versioned for channeler_channel_options {
     const SIZE_MIN: usize = 16;
 
     fn new(struct_size: usize) -> channeler_channel_options {
-        channeler_channel_options {
-            struct_size,
-            capabilities: 0,
-            reserved: 0,
-        }
+        channeler_channel_options { struct_size, capabilities: 0, reserved: 0 }
     }
 }
 
@@ -255,9 +251,7 @@ impl channeler_options {
             events_max: size(self.events_max),
             ..NodeConfig::new(peer_id)
         };
-        config
-            .check()
-            .map_err(|error| fail(Error::InvalidArgument, error.to_string()))?;
+        config.check().map_err(|error| fail(Error::InvalidArgument, error.to_string()))?;
         Ok(config)
     }
 }
@@ -274,9 +268,7 @@ impl TryFrom<channeler_channel_options> for ChannelConfig {
         if options.reserved != 0 {
             return Err(out_of_range("reserved", options.reserved, "0"));
         }
-        Ok(ChannelConfig {
-            capabilities: Capabilities(options.capabilities as u16),
-        })
+        Ok(ChannelConfig { capabilities: Capabilities(options.capabilities as u16) })
     }
 }
 
@@ -286,8 +278,5 @@ fn size(value: u64) -> usize {
 }
 
 fn out_of_range(name: &str, value: u32, allowed: &str) -> Failure {
-    fail(
-        Error::InvalidArgument,
-        format!("{name} is {value}; allowed is {allowed}"),
-    )
+    fail(Error::InvalidArgument, format!("{name} is {value}; allowed is {allowed}"))
 }

@@ -37,21 +37,9 @@ struct Turn {
 
 impl SansCore {
     pub(super) fn new(owner: &'static channeler_node, node: Node, told: Told) -> SansCore {
-        let state = State {
-            node,
-            now: Time::ZERO,
-            pending: None,
-            buffer: Vec::new(),
-        };
-        let turn = Turn {
-            events: Events::default(),
-            told,
-        };
-        SansCore {
-            owner,
-            state: Mutex::new(state),
-            turn: Mutex::new(turn),
-        }
+        let state = State { node, now: Time::ZERO, pending: None, buffer: Vec::new() };
+        let turn = Turn { events: Events::default(), told };
+        SansCore { owner, state: Mutex::new(state), turn: Mutex::new(turn) }
     }
 
     pub(super) fn with_node<R>(
@@ -96,10 +84,9 @@ impl SansCore {
         let now = state.advance(now);
         let transmit = match state.pending.take() {
             Some(transmit) => transmit,
-            None => state
-                .node
-                .poll_transmit(now, &mut state.buffer)
-                .ok_or(Error::DataUnavailable)?,
+            None => {
+                state.node.poll_transmit(now, &mut state.buffer).ok_or(Error::DataUnavailable)?
+            }
         };
         match out.get_mut(..transmit.len) {
             Some(room) => room.copy_from_slice(&state.buffer[..transmit.len]),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::address::{CHANNELER_FAMILY_NONE, channeler_address};
+use super::connection::channeler_connection;
 use super::guard::{self, Failure, Out, fail, guard};
 use super::lifetime::{self, channeler_node};
 use crate::error::Error;
@@ -30,6 +31,8 @@ pub struct channeler_transmit {
     /// Size of each datagram in them; only the last may be shorter. Equal to `length` unless the
     /// option `segments_max` is more than 1.
     pub segment_size: usize,
+    /// The connection they are for; id 0: an answer to a stranger.
+    pub connection: channeler_connection,
 }
 
 /// Gives the node a datagram that was received, and calls the callbacks for what it causes.
@@ -65,20 +68,13 @@ pub unsafe extern "C" fn channeler_node_handle_datagram(
         let to = unsafe { guard::read_optional(to) };
         // SAFETY: the caller promises `length` readable bytes.
         let data = unsafe { guard::bytes(data, length, "data") }?;
-        let local_ip = to
-            .map(SocketAddr::try_from)
-            .transpose()?
-            .map(|to| to.ip().to_canonical());
+        let local_ip = to.map(SocketAddr::try_from).transpose()?.map(|to| to.ip().to_canonical());
         let receive = Receive {
             from: canonical(SocketAddr::try_from(from)?),
-            local: Local {
-                socket: 0,
-                ip: local_ip,
-            },
+            local: Local { socket: 0, ip: local_ip },
             stride: length.max(1),
         };
-        live.sans_io()?
-            .handle_datagram(Time::from_nanos(now_ns), &receive, data)
+        live.sans_io()?.handle_datagram(Time::from_nanos(now_ns), &receive, data)
     })
 }
 
@@ -130,17 +126,11 @@ pub unsafe extern "C" fn channeler_node_poll_transmit(
         let buffer = unsafe { guard::bytes_mut(buffer, capacity, "buffer") }?;
         // SAFETY: the caller promises that `out` is null or writable.
         let out = unsafe { Out::new(out, "out") }?;
-        let transmit = live
-            .sans_io()?
-            .poll_transmit(Time::from_nanos(now_ns), buffer)?;
+        let transmit = live.sans_io()?.poll_transmit(Time::from_nanos(now_ns), buffer)?;
         let fits = transmit.len <= capacity;
         let needed = transmit.len;
         out.set(transmit.into());
-        if fits {
-            Ok(())
-        } else {
-            Err(guard::too_small("buffer", capacity, needed))
-        }
+        if fits { Ok(()) } else { Err(guard::too_small("buffer", capacity, needed)) }
     })
 }
 
@@ -162,11 +152,7 @@ pub unsafe extern "C" fn channeler_node_poll_timeout(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `deadline_ns` is null or writable.
         let out = unsafe { Out::new(deadline_ns, "deadline_ns") }?;
-        out.set(
-            live.sans_io()?
-                .poll_timeout()?
-                .map_or(CHANNELER_NO_DEADLINE, Time::as_nanos),
-        );
+        out.set(live.sans_io()?.poll_timeout()?.map_or(CHANNELER_NO_DEADLINE, Time::as_nanos));
         Ok(())
     })
 }
@@ -202,8 +188,7 @@ pub unsafe extern "C" fn channeler_node_handle_send_error(
             }
         };
         let transmit = Transmit::try_from(transmit)?;
-        live.sans_io()?
-            .handle_send_error(Time::from_nanos(now_ns), &transmit, cause)
+        live.sans_io()?.handle_send_error(Time::from_nanos(now_ns), &transmit, cause)
     })
 }
 
@@ -215,6 +200,7 @@ impl From<Transmit> for channeler_transmit {
             from: from.map_or_else(channeler_address::default, channeler_address::from),
             length: transmit.len,
             segment_size: transmit.segment_size,
+            connection: transmit.connection.map_or_else(Default::default, Into::into),
         }
     }
 }
@@ -224,15 +210,13 @@ impl TryFrom<channeler_transmit> for Transmit {
 
     fn try_from(transmit: channeler_transmit) -> Result<Transmit, Failure> {
         let from = (transmit.from.family != CHANNELER_FAMILY_NONE).then_some(transmit.from);
-        let ip = from
-            .map(SocketAddr::try_from)
-            .transpose()?
-            .map(|from| from.ip().to_canonical());
+        let ip = from.map(SocketAddr::try_from).transpose()?.map(|from| from.ip().to_canonical());
         Ok(Transmit {
             to: canonical(SocketAddr::try_from(transmit.to)?),
             local: Local { socket: 0, ip },
             len: transmit.length,
             segment_size: transmit.segment_size,
+            connection: (transmit.connection.id != 0).then(|| transmit.connection.into()),
         })
     }
 }

@@ -126,10 +126,7 @@ pub unsafe extern "C" fn channeler_connection_stats(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `out` is null or as large as it says.
         let out = unsafe { OutVersioned::new(out, "out") }?;
-        out.set(
-            live.core(|node, _| node.connection_stats(connection.into()))??
-                .into(),
-        );
+        out.set(live.core(|node, _| node.connection_stats(connection.into()))??.into());
         Ok(())
     })
 }
@@ -153,10 +150,7 @@ pub unsafe extern "C" fn channeler_channel_stats(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `out` is null or as large as it says.
         let out = unsafe { OutVersioned::new(out, "out") }?;
-        out.set(
-            live.core(|node, _| node.channel_stats(channel.into()))??
-                .into(),
-        );
+        out.set(live.core(|node, _| node.channel_stats(channel.into()))??.into());
         Ok(())
     })
 }
@@ -173,9 +167,7 @@ pub extern "C" fn channeler_drop_reason_name(index: usize) -> *const c_char {
         };
         DropReason::ALL.iter().map(name).collect()
     });
-    NAMES
-        .get(index)
-        .map_or(std::ptr::null(), |name| name.as_ptr())
+    NAMES.get(index).map_or(std::ptr::null(), |name| name.as_ptr())
 }
 
 impl From<NodeStats> for channeler_node_counters {

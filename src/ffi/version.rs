@@ -14,10 +14,7 @@ pub const CHANNELER_ABI_VERSION: u32 = 1;
 static ERRORS: LazyLock<Vec<(CString, CString)>> = LazyLock::new(|| {
     let text = |text: String| CString::new(text).expect("the error table has no zero bytes");
     let entry = |error: &Error| {
-        (
-            text(format!("CHANNELER_{}", error.name())),
-            text(error.text().to_owned()),
-        )
+        (text(format!("CHANNELER_{}", error.name())), text(error.text().to_owned()))
     };
     Error::ALL.iter().map(entry).collect()
 });
