@@ -33,7 +33,7 @@ pub(super) struct Contents {
 
 enum Core {
     Sockets(Engine),
-    SansIo(SansCore),
+    SansIo(Box<SansCore>),
 }
 
 impl Contents {
@@ -61,7 +61,7 @@ impl Contents {
                     guard::randomness(&mut seed)?;
                 }
                 let core = Node::new(config, seed, Time::ZERO)?;
-                Core::SansIo(SansCore::new(node, core, told))
+                Core::SansIo(Box::new(SansCore::new(node, core, told)))
             }
             other => {
                 let text = format!("mode is {other}; allowed is CHANNELER_MODE_*, 0 and 1");

@@ -6,7 +6,11 @@
 #![expect(non_camel_case_types, reason = "types carry their C names")]
 #![cfg_attr(
     not(test),
-    expect(clippy::disallowed_types, reason = "the bans are the core's; callers bring threads")
+    expect(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "the bans are the core's; callers bring threads"
+    )
 )]
 
 mod contents;
