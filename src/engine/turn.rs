@@ -84,6 +84,9 @@ impl Turn {
         self.do_what_is_due(shared, now)?;
         let progress = shared.send_queued(now, &mut self.send_buffer)?;
         shared.set_has_more(progress == Progress::HasMore || self.undrained != 0);
+        if let Some(handler) = &mut self.handler {
+            handler.turn_ended();
+        }
         Ok(())
     }
 
