@@ -32,11 +32,6 @@
 mod channel;
 pub mod config;
 mod connection;
-#[expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the engine is where clocks, sockets, threads and locks live"
-)]
 pub mod engine;
 pub mod error;
 pub mod ffi;
