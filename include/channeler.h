@@ -1648,7 +1648,7 @@ int32_t channeler_node_lift_ban_address(struct channeler_node *node,
  * Afterwards call `channeler_node_poll_transmit` until it has nothing, then sleep until
  * `channeler_node_poll_timeout`. `now_ns` is nanoseconds on a clock of the caller's choice that
  * never runs backwards (an earlier time counts as the latest given); commands use the last time
- * given. `from` is the sender, `to` the address it sent to (may be NULL: not known). All is read
+ * given, at first 0. `from` is the sender, `to` the address it sent to (may be NULL: not known). All is read
  * during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_UNSUPPORTED`
  * (a node with sockets), `_STATE` (inside a callback of this node, or another thread is in this
