@@ -203,15 +203,19 @@ impl Node {
         self.table.with(connection, |connection| connection.accept(shared, now))?
     }
 
-    /// Says no to a `ConnectionRequest`. No event follows.
+    /// Says no to a `ConnectionRequest`. No event follows, and what the peer repeats is dropped for
+    /// a while (`REFUSAL`): v0 cannot tell it.
     ///
     /// # Errors
     ///
     /// As `accept`.
     pub fn refuse(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
-        if self.table.get(connection)?.state != State::Asked {
+        let asking = self.table.get(connection)?;
+        let peer = asking.peer;
+        if asking.state != State::Asked {
             return Err(Error::State);
         }
+        self.bans.refuse_peer(now, peer);
         self.table.remove(&mut self.shared, now, connection, Error::Refused);
         Ok(())
     }

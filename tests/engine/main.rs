@@ -295,15 +295,11 @@ fn the_handler_accepts_or_refuses() {
     b.engine.start().expect("start");
     let refused = Peer::new(Recorder::REFUSED, "127.0.0.1:0");
     refused.engine.start().expect("start");
-    // v0 has no way to say no: the refused side believes in its channel until it idles.
+    // v0 has no way to say no: the refused side believes in its channel until it idles, and what it
+    // repeats is not worth another question.
     let ignored = refused.open(b.loopback());
     refused.send(ignored, b"let me in");
-    // Its next packet asks again.
-    let asked = || {
-        let mut asked = b.recorder.asked.lock().expect("lock").clone();
-        asked.dedup();
-        asked
-    };
+    let asked = || b.recorder.asked.lock().expect("lock").clone();
     until(|| asked() == [peer_id(Recorder::REFUSED)]);
     let welcome = Peer::new(1, "127.0.0.1:0");
     welcome.engine.start().expect("start");

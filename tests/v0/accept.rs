@@ -1,7 +1,7 @@
 //! Aim: the owner decides who gets in.
 //! Method: node 1 asks, refuses, or does not listen; node 0 dials.
 
-use channeler::config::Legacy;
+use channeler::config::{Legacy, REFUSAL};
 use channeler::error::Error;
 use channeler::id::ConnectionHandle;
 use channeler::io::Event;
@@ -30,26 +30,23 @@ fn an_accepted_connection_reports_connected_then_its_channel() {
 }
 
 #[test]
-fn a_refused_connection_leaves_nothing_and_no_event() {
-    let (mut world, mut request) = asked();
-    // v0 cannot say no: the opener repeats FINALIZE for a while, and each one asks anew.
-    for asked in 1.. {
-        world.with(1, |node, now| node.refuse(now, request)).expect("waiting");
-        assert_eq!(world.events(1).len(), asked, "refusing makes no event");
-        assert_eq!(world.node(1).stats().connections, 0);
-        let again = world.with(1, |node, now| node.refuse(now, request));
-        assert_eq!(again, Err(Error::InvalidReference));
-        if !world.run_until(100 * SECOND, |world| world.events(1).len() > asked) {
-            assert!(asked <= 7, "FINALIZE and its six retries");
-            break;
-        }
-        let last = world.events(1).last().map(|happened| &happened.event);
-        let Some(&Event::ConnectionRequest { connection, .. }) = last else {
-            panic!("{last:?}");
-        };
-        request = connection;
-    }
-    assert_eq!(world.node(1).stats().channels, 0);
+fn a_refused_connection_leaves_nothing_and_is_not_asked_about_for_a_while() {
+    let (mut world, request) = asked();
+    world.with(1, |node, now| node.refuse(now, request)).expect("waiting");
+    assert_eq!(world.events(1).len(), 1, "refusing makes no event");
+    assert_eq!(world.node(1).stats().connections, 0);
+    let again = world.with(1, |node, now| node.refuse(now, request));
+    assert_eq!(again, Err(Error::InvalidReference));
+    // v0 cannot say no: the opener repeats FINALIZE, and none of it is worth a question.
+    world.run_for(REFUSAL * 9 / 10);
+    assert_eq!(world.events(1).len(), 1);
+    assert!(dropped(&world, 1, DropReason::Refused) >= 3);
+    // Later it may ask again.
+    world.run_for(REFUSAL);
+    let connection = world.connect(0, 1).expect("room");
+    world.open(0, connection).expect("room");
+    assert!(world.run_until(SECOND, |world| world.events(1).len() == 2));
+    assert_eq!(world.node(1).stats().connections, 1);
 }
 
 #[test]
