@@ -119,7 +119,7 @@ doc:
 
 ## rust: all Rust tests: units, properties, simulation, fuzz corpus, engine over sockets
 rust:
-	$(CARGO_TEST) --locked
+	$(CARGO_TEST) --locked --no-fail-fast
 
 ## header: channeler.h is what the sources say, and compiles alone as C99, C11, C++17
 header: lib
