@@ -110,6 +110,8 @@ impl Turn {
                 self.spin = shared.config.spin;
                 return Ok(());
             }
+            // On a machine with more to do than cores, the packet we look for may need this one.
+            std::thread::yield_now();
             spun = shared.now().since(began);
         }
         self.spin = if self.spin < SPIN_MIN { Duration::ZERO } else { self.spin / 2 };
