@@ -234,7 +234,8 @@ impl Shared {
         Ok(result)
     }
 
-    /// How long the loop may sleep, `limit` at most; unless that is zero, the loop counts as asleep.
+    /// How long the loop may sleep, `limit` at most; unless that is zero, the loop counts as
+    /// asleep.
     pub(super) fn plan_sleep(
         &self,
         now: Time,
@@ -410,3 +411,6 @@ fn thread_mark() -> usize {
     }
     MARK.with(|mark| std::ptr::from_ref(mark).addr())
 }
+
+#[cfg(test)]
+mod tests;

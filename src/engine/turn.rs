@@ -95,6 +95,13 @@ impl Turn {
         self.handler = None;
     }
 
+    /// Whether the poll reports anything within `wait`.
+    #[cfg(test)]
+    pub(super) fn is_woken(&mut self, wait: Duration) -> bool {
+        self.poll(Some(wait)).expect("the poll works");
+        !self.ready.is_empty()
+    }
+
     /// Waits for sockets, a wake or `wait`, and notes which sockets have something.
     fn wait(&mut self, shared: &Shared, wait: Option<Duration>) -> Result<(), Error> {
         let sleeps = wait != Some(Duration::ZERO);
