@@ -411,3 +411,6 @@ fn thread_mark() -> usize {
     }
     MARK.with(|mark| std::ptr::from_ref(mark).addr())
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,13 @@ impl Turn {
         self.handler = None;
     }
 
+    /// Whether the poll reports anything within `wait`.
+    #[cfg(test)]
+    pub(super) fn is_woken(&mut self, wait: Duration) -> bool {
+        self.poll(Some(wait)).expect("the poll works");
+        !self.ready.is_empty()
+    }
+
     /// Waits for sockets, a wake or `wait`, and notes which sockets have something.
     fn wait(&mut self, shared: &Shared, wait: Option<Duration>) -> Result<(), Error> {
         let sleeps = wait != Some(Duration::ZERO);
@@ -110,6 +117,8 @@ impl Turn {
                 self.spin = shared.config.spin;
                 return Ok(());
             }
+            // On a machine with more to do than cores, the packet we look for may need this one.
+            std::thread::yield_now();
             spun = shared.now().since(began);
         }
         self.spin = if self.spin < SPIN_MIN { Duration::ZERO } else { self.spin / 2 };
