@@ -194,6 +194,7 @@ impl Run {
         let first = self.sent.len() as u64;
         let is_opening = !self.models[node].channels[&channel].opened;
         let sent = &mut self.sent;
+        let blocked = &mut self.models[node].blocked;
         self.world.with(node, |core, now| {
             for number in first..first + count as u64 {
                 match core.send(now, channel, &message(number, len)) {
@@ -201,7 +202,10 @@ impl Run {
                         sent.insert(number, (node, channel, len));
                     }
                     Err(Error::Write) if len > most => return Ok(()),
-                    Err(Error::WouldBlock) => return Ok(()),
+                    Err(Error::WouldBlock) => {
+                        blocked.insert(channel);
+                        return Ok(());
+                    }
                     // It closes as soon as it has opened.
                     Err(Error::Closed) if is_opening => return Ok(()),
                     other => return Err(format!("send of {len} of {most}: {other:?}")),
@@ -437,6 +441,12 @@ impl Run {
             }
             self.advance(SECOND)?;
         }
+        for (index, model) in self.models.iter().enumerate() {
+            let is_open = |channel: &&ChannelHandle| model.channels[channel].opened;
+            if let Some(channel) = model.blocked.iter().find(is_open) {
+                return Err(format!("node {index} never says that {channel:?} is writable"));
+            }
+        }
         self.check_agreement(start)?;
         self.check_liveness()?;
         // Silence: nothing of what is left stays for ever, unless kept alive.
@@ -444,7 +454,8 @@ impl Run {
             self.advance(4 * IDLE)?;
             for index in 0..self.models.len() {
                 let stats = self.world.node(index).stats();
-                if (stats.connections, stats.channels) != (0, 0) {
+                let queued = stats.send_queue_bytes + stats.receive_queue_bytes;
+                if (stats.connections, stats.channels, queued) != (0, 0, 0) {
                     return Err(format!("node {index} keeps {stats:?} in silence"));
                 }
             }
