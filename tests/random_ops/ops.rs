@@ -28,8 +28,8 @@ pub(crate) struct Setup {
     pub(crate) tight: bool,
 }
 
-/// One step. Numbers pick among what there is at the time, modulo how many there are, so a step makes
-/// sense wherever the shrinker leaves it.
+/// One step. Numbers pick among what there is at the time, modulo how many there are, so a step
+/// makes sense wherever the shrinker leaves it.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Open { from: usize, to: usize },

@@ -79,43 +79,33 @@ impl Run {
 
     fn apply(&mut self, op: &Op) -> Result<(), String> {
         match *op {
-            Op::Open { from, to } => self.open(from, to).map(|_| ()),
+            Op::Open { from, to } => {
+                self.open(from, to)?;
+            }
             Op::Send { node, channel, len, count } => {
-                let Some(channel) = self.pick_channel(node, channel) else {
-                    return Ok(());
-                };
-                self.send(node, channel, len, count)
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    self.send(node, channel, len, count)?;
+                }
             }
             Op::Receive { node, channel, buffer } => {
-                let Some(channel) = self.pick_channel(node, channel) else {
-                    return Ok(());
-                };
-                self.receive(node, channel, buffer)
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    self.receive(node, channel, buffer)?;
+                }
             }
             Op::CloseChannel { node, channel } => {
-                let Some(channel) = self.pick_channel(node, channel) else {
-                    return Ok(());
-                };
-                self.close_channel(node, channel)
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    self.close_channel(node, channel)?;
+                }
             }
             Op::CloseConnection { node, connection } => {
                 let known: Vec<_> = self.models[node].connections.keys().copied().collect();
-                let Some(&connection) = pick(&known, connection) else {
-                    return Ok(());
-                };
-                self.close_connection(node, connection)
-            }
-            Op::BanPeer { node, whom, span } => {
-                let peer = self.world.peer(whom);
-                self.ban(node, whom, |core, now, _| core.ban_peer(now, peer, span))?;
-                let mut known = self.models[node].connections.values();
-                if node != whom && known.any(|connection| connection.peer == Some(peer)) {
-                    return Err("a banned peer stays connected".to_owned());
+                if let Some(&connection) = pick(&known, connection) {
+                    self.close_connection(node, connection)?;
                 }
-                Ok(())
             }
+            Op::BanPeer { node, whom, span } => self.ban_peer(node, whom, span)?,
             Op::BanAddress { node, whom, span } => {
-                self.ban(node, whom, |core, now, ip| core.ban_address(now, ip, span))
+                self.ban(node, whom, |core, now, ip| core.ban_address(now, ip, span))?;
             }
             Op::LiftBans { node, whom } => {
                 let peer = self.world.peer(whom);
@@ -123,38 +113,21 @@ impl Run {
                     core.lift_ban_peer(peer);
                     core.lift_ban_address(ip);
                     Ok(())
-                })
+                })?;
             }
-            Op::Advance { span } => self.advance(span),
-            Op::SetLink { from, to, ref link } => {
-                let (from, to) = (self.world.address(from), self.world.address(to));
-                let outages = self.world.network.link(from, to).outages.clone();
-                self.world.network.set_link(from, to, Link { outages, ..(**link).clone() });
-                Ok(())
-            }
+            Op::Advance { span } => self.advance(span)?,
+            Op::SetLink { from, to, ref link } => self.set_link(from, to, link),
             Op::KillLink { from, to, span } => {
                 let ends = (self.world.address(from), self.world.address(to));
                 let now = self.world.now();
                 self.world.network.black_hole(ends, now, now + span);
-                Ok(())
             }
-            Op::Rebind { node, old_lives } => {
-                self.rebind(node, old_lives);
-                Ok(())
-            }
-            Op::Garbage { to, seed, enveloped } => {
-                self.send_garbage(to, seed, enveloped);
-                Ok(())
-            }
-            Op::Replay { recent, spoofed } => {
-                self.replay(recent, spoofed);
-                Ok(())
-            }
-            Op::Mutate { recent, seed } => {
-                self.mutate(recent, seed);
-                Ok(())
-            }
+            Op::Rebind { node, old_lives } => self.rebind(node, old_lives),
+            Op::Garbage { to, seed, enveloped } => self.send_garbage(to, seed, enveloped),
+            Op::Replay { recent, spoofed } => self.replay(recent, spoofed),
+            Op::Mutate { recent, seed } => self.mutate(recent, seed),
         }
+        Ok(())
     }
 
     fn open(&mut self, from: usize, to: usize) -> Result<Option<ChannelHandle>, String> {
@@ -270,6 +243,16 @@ impl Run {
         }
     }
 
+    fn ban_peer(&mut self, node: usize, whom: usize, span: Duration) -> Result<(), String> {
+        let peer = self.world.peer(whom);
+        self.ban(node, whom, |core, now, _| core.ban_peer(now, peer, span))?;
+        let mut known = self.models[node].connections.values();
+        if node != whom && known.any(|connection| connection.peer == Some(peer)) {
+            return Err("a banned peer stays connected".to_owned());
+        }
+        Ok(())
+    }
+
     fn ban(
         &mut self,
         node: usize,
@@ -284,6 +267,12 @@ impl Run {
         let result = self.world.with(node, |core, now| call(core, now, ip));
         self.take_events()?;
         result.map_err(|error| format!("ban: {error}"))
+    }
+
+    fn set_link(&mut self, from: usize, to: usize, link: &Link) {
+        let (from, to) = (self.world.address(from), self.world.address(to));
+        let outages = self.world.network.link(from, to).outages.clone();
+        self.world.network.set_link(from, to, Link { outages, ..link.clone() });
     }
 
     fn rebind(&mut self, node: usize, old_lives: bool) {
