@@ -17,8 +17,8 @@ impl Random {
         Random { stream: ChaCha8Rng::seed_from_u64(seed) }
     }
 
-    /// True with this probability (0 to 1). Draws even when the answer is sure, so that changing one
-    /// probability does not shift all later draws.
+    /// True with this probability (0 to 1). Draws even when the answer is sure, so that changing
+    /// one probability does not shift all later draws.
     pub fn chance(&mut self, probability: f64) -> bool {
         f64::from(self.stream.next_u32()) < probability * 4_294_967_296.0
     }

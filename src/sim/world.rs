@@ -331,7 +331,8 @@ impl World {
         }
     }
 
-    /// Hands over the next datagrams that have arrived: as many of one sender as go into one buffer.
+    /// Hands over the next datagrams that have arrived: as many of one sender as go into one
+    /// buffer.
     fn deliver(&mut self) -> bool {
         let Some(first) = self.network.arrive(self.now) else {
             return false;

@@ -1,5 +1,5 @@
-//! Protocol v0 as a peer of our own writing speaks it: made from the wire page alone, sharing no code
-//! with the library, so that a mistake there cannot hide behind the same mistake here.
+//! Protocol v0 as a peer of our own writing speaks it: made from the wire page alone, sharing no
+//! code with the library, so that a mistake there cannot hide behind the same mistake here.
 
 use std::net::SocketAddr;
 

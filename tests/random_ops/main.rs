@@ -1,9 +1,9 @@
 //! Aim: whatever users, peers and networks do, nodes keep their invariants.
-//! Method: operations drawn from a seed, run on 2 to 4 real nodes in the simulated network; invariants
-//! are checked after each step, liveness after a healing end.
+//! Method: operations drawn from a seed, run on 2 to 4 real nodes in the simulated network;
+//! invariants are checked after each step, liveness after a healing end.
 //!
-//! `CHANNELER_SEEDS=n` runs seeds 0 to n (soak), `CHANNELER_SEED=x` one seed (replay). A failure prints
-//! the seed and the shortest list of steps found; put such a seed into `tests/regressions`.
+//! `CHANNELER_SEEDS=n` runs seeds 0 to n (soak), `CHANNELER_SEED=x` one seed (replay). A failure
+//! prints the seed and the shortest list of steps found; put such a seed into `tests/regressions`.
 
 #[path = "../common/v0.rs"]
 #[expect(dead_code, reason = "these tests need only part of the played peer")]

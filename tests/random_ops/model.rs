@@ -24,6 +24,8 @@ pub(crate) struct Model {
     /// The last time something happened that may keep a peer out or cut it off.
     pub(crate) disturbed: Option<Time>,
     limit_drops: u64,
+    /// Channels that said `WouldBlock` and owe a `Writable`.
+    pub(crate) blocked: BTreeSet<ChannelHandle>,
 }
 
 #[derive(Debug)]
@@ -107,13 +109,19 @@ impl Model {
                 if ended.connection != connection {
                     return Err(format!("{channel:?} ended on another connection"));
                 }
+                self.blocked.remove(&channel);
                 self.ended_channels.insert(channel);
             }
             Event::Message { connection, channel, .. }
             | Event::Readable { connection, channel } => {
                 self.live(connection, channel, true)?;
             }
-            Event::Writable { connection, channel } => self.live(connection, channel, false)?,
+            Event::Writable { connection, channel } => {
+                self.live(connection, channel, false)?;
+                if !self.blocked.remove(&channel) {
+                    return Err(format!("{channel:?} is writable again but never was not"));
+                }
+            }
             Event::PathChanged { connection, .. }
             | Event::PathUnreachable { connection, .. }
             | Event::PacketSizeReduced { connection, .. } => {
@@ -145,6 +153,7 @@ impl Model {
         }
         // Doublings from the first timeout, with room for jitter, rounding and one new half.
         let longest = 3 * config.handshake_timeout * (2 << config.handshake_retries);
+        let mut unread = 0;
         for (handle, channel) in &self.channels {
             let info = node.channel_info(*handle).map_err(|e| format!("{handle:?}: {e}"))?;
             if info.is_established != channel.opened {
@@ -161,6 +170,10 @@ impl Model {
             )?;
             let most = config.receive_queue_bytes_max;
             at_most("channel's bytes to read", stats.receive_queue_bytes, most)?;
+            unread += stats.receive_queue_bytes;
+        }
+        if unread != stats.receive_queue_bytes && !config.ask_before_accept {
+            return Err(format!("{unread} bytes to read make {}", stats.receive_queue_bytes));
         }
         for handle in self.connections.keys() {
             let stats = node.connection_stats(*handle).map_err(|e| format!("{handle:?}: {e}"))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use channeler::config::NodeConfig;
+use channeler::config::{NodeConfig, REFUSAL};
 use channeler::error::Error;
 use channeler::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
 use channeler::io::Event;
@@ -33,16 +33,19 @@ struct Run {
     ids: BTreeMap<(usize, ChannelHandle), ChannelId>,
     received: u64,
     rebinds: u16,
+    refuse_every: usize,
+    requests: usize,
 }
 
 const COOKIE_GOOD: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(25);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs a plan. `step` always holds the step that runs.
-pub(crate) fn run(plan: &Plan, step: &Cell<usize>) -> Result<(), Failure> {
+/// Runs a plan, and returns how many messages were delivered. `step` always holds the step that runs.
+pub(crate) fn run(plan: &Plan, step: &Cell<usize>) -> Result<u64, Failure> {
     let mut run = Run::new(&plan.setup);
-    run.all(plan, step).map_err(|text| Failure { step: step.get(), text })
+    let end = run.all(plan, step);
+    end.map(|()| run.received).map_err(|text| Failure { step: step.get(), text })
 }
 
 /// Everything that nodes and network did in a run, as text.
@@ -64,7 +67,8 @@ impl Run {
         }
         let models = (0..setup.nodes).map(|_| Model::default()).collect();
         let (sent, ids) = (BTreeMap::new(), BTreeMap::new());
-        Run { world, models, sent, ids, received: 0, rebinds: 0 }
+        let refuse_every = setup.refuse_every;
+        Run { world, models, sent, ids, received: 0, rebinds: 0, refuse_every, requests: 0 }
     }
 
     fn all(&mut self, plan: &Plan, step: &Cell<usize>) -> Result<(), String> {
@@ -79,43 +83,33 @@ impl Run {
 
     fn apply(&mut self, op: &Op) -> Result<(), String> {
         match *op {
-            Op::Open { from, to } => self.open(from, to).map(|_| ()),
+            Op::Open { from, to } => {
+                self.open(from, to)?;
+            }
             Op::Send { node, channel, len, count } => {
-                let Some(channel) = self.pick_channel(node, channel) else {
-                    return Ok(());
-                };
-                self.send(node, channel, len, count)
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    self.send(node, channel, len, count)?;
+                }
             }
             Op::Receive { node, channel, buffer } => {
-                let Some(channel) = self.pick_channel(node, channel) else {
-                    return Ok(());
-                };
-                self.receive(node, channel, buffer)
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    self.receive(node, channel, buffer)?;
+                }
             }
             Op::CloseChannel { node, channel } => {
-                let Some(channel) = self.pick_channel(node, channel) else {
-                    return Ok(());
-                };
-                self.close_channel(node, channel)
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    self.close_channel(node, channel)?;
+                }
             }
             Op::CloseConnection { node, connection } => {
                 let known: Vec<_> = self.models[node].connections.keys().copied().collect();
-                let Some(&connection) = pick(&known, connection) else {
-                    return Ok(());
-                };
-                self.close_connection(node, connection)
-            }
-            Op::BanPeer { node, whom, span } => {
-                let peer = self.world.peer(whom);
-                self.ban(node, whom, |core, now, _| core.ban_peer(now, peer, span))?;
-                let mut known = self.models[node].connections.values();
-                if node != whom && known.any(|connection| connection.peer == Some(peer)) {
-                    return Err("a banned peer stays connected".to_owned());
+                if let Some(&connection) = pick(&known, connection) {
+                    self.close_connection(node, connection)?;
                 }
-                Ok(())
             }
+            Op::BanPeer { node, whom, span } => self.ban_peer(node, whom, span)?,
             Op::BanAddress { node, whom, span } => {
-                self.ban(node, whom, |core, now, ip| core.ban_address(now, ip, span))
+                self.ban(node, whom, |core, now, ip| core.ban_address(now, ip, span))?;
             }
             Op::LiftBans { node, whom } => {
                 let peer = self.world.peer(whom);
@@ -123,38 +117,21 @@ impl Run {
                     core.lift_ban_peer(peer);
                     core.lift_ban_address(ip);
                     Ok(())
-                })
+                })?;
             }
-            Op::Advance { span } => self.advance(span),
-            Op::SetLink { from, to, ref link } => {
-                let (from, to) = (self.world.address(from), self.world.address(to));
-                let outages = self.world.network.link(from, to).outages.clone();
-                self.world.network.set_link(from, to, Link { outages, ..(**link).clone() });
-                Ok(())
-            }
+            Op::Advance { span } => self.advance(span)?,
+            Op::SetLink { from, to, ref link } => self.set_link(from, to, link),
             Op::KillLink { from, to, span } => {
                 let ends = (self.world.address(from), self.world.address(to));
                 let now = self.world.now();
                 self.world.network.black_hole(ends, now, now + span);
-                Ok(())
             }
-            Op::Rebind { node, old_lives } => {
-                self.rebind(node, old_lives);
-                Ok(())
-            }
-            Op::Garbage { to, seed, enveloped } => {
-                self.send_garbage(to, seed, enveloped);
-                Ok(())
-            }
-            Op::Replay { recent, spoofed } => {
-                self.replay(recent, spoofed);
-                Ok(())
-            }
-            Op::Mutate { recent, seed } => {
-                self.mutate(recent, seed);
-                Ok(())
-            }
+            Op::Rebind { node, old_lives } => self.rebind(node, old_lives),
+            Op::Garbage { to, seed, enveloped } => self.send_garbage(to, seed, enveloped),
+            Op::Replay { recent, spoofed } => self.replay(recent, spoofed),
+            Op::Mutate { recent, seed } => self.mutate(recent, seed),
         }
+        Ok(())
     }
 
     fn open(&mut self, from: usize, to: usize) -> Result<Option<ChannelHandle>, String> {
@@ -194,6 +171,7 @@ impl Run {
         let first = self.sent.len() as u64;
         let is_opening = !self.models[node].channels[&channel].opened;
         let sent = &mut self.sent;
+        let blocked = &mut self.models[node].blocked;
         self.world.with(node, |core, now| {
             for number in first..first + count as u64 {
                 match core.send(now, channel, &message(number, len)) {
@@ -201,7 +179,10 @@ impl Run {
                         sent.insert(number, (node, channel, len));
                     }
                     Err(Error::Write) if len > most => return Ok(()),
-                    Err(Error::WouldBlock) => return Ok(()),
+                    Err(Error::WouldBlock) => {
+                        blocked.insert(channel);
+                        return Ok(());
+                    }
                     // It closes as soon as it has opened.
                     Err(Error::Closed) if is_opening => return Ok(()),
                     other => return Err(format!("send of {len} of {most}: {other:?}")),
@@ -266,6 +247,16 @@ impl Run {
         }
     }
 
+    fn ban_peer(&mut self, node: usize, whom: usize, span: Duration) -> Result<(), String> {
+        let peer = self.world.peer(whom);
+        self.ban(node, whom, |core, now, _| core.ban_peer(now, peer, span))?;
+        let mut known = self.models[node].connections.values();
+        if node != whom && known.any(|connection| connection.peer == Some(peer)) {
+            return Err("a banned peer stays connected".to_owned());
+        }
+        Ok(())
+    }
+
     fn ban(
         &mut self,
         node: usize,
@@ -280,6 +271,12 @@ impl Run {
         let result = self.world.with(node, |core, now| call(core, now, ip));
         self.take_events()?;
         result.map_err(|error| format!("ban: {error}"))
+    }
+
+    fn set_link(&mut self, from: usize, to: usize, link: &Link) {
+        let (from, to) = (self.world.address(from), self.world.address(to));
+        let outages = self.world.network.link(from, to).outages.clone();
+        self.world.network.set_link(from, to, Link { outages, ..link.clone() });
     }
 
     fn rebind(&mut self, node: usize, old_lives: bool) {
@@ -376,10 +373,16 @@ impl Run {
 
     fn answer_requests(&mut self, index: usize) {
         for request in std::mem::take(&mut self.models[index].requests) {
-            let accepted = self.world.with(index, |node, now| node.accept(now, request));
+            self.requests += 1;
+            let is_refused = self.refuse_every > 0 && self.requests % self.refuse_every == 0;
+            let answered = self.world.with(index, |node, now| match is_refused {
+                true => node.refuse(now, request),
+                false => node.accept(now, request),
+            });
             // It may have ended in the meantime: no event says so before there was an answer.
-            if accepted.is_err() {
+            if is_refused || answered.is_err() {
                 self.models[index].connections.remove(&request);
+                self.models[index].disturbed = Some(self.world.now());
             }
         }
     }
@@ -421,6 +424,7 @@ impl Run {
     /// Good links and some traffic: then both sides agree, and whoever wants gets a channel.
     fn heal(&mut self) -> Result<(), String> {
         let start = self.world.now();
+        self.refuse_every = 0;
         self.world.network.set_all(Link::with_delay(Duration::from_millis(10)));
         for _ in 0..6 {
             for node in 0..self.models.len() {
@@ -437,6 +441,12 @@ impl Run {
             }
             self.advance(SECOND)?;
         }
+        for (index, model) in self.models.iter().enumerate() {
+            let is_open = |channel: &&ChannelHandle| model.channels[channel].opened;
+            if let Some(channel) = model.blocked.iter().find(is_open) {
+                return Err(format!("node {index} never says that {channel:?} is writable"));
+            }
+        }
         self.check_agreement(start)?;
         self.check_liveness()?;
         // Silence: nothing of what is left stays for ever, unless kept alive.
@@ -444,7 +454,8 @@ impl Run {
             self.advance(4 * IDLE)?;
             for index in 0..self.models.len() {
                 let stats = self.world.node(index).stats();
-                if (stats.connections, stats.channels) != (0, 0) {
+                let queued = stats.send_queue_bytes + stats.receive_queue_bytes;
+                if (stats.connections, stats.channels, queued) != (0, 0, 0) {
                     return Err(format!("node {index} keeps {stats:?} in silence"));
                 }
             }
@@ -498,7 +509,8 @@ impl Run {
                 });
             }
         }
-        self.advance(SECOND)?;
+        // A refusal from before the healing has been forgotten by then.
+        self.advance(REFUSAL)?;
         for from in 0..self.models.len() {
             for to in (0..self.models.len()).filter(|&to| to != from) {
                 self.check()?;

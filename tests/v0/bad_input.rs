@@ -1,5 +1,5 @@
-//! Aim: every input that crashes, hangs or fools the reference leaves a node unharmed: it counts it,
-//! and still establishes a channel afterwards.
+//! Aim: every input that crashes, hangs or fools the reference leaves a node unharmed: it counts
+//! it, and still establishes a channel afterwards.
 //! Method: a live node with an open channel, and packets bent by hand.
 
 use channeler::id::PeerId;

@@ -1,5 +1,5 @@
-//! Aim: messages arrive as they were sent, on their channel; what has no place is dropped and counted.
-//! Method: pairs of nodes, and a node with peers that the test plays.
+//! Aim: messages arrive as they were sent, on their channel; what has no place is dropped and
+//! counted. Method: pairs of nodes, and a node with peers that the test plays.
 
 use channeler::error::Error;
 use channeler::io::{Event, Local};

@@ -2,6 +2,8 @@
 //! either message of that flight establishes the channel.
 //! Method: two nodes with a delay, and a node with peers that the test plays.
 
+use std::time::Duration;
+
 use channeler::io::Local;
 use channeler::node::DropReason;
 use channeler::sim::{Link, World};
@@ -37,7 +39,7 @@ fn early_data_goes_out_after_finalize_with_a_cookie_on_the_full_id() {
     let (half, cookie1) = peer.newest_new(&mut world).expect("NEW was sent");
     let id = 0x0101 << 16 | u32::from(half);
     peer.send(&mut world, DEFAULT, &[Message::Acknowledge { id, cookie1, cookie2: 3 }]);
-    world.run_for(0 * MILLI);
+    world.run_for(Duration::ZERO);
     let packets = peer.receive(&mut world);
     assert_eq!(packets.len(), 2, "{packets:?}");
     assert_eq!(packets[0].channel, DEFAULT);

@@ -1,5 +1,5 @@
-//! Aim: every handshake between two nodes ends well, or fails with a reason within the configured time.
-//! Method: two nodes, links of falling quality, many seeds.
+//! Aim: every handshake between two nodes ends well, or fails with a reason within the configured
+//! time. Method: two nodes, links of falling quality, many seeds.
 
 use std::time::Duration;
 

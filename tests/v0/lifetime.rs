@@ -1,6 +1,8 @@
 //! Aim: silence ends channels and connections, keep-alives prevent it, closing says so locally.
 //! Method: two nodes and a long virtual time.
 
+use std::time::Duration;
+
 use channeler::error::Error;
 use channeler::sim::{Link, World};
 
@@ -70,7 +72,7 @@ fn keep_alives_are_not_sent_while_messages_flow() {
 fn without_idle_timeout_nothing_ends() {
     let mut world = World::new(1);
     for _ in 0..2 {
-        world.add(|config| config.idle_timeout = 0 * SECOND);
+        world.add(|config| config.idle_timeout = Duration::ZERO);
     }
     let pair = world.establish(0, 1);
     world.run_for(100_000 * SECOND);

@@ -1,5 +1,5 @@
-//! Protocol v0 between real nodes, and between a node and peers that the test plays, on the simulated
-//! network. Each file holds one subject, each test one behaviour.
+//! Protocol v0 between real nodes, and between a node and peers that the test plays, on the
+//! simulated network. Each file holds one subject, each test one behaviour.
 
 #[path = "../common/v0.rs"]
 mod v0;
@@ -17,3 +17,4 @@ mod negotiation;
 mod queues;
 mod reference_peer;
 mod tools;
+mod vectors;

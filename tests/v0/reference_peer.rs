@@ -2,6 +2,8 @@
 //! Method: a played peer that pads every packet to its full size, ignores COOKIE, never repeats
 //! FINALIZE, never confirms, and leaves the sequence number alone.
 
+use std::time::Duration;
+
 use channeler::io::Local;
 use channeler::sim::World;
 
@@ -82,7 +84,7 @@ fn dialled_silent_peer(early: &[u8]) -> (World, Peer, channeler::id::ChannelHand
     let (half, cookie1) = peer.newest_new(&mut world).expect("NEW was sent");
     let id = 0x0101 << 16 | u32::from(half);
     peer.send(&mut world, DEFAULT, &[Message::Acknowledge { id, cookie1, cookie2: 3 }]);
-    world.run_for(0 * MILLI);
+    world.run_for(Duration::ZERO);
     assert_eq!(world.opened(0, 0).len(), 1);
     (world, peer, channel, id)
 }

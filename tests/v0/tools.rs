@@ -50,7 +50,8 @@ pub(crate) fn connection_closed(
     })
 }
 
-/// Asserts that node `index` still works: a fresh peer opens a channel, and a message comes through.
+/// Asserts that node `index` still works: a fresh peer opens a channel, and a message comes
+/// through.
 pub(crate) fn assert_alive(world: &mut World, index: usize, number: u16) {
     let peer = crate::v0::Peer::new(world, number, index);
     let seen = world.events(index).len();
