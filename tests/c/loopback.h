@@ -20,8 +20,10 @@ typedef struct end {
     int closed;
     int drops;
     int inside;
-    /* In the first message: 1 frees the node, 2 tries to stop it. */
+    /* Frees the node in its first message. */
     int mischief;
+    /* Asks nothing when a channel opens. */
+    int is_quiet;
 } end;
 
 static inline void end_changed(end *self, int *counter) {
@@ -69,7 +71,7 @@ static inline void end_event(void *user_data, channeler_node *node,
     end *self = (end *)user_data;
     end_enter(self);
     if (event->kind == CHANNELER_EVENT_CHANNEL_OPENED) {
-        if (!event->by_peer) {
+        if (!event->by_peer && !self->is_quiet) {
             OK(channeler_channel_send(node, event->channel, BYTES("question"), 8));
         }
         end_changed(self, &self->opened);
