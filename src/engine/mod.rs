@@ -186,7 +186,9 @@ impl Engine {
         if self.shared.thread.is_running() {
             return Err(Error::State);
         }
-        self.shared.try_enter()?.turn(timeout)
+        self.shared.try_enter()?.turn(timeout)?;
+        self.shared.note_unattended();
+        Ok(())
     }
 
     /// Sends what is queued now, from this thread, without waiting and without callbacks.
@@ -246,6 +248,7 @@ impl Engine {
     ///
     /// `Unsupported` where the system has no such thing.
     pub fn fd(&self) -> Result<i32, Error> {
+        self.shared.watch_fd();
         self.shared.fd.ok_or(Error::Unsupported)
     }
 

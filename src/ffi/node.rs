@@ -212,7 +212,7 @@ pub unsafe extern "C" fn channeler_node_flush(node: *mut channeler_node) -> i32 
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        live.flush()
+        live.engine()?.flush()
     })
 }
 
