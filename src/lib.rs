@@ -34,6 +34,7 @@ pub mod config;
 mod connection;
 pub mod engine;
 pub mod error;
+pub mod ffi;
 pub mod id;
 pub mod io;
 pub mod node;
