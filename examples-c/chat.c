@@ -31,11 +31,12 @@ static const char usage[] =
 struct chat {
     char name[64];
     channeler_connection connection; // the one we talk with; id 0: nobody yet
-    channeler_channel channel;
-    int is_open;
-    int is_over;      // one of us left
-    int32_t closed;   // why the channel ended by itself, or 0
-    int64_t heard_ns; // when something came last
+    channeler_channel channel; // id 0: none yet
+    int is_heard;              // the other one has said something
+    int is_over;               // one of us left
+    int32_t closed;            // why the channel ended by itself, or 0
+    int64_t heard_ns;          // when something came last
+    int64_t heartbeat_ns;      // when to say that we are still there
     char line[LINE_BYTES_MAX]; // what was typed and has no line end yet
     size_t line_length;
 };
@@ -58,16 +59,14 @@ static int32_t on_accept(void *user_data, channeler_node *node, channeler_connec
 static void on_event(void *user_data, channeler_node *node, const channeler_event *event)
 {
     struct chat *chat = user_data;
-    char peer[PEER_TEXT_MAX];
-
+    (void)node;
     if (event->connection.id != chat->connection.id) return;
-    if (event->kind == CHANNELER_EVENT_CHANNEL_OPENED && !chat->is_open) {
+    if (event->kind == CHANNELER_EVENT_CHANNEL_OPENED && chat->channel.id == 0) {
+        // In protocol v0 the one who joins gets here before the other side has let it in, if it
+        // ever does. So we both say that we are there, and wait to hear it from the other one.
         chat->channel = event->channel;
-        chat->is_open = 1;
         chat->heard_ns = now_ns();
-        describe_connection(node, event->connection, peer);
-        printf("* talking with %s; Ctrl-D leaves\n", peer);
-        flush_output();
+        chat->heartbeat_ns = 0;
     } else if (event->kind == CHANNELER_EVENT_CHANNEL_CLOSED && !chat->is_over) {
         chat->closed = event->reason;
     }
@@ -77,10 +76,16 @@ static void on_message(void *user_data, channeler_node *node, channeler_connecti
                        channeler_channel channel, const uint8_t *data, size_t length)
 {
     struct chat *chat = user_data;
-    (void)node;
-    (void)connection;
+    char peer[PEER_TEXT_MAX];
+
     if (channel.id != chat->channel.id) return;
     chat->heard_ns = now_ns();
+    if (!chat->is_heard) {
+        chat->is_heard = 1;
+        describe_connection(node, connection, peer);
+        printf("* talking with %s; Ctrl-D leaves\n", peer);
+        flush_output();
+    }
     if (data[0] == KIND_TEXT) {
         print_text(stdout, data + 1, length - 1);
         putchar('\n');
@@ -137,10 +142,10 @@ static void read_keyboard(struct chat *chat, channeler_node *node)
 // --- the loop ----------------------------------------------------------------------------------
 
 // Milliseconds for poll(), rounded up: to wake a little late is better than to spin.
-static int poll_timeout(channeler_node *node, int64_t own_deadline)
+static int poll_timeout(channeler_node *node, int64_t own_ns)
 {
     int64_t node_ns;
-    int64_t wait_ns = own_deadline - now_ns();
+    int64_t wait_ns = own_ns - now_ns();
     check(channeler_node_timeout(node, &node_ns), "timeout");
     if (node_ns >= 0 && node_ns < wait_ns) wait_ns = node_ns; // -1 is "whenever"
     return wait_ns <= 0 ? 0 : (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS);
@@ -149,25 +154,25 @@ static int poll_timeout(channeler_node *node, int64_t own_deadline)
 static void run_loop(struct chat *chat, channeler_node *node)
 {
     int node_fd;
-    int64_t heartbeat_ns = now_ns();
     check(channeler_node_fd(node, &node_fd), "descriptor");
 
     while (!chat->is_over && chat->closed == 0 && !stop_asked) {
         // Until somebody is there nobody can be told anything: poll ignores a descriptor of -1.
         struct pollfd waits[2] = {
-            {.fd = chat->is_open ? STDIN_FILENO : -1, .events = POLLIN},
+            {.fd = chat->is_heard ? STDIN_FILENO : -1, .events = POLLIN},
             {.fd = node_fd, .events = POLLIN},
         };
-        if (poll(waits, 2, poll_timeout(node, heartbeat_ns)) < 0 && errno != EINTR)
+        if (poll(waits, 2, poll_timeout(node, chat->heartbeat_ns)) < 0 && errno != EINTR)
             fail_errno("poll");
         if (waits[0].revents != 0) read_keyboard(chat, node);
-        if (now_ns() >= heartbeat_ns) {
-            heartbeat_ns = now_ns() + HEARTBEAT_MS * NS_PER_MS;
-            if (chat->is_open && !chat->is_over) send_kind(chat, node, KIND_HEARTBEAT, "");
+        if (now_ns() >= chat->heartbeat_ns) {
+            chat->heartbeat_ns = now_ns() + HEARTBEAT_MS * NS_PER_MS;
+            if (chat->channel.id != 0 && !chat->is_over)
+                send_kind(chat, node, KIND_HEARTBEAT, "");
         }
         // Whatever woke us: 0 waits for nothing. It sends, receives, and calls the callbacks.
         check(channeler_node_process(node, 0), "process");
-        if (chat->is_open && now_ns() - chat->heard_ns > SILENCE_MS * NS_PER_MS)
+        if (chat->channel.id != 0 && now_ns() - chat->heard_ns > SILENCE_MS * NS_PER_MS)
             chat->closed = CHANNELER_ERR_TIMEOUT;
     }
 }
@@ -175,18 +180,20 @@ static void run_loop(struct chat *chat, channeler_node *node)
 static int run(int is_listener, const char *address, const char *name)
 {
     struct chat chat;
+    channeler_options options;
     channeler_callbacks callbacks;
     channeler_channel channel;
 
     memset(&chat, 0, sizeof chat);
     snprintf(chat.name, sizeof chat.name, "%s", name);
+    init_options(&options);
     check(channeler_callbacks_init(&callbacks, sizeof callbacks), "callbacks");
     callbacks.user_data = &chat;
     callbacks.on_accept = on_accept;
     callbacks.on_event = on_event;
     callbacks.on_message = on_message;
 
-    channeler_node *node = new_node(&callbacks);
+    channeler_node *node = new_node(&options, &callbacks);
     if (is_listener) {
         listen_at(node, address);
     } else {
@@ -194,8 +201,9 @@ static int run(int is_listener, const char *address, const char *name)
         check(channeler_channel_open(node, chat.connection, NULL, &channel), "open a channel");
     }
     run_loop(&chat, node);
-    if (stop_asked && chat.is_open && !chat.is_over && chat.closed == 0) leave(&chat, node);
-    if (chat.closed != 0) fail_closed("the other one is gone", chat.closed);
+    if (stop_asked && chat.is_heard && !chat.is_over && chat.closed == 0) leave(&chat, node);
+    if (chat.closed != 0)
+        fail_closed(chat.is_heard ? "the other one is gone" : "nobody let us in", chat.closed);
     check(channeler_node_flush(node), "flush"); // our goodbye, if it still waits
     free_node(node);
     return EXIT_GOOD;

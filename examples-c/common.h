@@ -40,10 +40,10 @@ static inline void check(int32_t status, const char *what)
 }
 
 // The same for what the user typed: the text is wrong, not the world.
-static inline void check_text(int32_t status, const char *text)
+static inline void check_text(int32_t status)
 {
     if (status == CHANNELER_OK) return;
-    fprintf(stderr, "'%s': %s\n", text, channeler_last_error());
+    fprintf(stderr, "%s\n", channeler_last_error());
     exit(EXIT_USAGE);
 }
 
@@ -128,14 +128,19 @@ static inline void free_node(channeler_node *node)
 
 // --- nodes and peers ---------------------------------------------------------------------------
 
-// Makes a node with a random peer id. It has no socket yet.
-static inline channeler_node *new_node(const channeler_callbacks *callbacks)
+// Fills in the defaults, but one.
+static inline void init_options(channeler_options *options)
 {
-    channeler_options options;
+    check(channeler_options_init(options, sizeof *options), "options");
+    options->handshake_retries = 4; // 0.2 s, 0.4 s, .. 3.2 s: after 6 s nobody is there
+}
+
+// Makes a node. Ctrl-C wakes it. It has no socket yet.
+static inline channeler_node *new_node(const channeler_options *options,
+                                       const channeler_callbacks *callbacks)
+{
     channeler_node *node = NULL;
-    check(channeler_options_init(&options, sizeof options), "options");
-    options.handshake_retries = 4; // 0.2 s, 0.4 s, .. 3.2 s: after 6 s nobody is there
-    check(channeler_node_new(&options, callbacks, &node), "make a node");
+    check(channeler_node_new(options, callbacks, &node), "make a node");
     stop_on_signals(node);
     return node;
 }
@@ -168,13 +173,18 @@ static inline void listen_at(channeler_node *node, const char *text)
     channeler_peer_id peer;
     char self[PEER_TEXT_MAX];
 
-    check_text(channeler_address_parse(text, &address), text);
-    check(channeler_node_bind(node, &address), text);
+    check_text(channeler_address_parse(text, &address));
+    check(channeler_node_bind(node, &address), "listen");
     check(channeler_node_local_address(node, 0, &address), "own address");
     check(channeler_node_peer_id(node, &peer), "own peer id");
     format_peer(&peer, &address, self);
     printf("listening on %s\n", self);
     flush_output();
+    // 0.0.0.0 and [::] are all addresses of this machine, and none to send to.
+    static const uint8_t all[sizeof address.ip];
+    if (memcmp(address.ip, all, sizeof all) == 0)
+        fprintf(stderr, "(give others an address of this machine in place of %s)\n",
+                address.family == CHANNELER_FAMILY_IPV6 ? "[::]" : "0.0.0.0");
 }
 
 // Begins a connection to `text`, a PEERID@IP:PORT as listen_at prints it.
@@ -192,14 +202,14 @@ static inline channeler_connection connect_to(channeler_node *node, const char *
     }
     memcpy(id, text, (size_t)(at - text));
     id[at - text] = '\0';
-    check_text(channeler_peer_id_parse(id, &peer), id);
-    check_text(channeler_address_parse(at + 1, &address), at + 1);
+    check_text(channeler_peer_id_parse(id, &peer));
+    check_text(channeler_address_parse(at + 1, &address));
 
     // We need a socket of the same family; which port does not matter.
     const char *local = address.family == CHANNELER_FAMILY_IPV6 ? "[::]:0" : "0.0.0.0:0";
     check(channeler_address_parse(local, &any), local);
     check(channeler_node_bind(node, &any), "open a socket");
-    check(channeler_node_connect(node, &peer, &address, &connection), text);
+    check(channeler_node_connect(node, &peer, &address, &connection), "connect");
     return connection;
 }
 

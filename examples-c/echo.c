@@ -49,12 +49,15 @@ static void server_event(void *user_data, channeler_node *node, const channeler_
 
 static int run_server(const char *address)
 {
+    channeler_options options;
     channeler_callbacks callbacks;
+
+    init_options(&options);
     check(channeler_callbacks_init(&callbacks, sizeof callbacks), "callbacks");
     callbacks.on_message = server_message;
     callbacks.on_event = server_event;
 
-    channeler_node *node = new_node(&callbacks);
+    channeler_node *node = new_node(&options, &callbacks);
     listen_at(node, address);
     // -1: sleep until there is something to do. The callbacks run inside.
     while (!stop_asked) check(channeler_node_process(node, -1), "process");
@@ -117,14 +120,16 @@ static int echo_once(channeler_node *node, channeler_channel channel, const char
 static int run_client(const char *server, char **texts, int count)
 {
     struct client client = {0, 0};
+    channeler_options options;
     channeler_callbacks callbacks;
     channeler_channel channel;
 
+    init_options(&options);
     check(channeler_callbacks_init(&callbacks, sizeof callbacks), "callbacks");
     callbacks.user_data = &client; // given to each callback
     callbacks.on_event = client_event;
 
-    channeler_node *node = new_node(&callbacks);
+    channeler_node *node = new_node(&options, &callbacks);
     channeler_connection connection = connect_to(node, server);
     check(channeler_channel_open(node, connection, NULL, &channel), "open a channel");
     while (!client.is_open && client.closed == 0 && !stop_asked)
