@@ -578,6 +578,21 @@ static void print_lane(const struct lane *lane)
     }
 }
 
+// Tells how many lines our own node dropped. The others were lost on the way, or did not fit into
+// the system's buffer of the socket.
+static void print_dropped(channeler_node *node)
+{
+    channeler_node_counters counters = {.struct_size = sizeof counters};
+    char text[32];
+
+    check(channeler_node_stats(node, &counters), "statistics");
+    uint64_t dropped = counters.dropped[CHANNELER_DROP_RECEIVE_QUEUE_FULL];
+    if (dropped > 0)
+        printf("%s of them came faster than we read them.\n", grouped(dropped, text));
+    else
+        printf("None of them reached us.\n");
+}
+
 // Prints a row a channel, in the sender's order, then what it comes to. Returns the exit code.
 static int print_summary(struct receiver *receiver)
 {
@@ -608,11 +623,13 @@ static int print_summary(struct receiver *receiver)
     if (doubled + overtaken > 0)
         printf("%s came twice, %s after a later one.\n", grouped(doubled, a),
                grouped(overtaken, b));
-    if (lost == 0)
+    if (lost == 0) {
         printf("Nothing was lost.\n");
-    else
+    } else {
         printf("%s lines (%.1f %%) were lost: protocol v0 does not repeat them.\n", c,
                100.0 * (double)lost / (double)receiver->lines_sent);
+        print_dropped(receiver->node);
+    }
     return lost == 0 ? EXIT_GOOD : EXIT_LOST;
 }
 
