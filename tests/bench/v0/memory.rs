@@ -1,13 +1,13 @@
 //! Messages and channel set-ups between two nodes in one thread: no socket, no lock, no clock.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use channeler::id::{ChannelHandle, ConnectionHandle};
 
 use super::pair::Pair;
 use crate::alloc;
-use crate::harness::{Run, pin, rate};
+use crate::harness::{Run, core_time, pin, rate};
 use crate::report::{Better, Row, Target};
 
 /// What the issue asks for; the reference does 0.13 million.
@@ -98,12 +98,12 @@ fn opens(run: &Run) -> f64 {
 }
 
 fn open_burst(pair: &mut Pair, connection: ConnectionHandle) -> Duration {
-    let began = Instant::now();
+    let began = core_time();
     for _ in 0..OPEN_BURST {
         pair.open(connection);
     }
     pair.settle();
-    let took = began.elapsed();
+    let took = core_time() - began;
     for side in 0..2 {
         assert_eq!(pair.opened[side].len(), OPEN_BURST, "every channel opens");
     }
