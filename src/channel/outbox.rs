@@ -38,18 +38,23 @@ pub(crate) struct Content<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     buffers: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
 impl Pool {
-    /// Most buffers kept.
-    const BUFFERS_MAX: usize = 64;
+    /// Most bytes kept. Counted so, and not in buffers, for these may be many and small: without
+    /// GSO each packet has one of its own.
+    const BYTES_MAX: usize = 4 << 20;
 
     fn get(&mut self) -> Vec<u8> {
-        self.buffers.pop().unwrap_or_default()
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
     }
 
     pub(crate) fn put(&mut self, buffer: Vec<u8>) {
-        if self.buffers.len() < Pool::BUFFERS_MAX && buffer.capacity() > 0 {
+        if buffer.capacity() > 0 && self.bytes + buffer.capacity() <= Pool::BYTES_MAX {
+            self.bytes += buffer.capacity();
             self.buffers.push(buffer);
         }
     }
