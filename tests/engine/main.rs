@@ -96,17 +96,21 @@ fn a_call_from_another_thread_wakes_the_callers_own_loop() {
     b.engine.start().expect("start");
     let channel = a.dial(b.loopback());
     drive(|| a.fd_turn(), || a.heard(|event| matches!(event, Event::ChannelOpened { .. })));
+    b.wait(|event| matches!(event, Event::ChannelOpened { .. }));
+    let fd = a.engine.fd().expect("unix");
+    // The loop says that it sleeps, and nothing is on its way: only the send can end that sleep.
+    while wait_readable(fd, Duration::ZERO) || a.engine.timeout() == Ok(Some(Duration::ZERO)) {
+        a.engine.process(Some(Duration::ZERO)).expect("process");
+    }
+    let received = a.engine.stats().datagrams_received;
     thread::scope(|scope| {
-        let engine = &a.engine;
-        // The loop says that it sleeps, then does: the send must end that sleep.
-        while a.engine.timeout().expect("timeout") == Some(Duration::ZERO) {
-            a.engine.process(Some(Duration::ZERO)).expect("process");
-        }
-        scope.spawn(move || {
-            engine.with_node(|node, now| node.send(now, channel, b"late")).expect("lock")
-        });
-        assert!(wait_readable(a.engine.fd().expect("unix"), PATIENCE), "nobody woke the loop");
+        let sender = scope.spawn(|| a.send(channel, b"late"));
+        assert!(wait_readable(fd, PATIENCE), "nobody woke the loop");
+        sender.join().expect("no panic");
     });
+    a.engine.process(Some(Duration::ZERO)).expect("process");
+    let stats = a.engine.stats();
+    assert_eq!((stats.wakes, stats.datagrams_received), (1, received), "a packet woke it");
     assert_eq!(drive(|| a.fd_turn(), || b.message()).0, b"late");
 }
 
