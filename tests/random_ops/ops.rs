@@ -18,6 +18,8 @@ pub(crate) struct Setup {
     pub(crate) nodes: usize,
     pub(crate) lend_messages: bool,
     pub(crate) ask_before_accept: bool,
+    /// Every so many requests one is refused; 0: none.
+    pub(crate) refuse_every: usize,
     pub(crate) padding: bool,
     pub(crate) packet_size: usize,
     pub(crate) bundle_delay: Duration,
@@ -67,6 +69,7 @@ impl Setup {
             nodes: 2 + random.index(3),
             lend_messages: random.chance(0.4),
             ask_before_accept: random.chance(0.2),
+            refuse_every: random.one_of(&[0, 2, 5]),
             padding: random.chance(0.2),
             packet_size: random.one_of(&[128, 300, 1232, 1500, 9000]),
             bundle_delay: Duration::from_millis(random.one_of(&[0, 0, 5, 50])),

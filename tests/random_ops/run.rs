@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use channeler::config::NodeConfig;
+use channeler::config::{NodeConfig, REFUSAL};
 use channeler::error::Error;
 use channeler::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
 use channeler::io::Event;
@@ -33,16 +33,22 @@ struct Run {
     ids: BTreeMap<(usize, ChannelHandle), ChannelId>,
     received: u64,
     rebinds: u16,
+    refuse_every: usize,
+    requests: usize,
 }
 
 const COOKIE_GOOD: Duration = Duration::from_secs(30);
+/// How long an opener repeats FINALIZE at least: 200 ms and four doublings, less the jitter. Then it
+/// stops to doubt, for a reference peer never confirms; what the peer missed so far it never learns.
+const FINALIZE_REPEATED: Duration = Duration::from_millis(4_600);
 const IDLE: Duration = Duration::from_secs(25);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs a plan. `step` always holds the step that runs.
-pub(crate) fn run(plan: &Plan, step: &Cell<usize>) -> Result<(), Failure> {
+/// Runs a plan, and returns how many messages were delivered. `step` always holds the step that runs.
+pub(crate) fn run(plan: &Plan, step: &Cell<usize>) -> Result<u64, Failure> {
     let mut run = Run::new(&plan.setup);
-    run.all(plan, step).map_err(|text| Failure { step: step.get(), text })
+    let end = run.all(plan, step);
+    end.map(|()| run.received).map_err(|text| Failure { step: step.get(), text })
 }
 
 /// Everything that nodes and network did in a run, as text.
@@ -64,7 +70,8 @@ impl Run {
         }
         let models = (0..setup.nodes).map(|_| Model::default()).collect();
         let (sent, ids) = (BTreeMap::new(), BTreeMap::new());
-        Run { world, models, sent, ids, received: 0, rebinds: 0 }
+        let refuse_every = setup.refuse_every;
+        Run { world, models, sent, ids, received: 0, rebinds: 0, refuse_every, requests: 0 }
     }
 
     fn all(&mut self, plan: &Plan, step: &Cell<usize>) -> Result<(), String> {
@@ -369,10 +376,16 @@ impl Run {
 
     fn answer_requests(&mut self, index: usize) {
         for request in std::mem::take(&mut self.models[index].requests) {
-            let accepted = self.world.with(index, |node, now| node.accept(now, request));
+            self.requests += 1;
+            let is_refused = self.refuse_every > 0 && self.requests % self.refuse_every == 0;
+            let answered = self.world.with(index, |node, now| match is_refused {
+                true => node.refuse(now, request),
+                false => node.accept(now, request),
+            });
             // It may have ended in the meantime: no event says so before there was an answer.
-            if accepted.is_err() {
+            if is_refused || answered.is_err() {
                 self.models[index].connections.remove(&request);
+                self.models[index].disturbed = Some(self.world.now());
             }
         }
     }
@@ -414,6 +427,7 @@ impl Run {
     /// Good links and some traffic: then both sides agree, and whoever wants gets a channel.
     fn heal(&mut self) -> Result<(), String> {
         let start = self.world.now();
+        self.refuse_every = 0;
         self.world.network.set_all(Link::with_delay(Duration::from_millis(10)));
         for _ in 0..6 {
             for node in 0..self.models.len() {
@@ -469,7 +483,7 @@ impl Run {
                     return Err(format!("node {other} never opened {id:?}, says node {index}"));
                 }
                 let held = theirs.channels.values().any(|c| c.opened && c.id == Some(id));
-                let fresh = healed.since(channel.since) < COOKIE_GOOD - SECOND;
+                let fresh = healed.since(channel.since) < FINALIZE_REPEATED;
                 // Long enough for a ban to have ended, or a table to have had room again.
                 let slack = 21 * SECOND;
                 let free = model.undisturbed_since(channel.since, slack)
@@ -498,7 +512,8 @@ impl Run {
                 });
             }
         }
-        self.advance(SECOND)?;
+        // A refusal from before the healing has been forgotten by then.
+        self.advance(REFUSAL)?;
         for from in 0..self.models.len() {
             for to in (0..self.models.len()).filter(|&to| to != from) {
                 self.check()?;
