@@ -38,6 +38,9 @@ struct Run {
 }
 
 const COOKIE_GOOD: Duration = Duration::from_secs(30);
+/// How long an opener repeats FINALIZE at least: 200 ms and four doublings, less the jitter. Then it
+/// stops to doubt, for a reference peer never confirms; what the peer missed so far it never learns.
+const FINALIZE_REPEATED: Duration = Duration::from_millis(4_600);
 const IDLE: Duration = Duration::from_secs(25);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -480,7 +483,7 @@ impl Run {
                     return Err(format!("node {other} never opened {id:?}, says node {index}"));
                 }
                 let held = theirs.channels.values().any(|c| c.opened && c.id == Some(id));
-                let fresh = healed.since(channel.since) < COOKIE_GOOD - SECOND;
+                let fresh = healed.since(channel.since) < FINALIZE_REPEATED;
                 // Long enough for a ban to have ended, or a table to have had room again.
                 let slack = 21 * SECOND;
                 let free = model.undisturbed_since(channel.since, slack)
