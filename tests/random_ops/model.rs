@@ -96,7 +96,6 @@ impl Model {
                     .ok_or_else(|| format!("{connection:?} ended but never was"))?;
                 self.requests.retain(|&request| request != connection);
                 self.ended_connections.insert(connection);
-                self.disturbed = Some(happened.at);
             }
             Event::ChannelOpened { connection, channel, by_peer } => {
                 self.take_opened(happened.at, connection, channel, by_peer, node)?;

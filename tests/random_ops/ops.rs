@@ -57,7 +57,13 @@ impl Plan {
         let mut random = Random::new(seed);
         let setup = Setup::draw(seed, &mut random);
         let count = 20 + random.index(60);
-        let ops = (0..count).map(|_| Op::draw(&mut random, setup.nodes)).collect();
+        let mut ops: Vec<Op> = (0..count).map(|_| Op::draw(&mut random, setup.nodes)).collect();
+        // Fresh handshakes at the end: whether both sides agree on them is what the end checks.
+        for _ in 0..4 {
+            let (from, to) = (random.index(setup.nodes), random.index(setup.nodes));
+            ops.push(Op::Open { from, to });
+            ops.push(Op::Advance { span: random.span(Duration::from_millis(700)) });
+        }
         Plan { setup, ops }
     }
 }

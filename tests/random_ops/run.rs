@@ -226,7 +226,6 @@ impl Run {
             Err(Error::Closed) if was_opening => return Ok(()),
             Err(error) => return Err(format!("close_channel: {error}")),
         }
-        self.models[node].disturbed = Some(self.world.now());
         self.take_events()?;
         let is_there = self.models[node].channels.contains_key(&channel);
         match close(&mut self.world) {
@@ -377,7 +376,7 @@ impl Run {
     fn answer_requests(&mut self, index: usize) {
         for request in std::mem::take(&mut self.models[index].requests) {
             self.requests += 1;
-            let is_refused = self.refuse_every > 0 && self.requests % self.refuse_every == 0;
+            let is_refused = self.requests.is_multiple_of(self.refuse_every);
             let answered = self.world.with(index, |node, now| match is_refused {
                 true => node.refuse(now, request),
                 false => node.accept(now, request),
@@ -478,8 +477,8 @@ impl Run {
                     return Err(format!("{handle:?} is with nobody"));
                 };
                 let theirs = &self.models[other];
-                let known = theirs.wire_ids.contains(&(me, id));
-                if channel.by_peer && !known && theirs.unseen_ids == 0 {
+                let known = theirs.unseen_ids > 0 || theirs.wire_ids.contains(&(me, id));
+                if channel.by_peer && !known {
                     return Err(format!("node {other} never opened {id:?}, says node {index}"));
                 }
                 let held = theirs.channels.values().any(|c| c.opened && c.id == Some(id));
