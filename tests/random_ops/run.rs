@@ -38,13 +38,13 @@ struct Run {
 }
 
 const COOKIE_GOOD: Duration = Duration::from_secs(30);
-/// How long an opener repeats FINALIZE at least: 200 ms and four doublings, less the jitter. Then it
-/// stops to doubt, for a reference peer never confirms; what the peer missed so far it never learns.
+/// How long an opener repeats FINALIZE at least: 200 ms and four doublings, less the jitter. Then
+/// it stops to doubt, for a reference peer never confirms; what its peer missed so far stays lost.
 const FINALIZE_REPEATED: Duration = Duration::from_millis(4_600);
 const IDLE: Duration = Duration::from_secs(25);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs a plan, and returns how many messages were delivered. `step` always holds the step that runs.
+/// Runs a plan, and returns how many messages were delivered. `step` holds the step that runs.
 pub(crate) fn run(plan: &Plan, step: &Cell<usize>) -> Result<u64, Failure> {
     let mut run = Run::new(&plan.setup);
     let end = run.all(plan, step);

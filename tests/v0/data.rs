@@ -240,6 +240,30 @@ fn a_path_that_takes_only_smaller_packets_lowers_the_size_and_says_so() {
 }
 
 #[test]
+fn packets_that_wait_while_the_path_shrinks_are_lost_and_nothing_else() {
+    let mut world = World::new(1);
+    for _ in 0..2 {
+        world.add(|config| config.padding = true);
+    }
+    let first = world.establish(0, 1);
+    world.take_events(0);
+    world.take_events(1);
+    let second = world.establish(0, 1);
+    world.network.set_all(Link { mtu: 700, mtu_reported: true, ..Link::default() });
+    world.with(0, |node, now| {
+        node.send(now, first.channel, &[1; 500]).expect("fits so far");
+        node.send(now, second.channel, &[2; 836]).expect("fits so far");
+        node.send(now, second.channel, &[3; 836]).expect("fits so far");
+    });
+    world.run_for(SECOND);
+    world.send(0, second.channel, b"small").expect("fits");
+    world.run_for(SECOND);
+    assert_eq!(world.receive_all(1, second.peer_channel), [b"small"]);
+    assert_eq!(world.receive_all(1, first.peer_channel), [[0; 0]; 0]);
+    assert_eq!(world.node(0).stats().send_queue_bytes, 0);
+}
+
+#[test]
 fn raw_datagrams_are_lent_or_dropped_as_configured() {
     for raw in [true, false] {
         let mut world = World::new(1);
