@@ -21,6 +21,9 @@ const OVERHEAD: usize = 52 + 3;
 /// The same for a message of up to 127 bytes.
 const OVERHEAD_OF_SMALL: usize = 52 + 2;
 
+/// Messages that fill a batch of packets as large as one system call takes: 60 of 1,079 bytes.
+const BATCH: usize = 60;
+
 pub(crate) fn measure(run: &mut Run) {
     let time = run.sample_time();
     let unit = "messages/s";
@@ -52,7 +55,7 @@ pub(crate) fn measure(run: &mut Run) {
 enum Style {
     /// No setting changed: a call a message, and the receiver reads what became readable.
     Defaults,
-    /// Many messages under one lock, and the receiver is lent its messages.
+    /// A batch of messages under one lock, then a flush; the receiver is lent its messages.
     Bulk,
 }
 
@@ -163,18 +166,27 @@ fn send_until_over(link: &Link, size: usize, style: Style) {
     let (engine, message) = (link.engine(0), vec![0x5a; size]);
     let channel = *link.channel.get().expect("the channel is open");
     while !link.is_over.load(Ordering::Relaxed) {
-        loop {
-            let result = engine.with_node(|node, now| match style {
-                Style::Defaults => node.send(now, channel, &message),
-                Style::Bulk => (0..64).try_for_each(|_| node.send(now, channel, &message)),
-            });
-            match result.expect("the engine works") {
-                Ok(()) => {}
-                Err(Error::WouldBlock) => break,
-                Err(error) => panic!("sending: {error}"),
+        match style {
+            Style::Defaults => {
+                while send(engine, channel, &message, 1) {}
+                engine.process(Some(Duration::ZERO)).expect("the engine works");
+            }
+            Style::Bulk => {
+                send(engine, channel, &message, BATCH);
+                engine.flush().expect("the engine works");
             }
         }
-        engine.process(Some(Duration::ZERO)).expect("the engine works");
+    }
+}
+
+/// Queues `count` messages under one lock; false when the queue got full.
+fn send(engine: &Engine, channel: ChannelHandle, message: &[u8], count: usize) -> bool {
+    let result =
+        engine.with_node(|node, now| (0..count).try_for_each(|_| node.send(now, channel, message)));
+    match result.expect("the engine works") {
+        Ok(()) => true,
+        Err(Error::WouldBlock) => false,
+        Err(error) => panic!("sending: {error}"),
     }
 }
 
