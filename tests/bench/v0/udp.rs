@@ -12,7 +12,7 @@ use channeler::id::{ChannelHandle, ConnectionHandle, PeerId};
 use channeler::io::{Event, Local};
 
 use crate::bare::{self, Meter, PATIENCE};
-use crate::harness::{Run, median, pin};
+use crate::harness::{Run, core_time, median, pin};
 use crate::report::{Better, Row, Target};
 
 /// Envelope, and type and length of a message of 128 to 16,511 bytes: what v0 adds to one.
@@ -146,14 +146,21 @@ fn bulk(size: usize, time: Duration, style: Style) -> f64 {
                 }
             }
             link.is_over.store(true, Ordering::Relaxed);
-            meter.rate()
+            (meter.rate(), core_time().as_secs_f64() / before as f64)
         });
         pin(0);
-        let began = Instant::now();
+        let began = (Instant::now(), core_time());
         send_until_over(&link, size, style);
-        let sent = link.engine(0).stats().datagrams_sent as f64 / began.elapsed().as_secs_f64();
-        let rate = receiving.join().expect("the receiver does not panic");
-        eprintln!("  sent {sent:.0} packets/s, received {rate:.0} messages/s");
+        let packets = link.engine(0).stats().datagrams_sent as f64;
+        let sent = packets / began.0.elapsed().as_secs_f64();
+        let cost = (core_time() - began.1).as_secs_f64() / packets;
+        let (rate, receive_cost) = receiving.join().expect("the receiver does not panic");
+        let nanos = |seconds: f64| seconds * 1e9;
+        eprintln!(
+            "  sent {sent:.0} packets/s at {:.0} ns of core each, received {rate:.0} at {:.0} ns",
+            nanos(cost),
+            nanos(receive_cost)
+        );
         rate
     });
     let stats = link.engine(1).with_node(|node, _| node.stats()).expect("the engine works");
