@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::{median, pin};
+use crate::harness::{core_time, median, pin};
 
 /// Datagrams in one `sendmmsg` or `recvmmsg`.
 const MANY: usize = 64;
@@ -57,11 +57,20 @@ fn bulk(
             let mut meter = Meter::new(time);
             receive(&receiver, &mut |count| meter.add(count)).expect("loopback receives");
             rounds.is_over.store(true, Ordering::Relaxed);
-            meter.rate()
+            (meter.rate(), core_time().as_secs_f64() / meter.total as f64)
         });
         pin(0);
+        let began = core_time();
         send(&sender, to, &rounds).expect("loopback sends");
-        receiving.join().expect("the receiver does not panic")
+        let cost = (core_time() - began).as_secs_f64() / rounds.sent.load(Ordering::Relaxed) as f64;
+        let (rate, receive_cost) = receiving.join().expect("the receiver does not panic");
+        let nanos = |seconds: f64| seconds * 1e9;
+        eprintln!(
+            "  bare: sent at {:.0} ns of core each, received at {:.0} ns",
+            nanos(cost),
+            nanos(receive_cost)
+        );
+        rate
     })
 }
 
@@ -71,16 +80,19 @@ pub(crate) struct Meter {
     time: Duration,
     count: u64,
     took: Duration,
+    /// Warm-up included.
+    pub(crate) total: u64,
 }
 
 impl Meter {
     pub(crate) fn new(time: Duration) -> Meter {
-        Meter { began: Instant::now() + WARM_UP, time, count: 0, took: Duration::ZERO }
+        Meter { began: Instant::now() + WARM_UP, time, count: 0, took: Duration::ZERO, total: 0 }
     }
 
     /// Whether more is wanted.
     pub(crate) fn add(&mut self, count: u64) -> bool {
         let now = Instant::now();
+        self.total += count;
         if now > self.began {
             self.count += count;
             self.took = now - self.began;

@@ -12,7 +12,7 @@ use channeler::id::{ChannelHandle, ConnectionHandle, PeerId};
 use channeler::io::{Event, Local};
 
 use crate::bare::{self, Meter, PATIENCE};
-use crate::harness::{Run, median, pin};
+use crate::harness::{Run, core_time, median, pin};
 use crate::report::{Better, Row, Target};
 
 /// Envelope, and type and length of a message of 128 to 16,511 bytes: what v0 adds to one.
@@ -20,6 +20,9 @@ const OVERHEAD: usize = 52 + 3;
 
 /// The same for a message of up to 127 bytes.
 const OVERHEAD_OF_SMALL: usize = 52 + 2;
+
+/// Messages that fill a batch of packets as large as one system call takes: 60 of 1,079 bytes.
+const BATCH: usize = 60;
 
 pub(crate) fn measure(run: &mut Run) {
     let time = run.sample_time();
@@ -52,7 +55,7 @@ pub(crate) fn measure(run: &mut Run) {
 enum Style {
     /// No setting changed: a call a message, and the receiver reads what became readable.
     Defaults,
-    /// Many messages under one lock, and the receiver is lent its messages.
+    /// A batch of messages under one lock, then a flush; the receiver is lent its messages.
     Bulk,
 }
 
@@ -143,14 +146,21 @@ fn bulk(size: usize, time: Duration, style: Style) -> f64 {
                 }
             }
             link.is_over.store(true, Ordering::Relaxed);
-            meter.rate()
+            (meter.rate(), core_time().as_secs_f64() / before as f64)
         });
         pin(0);
-        let began = Instant::now();
+        let began = (Instant::now(), core_time());
         send_until_over(&link, size, style);
-        let sent = link.engine(0).stats().datagrams_sent as f64 / began.elapsed().as_secs_f64();
-        let rate = receiving.join().expect("the receiver does not panic");
-        eprintln!("  sent {sent:.0} packets/s, received {rate:.0} messages/s");
+        let packets = link.engine(0).stats().datagrams_sent as f64;
+        let sent = packets / began.0.elapsed().as_secs_f64();
+        let cost = (core_time() - began.1).as_secs_f64() / packets;
+        let (rate, receive_cost) = receiving.join().expect("the receiver does not panic");
+        let nanos = |seconds: f64| seconds * 1e9;
+        eprintln!(
+            "  sent {sent:.0} packets/s at {:.0} ns of core each, received {rate:.0} at {:.0} ns",
+            nanos(cost),
+            nanos(receive_cost)
+        );
         rate
     });
     let stats = link.engine(1).with_node(|node, _| node.stats()).expect("the engine works");
@@ -163,18 +173,27 @@ fn send_until_over(link: &Link, size: usize, style: Style) {
     let (engine, message) = (link.engine(0), vec![0x5a; size]);
     let channel = *link.channel.get().expect("the channel is open");
     while !link.is_over.load(Ordering::Relaxed) {
-        loop {
-            let result = engine.with_node(|node, now| match style {
-                Style::Defaults => node.send(now, channel, &message),
-                Style::Bulk => (0..64).try_for_each(|_| node.send(now, channel, &message)),
-            });
-            match result.expect("the engine works") {
-                Ok(()) => {}
-                Err(Error::WouldBlock) => break,
-                Err(error) => panic!("sending: {error}"),
+        match style {
+            Style::Defaults => {
+                while send(engine, channel, &message, 1) {}
+                engine.process(Some(Duration::ZERO)).expect("the engine works");
+            }
+            Style::Bulk => {
+                send(engine, channel, &message, BATCH);
+                engine.flush().expect("the engine works");
             }
         }
-        engine.process(Some(Duration::ZERO)).expect("the engine works");
+    }
+}
+
+/// Queues `count` messages under one lock; false when the queue got full.
+fn send(engine: &Engine, channel: ChannelHandle, message: &[u8], count: usize) -> bool {
+    let result =
+        engine.with_node(|node, now| (0..count).try_for_each(|_| node.send(now, channel, message)));
+    match result.expect("the engine works") {
+        Ok(()) => true,
+        Err(Error::WouldBlock) => false,
+        Err(error) => panic!("sending: {error}"),
     }
 }
 
