@@ -1,7 +1,7 @@
 // chat: two people type to each other.
 //
-// Shows: a node inside a poll() loop of your own. The loop sleeps on two descriptors, the keyboard's
-// and the node's, and on two timers, the node's and its own; the node never blocks it.
+// Shows: a node inside a poll() loop of your own. The loop sleeps on two descriptors, the
+// keyboard's and the node's, and on two timers, the node's and its own; the node never blocks it.
 
 #include "common.h"
 
@@ -68,7 +68,9 @@ static void on_event(void *user_data, channeler_node *node, const channeler_even
         chat->heard_ns = now_ns();
         chat->heartbeat_ns = 0;
     } else if (event->kind == CHANNELER_EVENT_CHANNEL_CLOSED && !chat->is_over) {
-        chat->closed = event->reason;
+        // A peer may open and close more channels than we know: only ours matters.
+        if (chat->channel.id == 0 || event->channel.id == chat->channel.id)
+            chat->closed = event->reason;
     }
 }
 

@@ -83,6 +83,20 @@ static inline void print_text(FILE *file, const uint8_t *text, size_t length)
     }
 }
 
+// Writes 1234567 as "1,234,567".
+static inline const char *grouped(uint64_t number, char text[32])
+{
+    char digits[32];
+    int count = snprintf(digits, sizeof digits, "%" PRIu64, number);
+    char *out = text;
+    for (int i = 0; i < count; i++) {
+        *out++ = digits[i];
+        if (i + 1 < count && (count - i - 1) % 3 == 0) *out++ = ',';
+    }
+    *out = '\0';
+    return text;
+}
+
 // --- time and signals --------------------------------------------------------------------------
 
 // Nanoseconds on a clock that never runs backwards.

@@ -68,6 +68,7 @@ static int run_server(const char *address)
 // --- the client --------------------------------------------------------------------------------
 
 struct client {
+    channeler_channel channel;
     int is_open;
     int32_t closed; // why the channel ended, or 0
 };
@@ -76,6 +77,7 @@ static void client_event(void *user_data, channeler_node *node, const channeler_
 {
     struct client *client = user_data;
     (void)node;
+    if (event->channel.id != client->channel.id) return;
     if (event->kind == CHANNELER_EVENT_CHANNEL_OPENED) client->is_open = 1;
     if (event->kind == CHANNELER_EVENT_CHANNEL_CLOSED) client->closed = event->reason;
 }
@@ -119,11 +121,11 @@ static int echo_once(channeler_node *node, channeler_channel channel, const char
 
 static int run_client(const char *server, char **texts, int count)
 {
-    struct client client = {0, 0};
+    struct client client;
     channeler_options options;
     channeler_callbacks callbacks;
-    channeler_channel channel;
 
+    memset(&client, 0, sizeof client);
     init_options(&options);
     check(channeler_callbacks_init(&callbacks, sizeof callbacks), "callbacks");
     callbacks.user_data = &client; // given to each callback
@@ -131,14 +133,15 @@ static int run_client(const char *server, char **texts, int count)
 
     channeler_node *node = new_node(&options, &callbacks);
     channeler_connection connection = connect_to(node, server);
-    check(channeler_channel_open(node, connection, NULL, &channel), "open a channel");
+    check(channeler_channel_open(node, connection, NULL, &client.channel), "open a channel");
     while (!client.is_open && client.closed == 0 && !stop_asked)
         check(channeler_node_process(node, -1), "process");
     if (client.closed != 0) fail_closed(server, client.closed);
 
     int echoed = 0;
     int64_t start = now_ns();
-    for (int i = 0; i < count && !stop_asked; i++) echoed += echo_once(node, channel, texts[i]);
+    for (int i = 0; i < count && !stop_asked; i++)
+        echoed += echo_once(node, client.channel, texts[i]);
     if (echoed > 0)
         fprintf(stderr, "%d of %d came back, in %.3f ms each\n", echoed, count,
                 (double)(now_ns() - start) / NS_PER_MS / count);

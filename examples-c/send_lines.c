@@ -71,20 +71,6 @@ static uint64_t take_number(const uint8_t *bytes, int count)
     return number;
 }
 
-// Writes 1234567 as "1,234,567".
-static const char *grouped(uint64_t number, char text[32])
-{
-    char digits[32];
-    int count = snprintf(digits, sizeof digits, "%" PRIu64, number);
-    char *out = text;
-    for (int i = 0; i < count; i++) {
-        *out++ = digits[i];
-        if (i + 1 < count && (count - i - 1) % 3 == 0) *out++ = ',';
-    }
-    *out = '\0';
-    return text;
-}
-
 // Prints "in 0.012 s: 83,000 lines/s, 4.3 MB/s".
 static void print_rates(uint64_t lines, uint64_t bytes, int64_t span_ns)
 {
@@ -135,6 +121,8 @@ static void sender_event(void *user_data, channeler_node *node, const channeler_
 {
     struct sender *sender = user_data;
     (void)node;
+    // The peer could open channels, too: they are not our business.
+    if (find_channel(sender->channels, sender->count, event->channel) < 0) return;
     if (event->kind == CHANNELER_EVENT_CHANNEL_OPENED) sender->opened++;
     if (event->kind == CHANNELER_EVENT_CHANNEL_CLOSED) sender->closed = event->reason;
     if (event->kind == CHANNELER_EVENT_WRITABLE && event->channel.id == sender->blocked.id)
@@ -530,6 +518,7 @@ static void receiver_event(void *user_data, channeler_node *node, const channele
 {
     struct receiver *receiver = user_data;
     (void)node;
+    if (event->connection.id != receiver->connection.id) return;
     if (event->kind == CHANNELER_EVENT_CHANNEL_OPENED && receiver->count < CHANNELS_MAX) {
         receiver->channels[receiver->count++] = event->channel;
     } else if (event->kind == CHANNELER_EVENT_READABLE) {
