@@ -3,7 +3,7 @@
 # of a command to run them under (valgrind), or nothing.
 set -euo pipefail
 
-WAIT_SECONDS=60
+WAIT_SECONDS=${WAIT_SECONDS:-60}
 work=$(mktemp -d)
 read -ra tool <<<"${TOOL:-}"
 
