@@ -532,18 +532,20 @@ static void receiver_event(void *user_data, channeler_node *node, const channele
 // Runs the node until all channels have ended, or the sender has gone.
 static void receive_file(struct receiver *receiver)
 {
-    int64_t over_ns = 0; // when all had ended
+    int64_t over_ns = 0;  // when all had ended
+    int64_t wait_ns = -1; // for ever: somebody must come first
     while (!stop_asked && receiver->closed == 0) {
-        int64_t wait_ns = -1;
-        if (receiver->connection.id != 0) {
-            int is_over = receiver->expected != 0 && receiver->ended >= receiver->expected;
-            if (is_over && over_ns == 0) over_ns = now_ns();
-            // Our answer may be lost, and the sender then asks again: stay a little.
-            wait_ns = is_over ? over_ns + LINGER_MS * NS_PER_MS - now_ns()
-                              : receiver->heard_ns + SILENCE_MS * NS_PER_MS - now_ns();
-            if (wait_ns <= 0) break;
-        }
         check(channeler_node_process(receiver->node, wait_ns), "process");
+        if (receiver->connection.id == 0) continue;
+        int is_over = receiver->expected != 0 && receiver->ended >= receiver->expected;
+        if (is_over && over_ns == 0) over_ns = now_ns();
+        // Our answer may be lost, and the sender then asks again: stay a little.
+        int64_t end_ns = is_over ? over_ns + LINGER_MS * NS_PER_MS
+                                 : receiver->heard_ns + SILENCE_MS * NS_PER_MS;
+        int is_last = wait_ns == 0; // the time is up, and we have looked once more
+        wait_ns = end_ns - now_ns();
+        if (wait_ns <= 0 && is_last) break;
+        if (wait_ns < 0) wait_ns = 0;
     }
 }
 
