@@ -280,13 +280,16 @@
 #define CHANNELER_LOG_DEBUG 4
 
 /**
- * The peer answered: the connection works. A first `CHANNELER_EVENT_CHANNEL_OPENED` follows.
+ * The peer's node answered, and named itself `peer`; a first `CHANNELER_EVENT_CHANNEL_OPENED`
+ * follows. In version 0 that is not yet a welcome: a node that refuses cannot say so, and only a
+ * message from the peer shows that its application listens.
  */
 #define CHANNELER_EVENT_CONNECTED 1
 
 /**
- * The connection ended with all its channels; its handle is stale now. `reason`:
- * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_REFUSED`, `_BANNED`, or `_TIMEOUT` (nothing ever answered).
+ * The connection to `peer` ended with all its channels; its handle is stale now. `reason`:
+ * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_BANNED`, `_TIMEOUT` (nothing ever answered), or `_LIMIT` (it
+ * had no channel, and its place in the table went to another).
  */
 #define CHANNELER_EVENT_CONNECTION_CLOSED 2
 
@@ -595,7 +598,8 @@ typedef struct channeler_options {
      */
     uint32_t segments_max;
     /**
-     * How often the request for a channel is repeated before it fails. Default 6; 0 to 16.
+     * How often the request for a channel is repeated before it fails. Default 5, about
+     * 13 s in all; 0 to 16.
      */
     uint32_t handshake_retries;
     /**
@@ -605,7 +609,7 @@ typedef struct channeler_options {
     uint32_t log_level;
     /**
      * How long a message may wait for others to share its packet. Default 0: it waits for nothing;
-     * at most 1 s.
+     * at most 1 s. With sockets the system's timers round it up to a whole millisecond.
      */
     uint64_t bundle_delay_ns;
     /**
@@ -619,12 +623,16 @@ typedef struct channeler_options {
      */
     uint64_t cookie_epoch_ns;
     /**
-     * A channel, then its connection, ends after this long without a packet either way.
-     * Default 60 s; 0: never; at most 365 days.
+     * A channel, then its connection, ends after this long without a packet either way; with
+     * `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; at most
+     * 365 days.
      */
     uint64_t idle_timeout_ns;
     /**
-     * A silent channel sends an empty packet this often. Default 0: never; at most 365 days.
+     * How often a peer that says nothing, or a channel that nothing is said on, is asked for a
+     * sign of life. It keeps the channel on both sides and in the NATs between, and tells a silent
+     * peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never; at most 365
+     * days.
      */
     uint64_t keep_alive_ns;
     /**
@@ -746,6 +754,10 @@ typedef struct channeler_event {
      * Bytes of UDP payload.
      */
     uint32_t packet_size;
+    /**
+     * The peer.
+     */
+    struct channeler_peer_id peer;
 } channeler_event;
 
 /**

@@ -30,8 +30,8 @@ pub(crate) struct Channel {
     pub(crate) stats: ChannelStats,
     /// When a packet last came or went.
     pub(crate) last_active: Time,
-    /// When a packet was last put in the outbox.
-    pub(crate) last_sent: Time,
+    /// When the peer was last asked for a sign of life on this channel.
+    pub(crate) pinged_at: Time,
     /// The entry of this channel in the node's timers.
     pub(crate) timer: Option<Time>,
     /// Whether the transmit queue has an entry of this channel.
@@ -123,7 +123,7 @@ impl Channel {
             inbox: None,
             stats: ChannelStats::default(),
             last_active: now,
-            last_sent: now,
+            pinged_at: now,
             timer: None,
             is_scheduled: false,
             wants_writable: false,
@@ -139,17 +139,25 @@ impl Channel {
         }
     }
 
-    /// When something is due if nothing else happens.
-    pub(crate) fn deadline(&self, config: &NodeConfig) -> Option<Time> {
+    /// When something is due if nothing else happens; `heard` is when anything last came from the
+    /// peer.
+    pub(crate) fn deadline(&self, config: &NodeConfig, heard: Time) -> Option<Time> {
         match &self.handshake {
             Handshake::Pending(pending) => Some(pending.retry.at),
             Handshake::Finalizing(retry) => Some(retry.at),
             Handshake::Done => {
-                let idle = after(self.last_active, config.idle_timeout);
-                let keep_alive = after(self.last_sent, config.keep_alive);
+                let idle = after(self.idle_since(config, heard), config.idle_timeout);
+                let quiet_since = self.last_active.min(heard).max(self.pinged_at);
+                let keep_alive = after(quiet_since, config.keep_alive);
                 idle.into_iter().chain(keep_alive).min()
             }
         }
+    }
+
+    /// Since when the channel is idle. With keep-alives the peer has been asked, so only its word
+    /// counts; without, what we send counts too: a peer of few words is no dead one.
+    pub(crate) fn idle_since(&self, config: &NodeConfig, heard: Time) -> Time {
+        if config.keep_alive.is_zero() { self.last_active } else { heard }
     }
 
     /// Bytes of messages that wait to leave, envelopes included.

@@ -121,7 +121,6 @@ impl Connection {
         let had_complete = channel.outbox.has_complete();
         output.bytes += channel.outbox.push(&framing, content, &mut output.pool);
         channel.last_active = now;
-        channel.last_sent = now;
         let is_complete = !had_complete && channel.outbox.has_complete();
         let is_scheduled = std::mem::replace(&mut channel.is_scheduled, true);
         if !is_scheduled {
@@ -149,11 +148,30 @@ impl Connection {
         }
     }
 
-    /// A packet without messages: it confirms a channel, or keeps it alive. Large enough that the
-    /// peer may answer it with a probe, should our address have changed.
+    /// A packet without messages: it confirms a channel.
     pub(super) fn send_empty(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
-        let content = Content { lead: &[], head: &[], body: &[], answer: ANSWER_SIZE };
+        let content = Content { lead: &[], head: &[], body: &[], answer: 0 };
         self.push(shared, now, handle, &content);
+    }
+
+    /// Asks the peer for a sign of life, on a channel that this keeps alive over there. Every peer
+    /// answers a NEW, and remembers nothing of it.
+    pub(super) fn ping(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+        let Some(message) = self.ping_message(shared) else { return };
+        let Ok(channel) = shared.channel_mut(handle) else { return };
+        channel.pinged_at = now;
+        let last_active = channel.last_active;
+        let head = message.as_slice();
+        self.push(
+            shared,
+            now,
+            handle,
+            &Content { lead: &[], head, body: &[], answer: ANSWER_SIZE },
+        );
+        // It is no activity of ours: that would hide that the peer is silent.
+        if let Ok(channel) = shared.channel_mut(handle) {
+            channel.last_active = last_active;
+        }
     }
 
     /// A handshake message to the peer, on the default channel.

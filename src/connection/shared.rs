@@ -74,10 +74,10 @@ impl Shared {
     }
 
     /// Sets the channel's timer to its deadline. Activity only moves deadlines away, so it need not
-    /// call this: a timer that fires early sets itself anew.
-    pub(crate) fn arm(&mut self, handle: ChannelHandle) {
+    /// call this: a timer that fires early sets itself anew. `heard` as in `Channel::deadline`.
+    pub(crate) fn arm(&mut self, handle: ChannelHandle, heard: Time) {
         let Some(channel) = self.channels.get_mut(handle.0) else { return };
-        let deadline = channel.deadline(&self.config);
+        let deadline = channel.deadline(&self.config, heard);
         if channel.timer == deadline {
             return;
         }

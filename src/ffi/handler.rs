@@ -257,8 +257,11 @@ fn told(event: &Event) -> Option<channeler_event> {
         Event::ConnectionRequest { .. } | Event::Message { .. } | Event::Datagram { .. } => {
             return None;
         }
-        Event::Connected { connection } => kind(CHANNELER_EVENT_CONNECTED, connection),
-        Event::ConnectionClosed { connection, reason } => channeler_event {
+        Event::Connected { connection, peer } => {
+            channeler_event { peer: peer.into(), ..kind(CHANNELER_EVENT_CONNECTED, connection) }
+        }
+        Event::ConnectionClosed { connection, peer, reason } => channeler_event {
+            peer: peer.into(),
             reason: reason.code(),
             ..kind(CHANNELER_EVENT_CONNECTION_CLOSED, connection)
         },
@@ -318,9 +321,11 @@ fn line(event: &Event) -> String {
         Event::ConnectionRequest { connection, peer, address } => {
             format!("{}: {peer} at {address} wants to connect", id(connection))
         }
-        Event::Connected { connection } => format!("{}: connected", id(connection)),
-        Event::ConnectionClosed { connection, reason } => {
-            format!("{}: closed: {reason}", id(connection))
+        Event::Connected { connection, peer } => {
+            format!("{}: connected to {peer}", id(connection))
+        }
+        Event::ConnectionClosed { connection, peer, reason } => {
+            format!("{} to {peer}: closed: {reason}", id(connection))
         }
         Event::ChannelOpened { connection, channel, by_peer } => {
             let who = if *by_peer { "the peer" } else { "us" };
