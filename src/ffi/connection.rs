@@ -78,9 +78,9 @@ pub unsafe extern "C" fn channeler_node_connect(
         let address = SocketAddr::try_from(address)?;
         let connection = live
             .core(|node, now| node.connect(now, peer, address, Local::default()))?
-            .map_err(|error| match error {
-                Error::InvalidAddress => fail(error, no_peer_at(address)),
-                other => other.into(),
+            .map_err(|error| {
+                let is_address = error == Error::InvalidAddress;
+                if is_address { fail(error, no_peer_at(address)) } else { error.into() }
             })?;
         out.set(connection.into());
         Ok(())

@@ -18,8 +18,6 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 
 fn main() {
     let mut run = Run::from_args(std::env::args().skip(1));
-    for group in [v0::measure] {
-        group(&mut run);
-    }
+    v0::measure(&mut run);
     run.finish();
 }
