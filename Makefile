@@ -85,10 +85,11 @@ soak: target/.setup-build
 sanitize: target/.setup
 	@scripts/sanitize
 
-## bless: writes the generated files anew: header, symbol list
+## bless: writes the generated files anew: header, symbol list, _abi.py of Python
 bless: target/.setup
 	CHANNELER_BLESS=1 cargo test --quiet --test header
 	CHANNELER_BLESS=1 $(MAKE) symbols
+	python3 bindings/python/generate_abi.py
 
 ## clean: takes away everything that was built
 clean:
@@ -134,7 +135,7 @@ symbols: lib
 c: lib
 	scripts/test-c
 
-## python: the ctypes package installs into a fresh environment and passes its tests
+## python: the ctypes package has good types, installs into an environment, passes its tests
 python: lib
 	scripts/test-python
 

@@ -160,13 +160,12 @@ def test_callbacks_live_as_long_as_their_node() -> None:
 
 
 def test_a_lambda_that_nobody_else_keeps_is_called() -> None:
-    got: list[bytes] = []
-    nodes = [
-        channeler.SansIoNode(
-            seeded(1), on_datagram=lambda _, data, number=number: got.append(number)
-        )
-        for number in range(20)
-    ]
+    got: list[int] = []
+
+    def make(number: int) -> channeler.SansIoNode:
+        return channeler.SansIoNode(seeded(1), on_datagram=lambda *_: got.append(number))
+
+    nodes = [make(number) for number in range(20)]
     gc.collect()
     for node in nodes:
         node.handle_datagram(0, "192.0.2.1:1", bytes(20))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,13 @@ from conftest import REPOSITORY
 PRINT_IT = "import channeler; print(channeler.library_version())"
 
 
-def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    package = str(REPOSITORY / "bindings/python")
+def run(
+    code: str, package: Path = REPOSITORY / "bindings/python", **environment: str
+) -> subprocess.CompletedProcess[str]:
     inherited = {k: v for k, v in os.environ.items() if k != "CHANNELER_LIBRARY"}
     return subprocess.run(
         [sys.executable, "-c", code],
-        env={**inherited, "PYTHONPATH": package, **environment},
+        env={**inherited, "PYTHONPATH": str(package), **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -44,6 +46,14 @@ def test_a_checkout_finds_what_was_built_in_it() -> None:
     code = "import channeler._lib; print(channeler._lib.library._name)"
     done = run(code)
     assert done.stdout.startswith(str(REPOSITORY / "target")), done.stderr
+
+
+def test_outside_a_checkout_an_installed_library_is_found(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "bindings/python/channeler", tmp_path / "site/channeler")
+    installed = tmp_path / "libchanneler.so.0"
+    shutil.copy(os.environ["CHANNELER_LIBRARY"], installed)
+    done = run(PRINT_IT, tmp_path / "site", LD_LIBRARY_PATH=str(tmp_path))
+    assert done.stdout == "0.1.0\n", done.stderr
 
 
 def test_a_missing_file_is_named() -> None:

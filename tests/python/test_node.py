@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Callable
 
 import pytest
 
@@ -128,7 +129,7 @@ def test_every_call_on_a_closed_node_is_a_state_error() -> None:
     node.close()
     node.close()
     assert node.closed and "closed" in repr(node)
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: node.peer_id,
         lambda: node.bind(address),
         node.local_address,

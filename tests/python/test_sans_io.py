@@ -232,9 +232,9 @@ def test_closing_says_why_and_a_second_time_fails(loop: Loop) -> None:
     loop.left.node.process()
     (ended,) = loop.left.told(channeler.ConnectionClosed)
     assert (ended.connection, ended.reason) == (connection, channeler.ErrorCode.CLOSED)
-    for call in (connection.close, connection.info, connection.stats, connection.open_channel):
+    for fails in (connection.close, connection.info, connection.stats, connection.open_channel):
         with pytest.raises(channeler.InvalidConnection):
-            call()
+            fails()
 
 
 def test_channels_of_another_node_are_refused(loop: Loop) -> None:

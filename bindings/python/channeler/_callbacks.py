@@ -37,7 +37,7 @@ class Lent(NamedTuple):
 
     owner: Any
     """Keeps the memory where it is."""
-    on_release: Callable[[], None] | None
+    on_release: Callable[[], object] | None
 
 
 class Hold:

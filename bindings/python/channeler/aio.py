@@ -222,7 +222,8 @@ class Connection:
     async def open_channel(self, capabilities: Capability = Capability.NONE) -> Channel:
         """Opens a channel, and waits until the peer has answered.
 
-        Raises `Timeout` when it does not, or why else it could not be opened.
+        Raises `Timeout` when it does not, or why else it could not be opened. In protocol version 0
+        a peer answers before it decides whether to accept us, and says nothing when it does not.
         """
         channel = Channel(self, self._connection.open_channel(capabilities))
         self.node._turn_soon()

@@ -423,7 +423,7 @@ class Channel(_Handle):
             )
         )
 
-    def send_buffer(self, data: Buffer, on_release: Callable[[], None] | None = None) -> None:
+    def send_buffer(self, data: Buffer, on_release: Callable[[], object] | None = None) -> None:
         """Queues a message without a copy: `data` is kept until the library gives it back.
 
         Do not change it before; a bytearray cannot be resized meanwhile. Then `on_release` is

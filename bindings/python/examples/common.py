@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from typing import Callable, NoReturn, TypeVar
+from contextlib import contextmanager
+from typing import Callable, Iterator, NoReturn, TypeVar
 
 import channeler
 
@@ -34,8 +36,15 @@ def connection_text(connection: channeler.Connection) -> str:
 
 def listen_at(node: channeler.Node, text: str) -> None:
     """Opens a socket at IP:PORT, and prints what the other side must be given."""
-    node.bind(parse(channeler.Address.parse, text))
-    print(f"listening on {peer_text(node.peer_id, node.local_address())}", flush=True)
+    address = parse(channeler.Address.parse, text)
+    with said("listen"):
+        node.bind(address)
+    address = node.local_address()
+    print(f"listening on {peer_text(node.peer_id, address)}", flush=True)
+    # 0.0.0.0 and [::] are all addresses of this machine, and none to send to.
+    if address.host in ("0.0.0.0", "::"):
+        host = "[::]" if address.host == "::" else address.host
+        print(f"(give others an address of this machine in place of {host})", file=sys.stderr)
 
 
 def connect_to(node: channeler.Node, text: str) -> channeler.Connection:
@@ -54,7 +63,16 @@ def parse(read: Callable[[str], _T], text: str) -> _T:
     try:
         return read(text)
     except ValueError as error:
-        raise UsageError(f"'{text}': {error}") from None
+        raise UsageError(error) from None
+
+
+@contextmanager
+def said(what: str) -> Iterator[None]:
+    """Says what was being done when a call of the library failed."""
+    try:
+        yield
+    except channeler.ChannelerError as error:
+        raise channeler.error_from(error.code, f"{what}: {error.detail}") from None
 
 
 def printable(message: bytes) -> str:
@@ -65,17 +83,19 @@ def printable(message: bytes) -> str:
 
 def run(program: Callable[[list[str]], int], usage: str) -> NoReturn:
     """Runs a program with its arguments, and exits with what it returns."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     # Both ends are the same; Ctrl-C also where a shell had turned it off.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     arguments = sys.argv[1:]
+    usage = usage.format(name=os.path.basename(sys.argv[0]))
     if arguments in (["-h"], ["--help"]):
         print(usage, end="")
         sys.exit(GOOD)
     try:
         sys.exit(program(arguments))
     except UsageError as error:
-        print(error or usage.rstrip(), file=sys.stderr)
+        print(error if error.args else usage.rstrip(), file=sys.stderr)
         sys.exit(USAGE)
     except (channeler.ChannelerError, OSError) as error:
         print(error, file=sys.stderr)

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The smallest server and client; the same as examples-c/echo.c, and it talks with that."""
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from common import (
 )
 
 USAGE_TEXT = """\
-usage: echo.py server ADDRESS                   send back every message that comes
-       echo.py client PEERID@ADDRESS [TEXT ..]  send each TEXT, and print what comes back
+usage: {name} server ADDRESS                   send back every message that comes
+       {name} client PEERID@ADDRESS [TEXT ..]  send each TEXT, and print what comes back
 
 ADDRESS is IP:PORT: 127.0.0.1:7000, [::1]:7000, or [::]:7000 for all that this machine
 has; port 0 takes any that is free. The server prints the PEERID@ADDRESS to give to the

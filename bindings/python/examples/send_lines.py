@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Sends a file, each line a message, over several channels at once; the same as
 examples-c/send_lines.c, and it talks with that.
 
@@ -5,15 +6,18 @@ Protocol v0 neither repeats what gets lost nor keeps an order, so each message s
 and where it belongs in the file, and the receiver counts.
 
 The messages; numbers are big-endian:
+  'H' hello    nothing more. Sent first, repeated until answered
   'L' line     u32 number, u64 offset in the file, the bytes (line end included)
   'E' end      u32 channels, u32 which of them, u32 lines sent on it, u32 lines sent on all,
-               u64 bytes of the file. Repeated until answered.
-  'G' got      u32 lines received on this channel: the answer to 'E'
+               u64 bytes of the file. Sent last, repeated until answered
+  'G' got      u8 'H' or 'E', which it answers, u32 lines received on this channel
 """
 
 from __future__ import annotations
 
 import itertools
+import os
+import stat
 import struct
 import sys
 import time
@@ -33,8 +37,8 @@ from common import (
 )
 
 USAGE_TEXT = """\
-usage: send_lines.py receive ADDRESS [--output FILE]
-       send_lines.py send PEERID@ADDRESS FILE [--channels N] [--rate LINES]
+usage: {name} receive ADDRESS [--output FILE]
+       {name} send PEERID@ADDRESS FILE [--channels N] [--rate LINES]
 
 Sends a file, each line a message, over N channels at once (1 to 64, default 4), at most so
 many LINES in a second (default: as fast as it goes). The receiver takes one file, says what
@@ -51,15 +55,17 @@ called wrongly.
 
 LINE = struct.Struct(">cIQ")
 END = struct.Struct(">cIIIIQ")
-GOT = struct.Struct(">cI")
+GOT = struct.Struct(">ccI")
 
 CHANNELS_MAX = 64
 BATCH = 64  # messages in one call
 LINES_MAX = 1 << 27
 FILE_BYTES_MAX = 1 << 40
 QUEUE_BYTES = 65536  # what may wait in a channel
-END_REPEAT_SECONDS = 0.05  # how often an 'E' is sent
-END_TRIES = 60  # and how often at most
+REPEAT_SECONDS = 0.05  # when an 'H' or 'E' without an answer is sent again
+TRIES = 60  # and how often at most
+PROGRESS_SECONDS = 0.1  # how often the progress bar is drawn
+PROGRESS_CELLS = 30
 LINGER_SECONDS = 0.3  # how long the receiver goes on answering
 SILENCE_SECONDS = 10.0  # when the receiver gives up a sender that says nothing
 
@@ -77,7 +83,10 @@ class Sender:
         self._opened = 0
         self._closed: channeler.ErrorCode | None = None
         self._blocked: channeler.Channel | None = None
-        self.got: dict[channeler.Channel, int] = {}
+        self._asked = b""
+        self._drawn = 0.0
+        self.answers: dict[channeler.Channel, int] = {}
+        self.cut = 0
         self.lines = 0
         self.bytes = 0
         self.waits = 0
@@ -93,11 +102,18 @@ class Sender:
         self._sent = dict.fromkeys(self.channels, 0)
         while self._opened < count:
             self._turn()
+        # In protocol v0 the opener is told that a channel is open before the other side has let it
+        # in, if it ever does: hence the hello.
+        if not self.ask(b"H"):
+            code = channeler.ErrorCode.TIMEOUT
+            raise channeler.error_from(code, f"the receiver does not let us in: {code.text}")
         self._text_bytes_max = connection.info().message_bytes_max - LINE.size
 
     def send_file(self, file: BinaryIO, rate: int) -> None:
         """Sends every line; the channels take turns."""
         messages = self._messages(file)
+        status = os.fstat(file.fileno())
+        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
         start = time.monotonic()
         while True:
             count = BATCH
@@ -109,20 +125,27 @@ class Sender:
                 count = min(BATCH, int(due))
             batch = list(itertools.islice(messages, count))
             if not batch:
-                return
+                break
             self._send_batch(batch)
+            self._draw_progress(size)
+        self._draw_progress(size, is_last=True)
 
-    def send_end(self) -> None:
-        """Says on each channel that this was all, until the receiver says that it heard."""
-        for _ in range(END_TRIES):
+    def ask(self, kind: bytes) -> bool:
+        """Says hello (b"H") or that this was all (b"E") on each channel, again and again until the
+        receiver answers that it heard. False: it never did.
+        """
+        self._asked = kind
+        self.answers = {}
+        for _ in range(TRIES):
             for index, channel in enumerate(self.channels):
-                if channel not in self.got:
-                    self._send_end_on(channel, index)
-            deadline = time.monotonic() + END_REPEAT_SECONDS
+                if channel not in self.answers:
+                    self._ask_on(channel, index)
+            deadline = time.monotonic() + REPEAT_SECONDS
             while (left := deadline - time.monotonic()) > 0:
-                if len(self.got) == len(self.channels):
-                    return
+                if len(self.answers) == len(self.channels):
+                    return True
                 self._turn(left)
+        return False
 
     def _messages(self, file: BinaryIO) -> Iterator[tuple[channeler.Channel, bytes]]:
         # A line that is too long for a message goes in pieces, which count as lines.
@@ -131,6 +154,7 @@ class Sender:
                 raise OSError("the file has too many lines")
             channel = self.channels[self.lines % len(self.channels)]
             message = LINE.pack(b"L", self.lines, self.bytes) + line
+            self.cut += len(line) == self._text_bytes_max and not line.endswith(b"\n")
             self._sent[channel] += 1
             self.lines += 1
             self.bytes += len(line)
@@ -147,12 +171,28 @@ class Sender:
                     self._turn()
         self._turn(0)  # let the network have it
 
-    def _send_end_on(self, channel: channeler.Channel, index: int) -> None:
-        count, sent = len(self.channels), self._sent[channel]
+    def _ask_on(self, channel: channeler.Channel, index: int) -> None:
+        message = self._asked
+        if message == b"E":
+            count, sent = len(self.channels), self._sent[channel]
+            message = END.pack(b"E", count, index, sent, self.lines, self.bytes)
         try:
-            channel.send(END.pack(b"E", count, index, sent, self.lines, self.bytes))
+            channel.send(message)
         except channeler.WouldBlock:
             pass  # No harm: it is said again.
+
+    def _draw_progress(self, size: int, is_last: bool = False) -> None:
+        """Draws a bar on a terminal: [########----------] 44 %. Nobody wants one in a log."""
+        now = time.monotonic()
+        if not size or not sys.stderr.isatty():
+            return
+        if now - self._drawn < PROGRESS_SECONDS and not is_last:
+            return
+        self._drawn = now
+        part = min(self.bytes / size, 1.0)  # the file may have grown meanwhile
+        bar = ("#" * int(part * PROGRESS_CELLS + 0.5)).ljust(PROGRESS_CELLS, "-")
+        end = "\n" if is_last else ""
+        print(f"\r[{bar}] {part * 100:3.0f} %", end=end, file=sys.stderr, flush=True)
 
     def _turn(self, seconds: float | None = None) -> None:
         self.node.process(seconds)
@@ -169,8 +209,10 @@ class Sender:
             self._blocked = None
 
     def _on_message(self, channel: channeler.Channel, message: bytes) -> None:
-        if channel in self._sent and len(message) == GOT.size and message[:1] == b"G":
-            self.got.setdefault(channel, GOT.unpack(message)[1])
+        if channel in self._sent and len(message) == GOT.size:
+            letter, asked, received = GOT.unpack(message)
+            if letter == b"G" and asked == self._asked:
+                self.answers.setdefault(channel, received)
 
 
 def run_sender(receiver: str, name: str, count: int, rate: int) -> int:
@@ -181,18 +223,23 @@ def run_sender(receiver: str, name: str, count: int, rate: int) -> int:
             start = time.monotonic()
             sender.send_file(file, rate)
             span = time.monotonic() - start
-            sender.send_end()
+            is_heard = sender.ask(b"E")
     s = "" if count == 1 else "s"
     print(
         f"sent {sender.lines:,} lines ({sender.bytes:,} bytes) over {count} channel{s} "
         + rates(sender.lines, sender.bytes, span)
     )
+    if sender.cut:
+        print(
+            f"{sender.cut:,} times a line was too long for a message, and went in pieces that"
+            " count as lines"
+        )
     if sender.waits:
         print(f"{sender.waits:,} times a queue was full and we waited for room")
-    if len(sender.got) < count:
+    if not is_heard:
         print("the receiver did not say what it has")
         return FAILED
-    got = sum(sender.got.values())
+    got = sum(sender.answers.values())
     print(f"the receiver has {got:,} of {sender.lines:,}")
     if got == sender.lines:
         return GOOD
@@ -233,6 +280,7 @@ class Receiver:
         self.lanes: dict[channeler.Channel, Lane] = {}
         self.expected: int | None = None
         self.lines_sent = 0
+        self.file_bytes = 0
         self.bytes = 0
         self.node = channeler.Node(
             channeler.Options(handshake_retries=HANDSHAKE_RETRIES),
@@ -293,12 +341,22 @@ class Receiver:
             for _, message, _, error in received:
                 if error is not None:
                     raise error
-                if message[:1] == b"L" and len(message) > LINE.size:
-                    self._take_line(self.lanes[channel], message)
-                elif message[:1] == b"E" and len(message) == END.size:
-                    self._take_end(channel, message)
+                self._take(channel, message)
             if len(received) < BATCH:
                 return
+
+    def _take(self, channel: channeler.Channel, message: bytes) -> None:
+        lane = self.lanes[channel]
+        if message[:1] == b"L" and len(message) > LINE.size:
+            self._take_line(lane, message)
+        elif message[:1] == b"E" and len(message) == END.size:
+            if lane.end is None:
+                _, count, index, sent, self.lines_sent, self.file_bytes = END.unpack(message)
+                lane.end = (index, sent)
+                self.expected = count
+            self._answer(channel, b"E", lane.received)
+        elif message == b"H":
+            self._answer(channel, b"H", 0)
 
     def _take_line(self, lane: Lane, message: bytes) -> None:
         _, number, offset = LINE.unpack_from(message)
@@ -318,19 +376,16 @@ class Receiver:
         if self._output is not None:
             self._output.seek(offset)
             self._output.write(message[LINE.size :])
+            self._output.flush()
 
-    def _take_end(self, channel: channeler.Channel, message: bytes) -> None:
-        lane = self.lanes[channel]
-        if lane.end is None:
-            _, self.expected, index, sent, self.lines_sent, _ = END.unpack(message)
-            lane.end = (index, sent)
+    def _answer(self, channel: channeler.Channel, asked: bytes, received: int) -> None:
         try:
-            channel.send(GOT.pack(b"G", lane.received))
+            channel.send(GOT.pack(b"G", asked, received))
         except channeler.WouldBlock:
             pass  # The sender asks again.
 
 
-def print_summary(receiver: Receiver) -> int:
+def print_summary(receiver: Receiver, dropped: int) -> int:
     """Prints a row a channel, in the sender's order, then what it comes to."""
     lanes = sorted(receiver.lanes.values(), key=lambda lane: lane.end or (CHANNELS_MAX, 0))
     received = sum(lane.received for lane in lanes)
@@ -338,13 +393,17 @@ def print_summary(receiver: Receiver) -> int:
     for lane in lanes:
         print(lane.row())
     if receiver.expected is None:
-        print(f"\n{received:,} lines came, and then nothing: the sender never said that it had ended.")
+        print(
+            f"\n{received:,} lines came, and then nothing:"
+            " the sender never said that it had ended."
+        )
         return FAILED
     sent = receiver.lines_sent
     lost = max(sent - received, 0)
     print(f"  {'all':>7} {sent:>12,} {received:>12,} {lost:>12,}\n")
     print(
-        f"{received:,} of {sent:,} lines came ({receiver.bytes:,} bytes) "
+        f"{received:,} of {sent:,} lines came "
+        f"({receiver.bytes:,} of {receiver.file_bytes:,} bytes) "
         + rates(received, receiver.bytes, receiver.seconds())
         + "."
     )
@@ -355,6 +414,11 @@ def print_summary(receiver: Receiver) -> int:
     if lost:
         share = 100.0 * lost / sent
         print(f"{lost:,} lines ({share:.1f} %) were lost: protocol v0 does not repeat them.")
+        # The others were lost on the way, or did not fit into the system's buffer of the socket.
+        if dropped:
+            print(f"{dropped:,} of them came faster than we read them.")
+        else:
+            print("None of them reached us.")
         return LOST
     print("Nothing was lost.")
     return GOOD
@@ -370,13 +434,14 @@ def run_receiver(address: str, output_name: str | None) -> int:
                 receiver.receive_file()
             except KeyboardInterrupt:
                 pass  # Say what came until now.
+            dropped = receiver.node.stats().dropped["receive_queue_full"]
     finally:
         if output is not None:
             output.close()
     if not receiver.lanes:
         print("nothing came", file=sys.stderr)
         return FAILED
-    return print_summary(receiver)
+    return print_summary(receiver, dropped)
 
 
 def take_option(arguments: list[str], name: str) -> str | None:
