@@ -253,8 +253,8 @@ import channeler, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 node = channeler.Node()
 node.bind("127.0.0.1:0")
-print("ready")
 try:
+    print("ready")
     while True:
         node.process()
 except KeyboardInterrupt:

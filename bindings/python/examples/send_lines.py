@@ -292,19 +292,24 @@ class Receiver:
     def receive_file(self) -> None:
         """Runs the node until all channels have ended, or the sender has gone."""
         over = None
-        while self._closed is None:
-            wait = None
-            if self._sender is not None:
-                now = time.monotonic()
-                if self._is_over():
-                    # Our answer may be lost, and the sender then asks again: stay a little.
-                    over = over or now
-                    wait = over + LINGER_SECONDS - now
-                else:
-                    wait = self._heard + SILENCE_SECONDS - now
-                if wait <= 0:
-                    return
+        wait: float | None = None  # for ever: somebody must come first
+        while True:
             self.node.process(wait)
+            if self._closed is not None:
+                return
+            if self._sender is None:
+                continue
+            now = time.monotonic()
+            if self._is_over():
+                # Our answer may be lost, and the sender then asks again: stay a little.
+                over = over or now
+                end = over + LINGER_SECONDS
+            else:
+                end = self._heard + SILENCE_SECONDS
+            is_last = wait == 0  # the time is up, and we have looked once more
+            if end <= now and is_last:
+                return
+            wait = max(end - now, 0.0)
 
     def seconds(self) -> float:
         """From the first line to the last."""
