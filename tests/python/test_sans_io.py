@@ -7,6 +7,8 @@ from typing import Callable
 import pytest
 
 import channeler
+from channeler import _abi
+from channeler.events import event_from
 from conftest import MILLISECOND, Loop, seeded
 
 
@@ -209,11 +211,23 @@ def test_events_come_with_equal_values(loop: Loop) -> None:
     left.send(b"x")
     loop.run()
     connection = left.connection()
-    assert loop.left.events[0] == channeler.Connected(connection)
+    assert loop.left.events[0] == channeler.Connected(connection, loop.right.node.peer_id)
     assert channeler.ChannelOpened(connection, left, False) in loop.left.events
     assert channeler.Readable(right.connection(), right) in loop.right.events
     assert {left: 1}[connection.node._channel_of(left.id)] == 1
     assert left != right and left != connection
+
+
+def test_a_shorter_event_of_an_older_library_is_read_no_further(loop: Loop) -> None:
+    size = _abi.channeler_event.peer.offset
+    event = _abi.channeler_event(struct_size=size, kind=_abi.CHANNELER_EVENT_CONNECTED)
+    event.connection.id = 7
+    event.peer.bytes[0] = 1  # past the end of what that library has
+    connected = event_from(loop.left.node, event)
+    assert isinstance(connected, channeler.Connected)
+    assert (connected.connection.id, connected.peer.raw) == (7, bytes(16))
+    event.kind = 999
+    assert event_from(loop.left.node, event) is None
 
 
 def test_closing_says_why_and_a_second_time_fails(loop: Loop) -> None:
@@ -232,6 +246,7 @@ def test_closing_says_why_and_a_second_time_fails(loop: Loop) -> None:
     loop.left.node.process()
     (ended,) = loop.left.told(channeler.ConnectionClosed)
     assert (ended.connection, ended.reason) == (connection, channeler.ErrorCode.CLOSED)
+    assert ended.peer == loop.right.node.peer_id
     for fails in (connection.close, connection.info, connection.stats, connection.open_channel):
         with pytest.raises(channeler.InvalidConnection):
             fails()

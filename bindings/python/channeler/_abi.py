@@ -249,6 +249,7 @@ class channeler_event(Structure):
         ("address", channeler_address),
         ("by_peer", c_uint32),
         ("packet_size", c_uint32),
+        ("peer", channeler_peer_id),
     ]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
 from . import _abi
 from .errors import ErrorCode
-from .values import Address
+from .values import Address, PeerId
 
 if TYPE_CHECKING:
     from .node import Channel, Connection, NodeBase
@@ -22,15 +23,23 @@ class Event:
 
 @dataclass(frozen=True)
 class Connected(Event):
-    """The peer answered: the connection works. A first `ChannelOpened` follows."""
+    """The peer's node answered; a first `ChannelOpened` follows.
+
+    In version 0 that is not yet a welcome: a node that refuses cannot say so.
+    """
+
+    peer: PeerId
 
 
 @dataclass(frozen=True)
 class ConnectionClosed(Event):
     """The connection ended with all its channels; calls with it fail from now on."""
 
+    peer: PeerId
     reason: ErrorCode
-    """`CLOSED`, `IDLE`, `REFUSED`, `BANNED`, or `TIMEOUT` (nothing ever answered)."""
+    """`CLOSED`, `IDLE`, `BANNED`, `TIMEOUT` (nothing ever answered), or `LIMIT` (it had no channel,
+    and its place went to another).
+    """
 
 
 @dataclass(frozen=True)
@@ -89,15 +98,26 @@ class PacketSizeReduced(Event):
 def event_from(node: NodeBase, event: _abi.channeler_event) -> Event | None:
     """The library's struct as one of the classes; None: of a kind that we do not know."""
     make = _MAKERS.get(event.kind)
-    return None if make is None else make(node, event)
+    return None if make is None else make(node, _whole(event))
+
+
+def _whole(event: _abi.channeler_event) -> _abi.channeler_event:
+    """The struct with all fields: those that an older library does not have are zero."""
+    if event.struct_size >= ctypes.sizeof(event):
+        return event
+    out = _abi.channeler_event()
+    ctypes.memmove(ctypes.byref(out), ctypes.byref(event), event.struct_size)
+    return out
 
 
 _Maker = Callable[["NodeBase", _abi.channeler_event], Event]
 
 _MAKERS: dict[int, _Maker] = {
-    _abi.CHANNELER_EVENT_CONNECTED: lambda node, event: Connected(node._connection(event)),
+    _abi.CHANNELER_EVENT_CONNECTED: lambda node, event: Connected(
+        node._connection(event), PeerId._from_c(event.peer)
+    ),
     _abi.CHANNELER_EVENT_CONNECTION_CLOSED: lambda node, event: ConnectionClosed(
-        node._connection(event), ErrorCode(event.reason)
+        node._connection(event), PeerId._from_c(event.peer), ErrorCode(event.reason)
     ),
     _abi.CHANNELER_EVENT_CHANNEL_OPENED: lambda node, event: ChannelOpened(
         node._connection(event), node._channel(event), bool(event.by_peer)
