@@ -171,9 +171,11 @@ impl Channel {
     }
 }
 
-/// `span` after `from`; a zero span means never.
+/// `span` after `from`; a zero span means never. So does the end of the clock: what is due there
+/// would be due again as soon as it is done.
 fn after(from: Time, span: Duration) -> Option<Time> {
-    (!span.is_zero()).then(|| from + span)
+    let end = Time::from_nanos(u64::MAX);
+    Some(from + span).filter(|due| !span.is_zero() && *due < end)
 }
 
 #[cfg(test)]
