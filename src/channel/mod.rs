@@ -38,6 +38,8 @@ pub(crate) struct Channel {
     pub(crate) is_scheduled: bool,
     /// Whether `send` said `WouldBlock` and no `Writable` followed yet.
     pub(crate) wants_writable: bool,
+    /// Whether it waits for room in the node's queue (`Output::blocked`).
+    pub(crate) is_blocked: bool,
     /// Closed by the application, and waiting for the handshake to send what it was given.
     pub(crate) is_closing: bool,
 }
@@ -127,6 +129,7 @@ impl Channel {
             timer: None,
             is_scheduled: false,
             wants_writable: false,
+            is_blocked: false,
             is_closing: false,
         }
     }

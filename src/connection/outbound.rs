@@ -73,10 +73,10 @@ impl Connection {
         let is_full = channel.queued_bytes() + cost > config.send_queue_bytes_max
             || channel.queued_packets() >= config.send_queue_packets_max;
         if is_full || is_node_full {
-            if is_node_full && !channel.wants_writable {
-                output.blocked.push_back(handle);
-            }
             channel.wants_writable = true;
+            if is_node_full {
+                output.block(handle, channel);
+            }
             return Err(Error::WouldBlock);
         }
         channel.stats.messages_sent += 1;
@@ -146,6 +146,13 @@ impl Connection {
             } else if let Ok(channel) = shared.channel_mut(handle) {
                 channel.stats.messages_dropped += 1;
             }
+        }
+        let Shared { channels, output, .. } = shared;
+        if let Some(channel) = channels.get_mut(handle.0)
+            && channel.wants_writable
+            && channel.outbox.is_empty()
+        {
+            output.block(handle, channel);
         }
     }
 
@@ -243,11 +250,14 @@ impl Connection {
             output.ready.push_back(Source::Channel(handle));
         }
         let has_room = channel.outbox.bytes() <= config.send_queue_bytes_max / 2
-            && channel.outbox.packets() <= config.send_queue_packets_max / 2
-            && output.bytes <= config.node_send_queue_bytes_max / 2;
+            && channel.outbox.packets() <= config.send_queue_packets_max / 2;
         if channel.wants_writable && has_room {
-            channel.wants_writable = false;
-            events.push_back(Event::Writable { connection: self.handle, channel: handle });
+            if output.bytes <= config.node_send_queue_bytes_max / 2 {
+                channel.wants_writable = false;
+                events.push_back(Event::Writable { connection: self.handle, channel: handle });
+            } else {
+                output.block(handle, channel);
+            }
         }
         self.count_sent(&batch);
         Some(batch)
