@@ -157,8 +157,14 @@ impl Connection {
     }
 
     /// A packet without messages: it confirms a channel, or keeps it alive. Large enough that the
-    /// peer may answer it with a probe, should our address have changed.
+    /// peer may answer it with a probe, should our address have changed. Whatever waits on the
+    /// channel already does the same: a peer must not make these pile up.
     pub(super) fn send_empty(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+        let Ok(channel) = shared.channel_mut(handle) else { return };
+        if !channel.outbox.is_empty() {
+            (channel.last_active, channel.last_sent) = (now, now);
+            return;
+        }
         let content = Content { lead: &[], head: &[], body: &[], answer: ANSWER_SIZE };
         self.push(shared, now, handle, &content);
     }
