@@ -135,6 +135,10 @@ impl Node {
     pub fn handle_send_error(&mut self, _now: Time, transmit: &Transmit, error: SendError) {
         let Some(handle) = transmit.connection else { return };
         let Ok(connection) = self.table.get_mut(handle) else { return };
+        // An answer to whoever uses the peer's id: it says nothing of the way to the peer.
+        if transmit.to != connection.path.remote {
+            return;
+        }
         let event = match error {
             SendError::Unreachable => {
                 Event::PathUnreachable { connection: handle, address: transmit.to }
