@@ -34,8 +34,10 @@ pub(crate) struct Channel {
     pub(crate) last_sent: Time,
     /// The entry of this channel in the node's timers.
     pub(crate) timer: Option<Time>,
-    /// Whether the transmit queue has an entry of this channel.
-    pub(crate) is_scheduled: bool,
+    /// Whether it has its turn in `Output::ready`.
+    pub(crate) is_ready: bool,
+    /// Whether it has an entry in `Output::delayed`.
+    pub(crate) is_delayed: bool,
     /// Whether `send` said `WouldBlock` and no `Writable` followed yet.
     pub(crate) wants_writable: bool,
     /// Whether it waits for room in the node's queue (`Output::blocked`).
@@ -127,7 +129,8 @@ impl Channel {
             last_active: now,
             last_sent: now,
             timer: None,
-            is_scheduled: false,
+            is_ready: false,
+            is_delayed: false,
             wants_writable: false,
             is_blocked: false,
             is_closing: false,

@@ -118,18 +118,10 @@ impl Connection {
         let Shared { channels, config, output, .. } = shared;
         let Some(channel) = channels.get_mut(handle.0) else { return };
         let framing = self.framing(config, channel);
-        let had_complete = channel.outbox.has_complete();
         output.bytes += channel.outbox.push(&framing, content, &mut output.pool);
         channel.last_active = now;
         channel.last_sent = now;
-        let is_complete = !had_complete && channel.outbox.has_complete();
-        let is_scheduled = std::mem::replace(&mut channel.is_scheduled, true);
-        if !is_scheduled {
-            shared.schedule(now, Source::Channel(handle), true);
-        }
-        if is_complete && !shared.config.bundle_delay.is_zero() {
-            shared.schedule(now, Source::Channel(handle), false);
-        }
+        schedule_channel(shared, now, handle);
     }
 
     /// What waited for the channel's id. A message that the path no longer takes is dropped.
@@ -247,12 +239,13 @@ impl Connection {
     ) -> Option<Batch> {
         let Shared { channels, config, output, events, .. } = shared;
         let channel = channels.get_mut(handle.0)?;
-        channel.is_scheduled = false;
+        channel.is_ready = false;
         let framing = self.framing(config, channel);
         let Taken { batch, bytes } = channel.outbox.take(&framing, &mut output.pool)?;
         output.bytes -= bytes;
-        if !channel.outbox.is_empty() {
-            channel.is_scheduled = true;
+        // A packet that may still wait for company has an entry in `delayed`.
+        if channel.outbox.has_complete() || !channel.outbox.is_empty() && !channel.is_delayed {
+            channel.is_ready = true;
             output.ready.push_back(Source::Channel(handle));
         }
         let has_room = channel.outbox.bytes() <= config.send_queue_bytes_max / 2
@@ -303,6 +296,18 @@ impl Connection {
         shared.output.bytes -= taken.bytes;
         shared.output.push_loose(Loose { to, local, connection, batch, bytes: taken.bytes });
     }
+}
+
+/// Sees to it that what a channel has queued will be sent: at once, or after it had its time to be
+/// joined by more. A channel has one entry of each kind at most.
+fn schedule_channel(shared: &mut Shared, now: Time, handle: ChannelHandle) {
+    let Some(channel) = shared.channels.get_mut(handle.0) else { return };
+    let is_patient = !shared.config.bundle_delay.is_zero() && !channel.outbox.has_complete();
+    if channel.is_ready || is_patient && channel.is_delayed {
+        return;
+    }
+    *(if is_patient { &mut channel.is_delayed } else { &mut channel.is_ready }) = true;
+    shared.schedule(now, Source::Channel(handle), is_patient);
 }
 
 #[cfg(test)]

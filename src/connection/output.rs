@@ -58,17 +58,6 @@ impl Output {
         }
     }
 
-    /// Makes ready what has waited long enough.
-    pub(crate) fn release_delayed(&mut self, now: Time) {
-        while let Some((due, source)) = self.delayed.front().copied() {
-            if due > now {
-                break;
-            }
-            self.delayed.pop_front();
-            self.ready.push_back(source);
-        }
-    }
-
     /// Forgets entries whose owner `is_alive` denies, when they may have become many.
     pub(crate) fn compact(&mut self, owners: usize, is_alive: impl Fn(&Source) -> bool) {
         const SLACK: usize = 64;

@@ -102,7 +102,7 @@ impl Node {
             let reason = if is_dialled { Error::Timeout } else { Error::Idle };
             self.table.remove(shared, now, handle, reason);
         }
-        shared.output.release_delayed(now);
+        shared.release_delayed(now);
     }
 
     /// When `handle_timeout` and `poll_transmit` want to be called next, if nothing else happens.

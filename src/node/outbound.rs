@@ -23,7 +23,7 @@ impl Node {
     /// `buf` may be swapped for another buffer: that hands packets over without a copy. Its length
     /// is then whatever the other one had; pass it again as it is.
     pub fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
-        self.shared.output.release_delayed(now);
+        self.shared.release_delayed(now);
         let Some(Outgoing { mut transmit, batch }) = self.next_outgoing() else {
             // What ended unsent has left room too.
             self.report_room();
