@@ -34,10 +34,14 @@ pub(crate) struct Channel {
     pub(crate) pinged_at: Time,
     /// The entry of this channel in the node's timers.
     pub(crate) timer: Option<Time>,
-    /// Whether the transmit queue has an entry of this channel.
-    pub(crate) is_scheduled: bool,
+    /// Whether it has its turn in `Output::ready`.
+    pub(crate) is_ready: bool,
+    /// Whether it has an entry in `Output::delayed`.
+    pub(crate) is_delayed: bool,
     /// Whether `send` said `WouldBlock` and no `Writable` followed yet.
     pub(crate) wants_writable: bool,
+    /// Whether it waits for room in the node's queue (`Output::blocked`).
+    pub(crate) is_blocked: bool,
     /// Closed by the application, and waiting for the handshake to send what it was given.
     pub(crate) is_closing: bool,
 }
@@ -125,8 +129,10 @@ impl Channel {
             last_active: now,
             pinged_at: now,
             timer: None,
-            is_scheduled: false,
+            is_ready: false,
+            is_delayed: false,
             wants_writable: false,
+            is_blocked: false,
             is_closing: false,
         }
     }
@@ -179,9 +185,11 @@ impl Channel {
     }
 }
 
-/// `span` after `from`; a zero span means never.
+/// `span` after `from`; a zero span means never. So does the end of the clock: what is due there
+/// would be due again as soon as it is done.
 fn after(from: Time, span: Duration) -> Option<Time> {
-    (!span.is_zero()).then(|| from + span)
+    let end = Time::from_nanos(u64::MAX);
+    Some(from + span).filter(|due| !span.is_zero() && *due < end)
 }
 
 #[cfg(test)]

@@ -102,6 +102,23 @@ impl Shared {
         Some(handle)
     }
 
+    /// Makes ready what has waited long enough.
+    pub(crate) fn release_delayed(&mut self, now: Time) {
+        let Shared { channels, output, .. } = self;
+        while let Some((_, source)) = output.delayed.front().copied().filter(|(due, _)| *due <= now)
+        {
+            output.delayed.pop_front();
+            if let Source::Channel(handle) = source {
+                let Some(channel) = channels.get_mut(handle.0) else { continue };
+                channel.is_delayed = false;
+                if channel.outbox.is_empty() || std::mem::replace(&mut channel.is_ready, true) {
+                    continue;
+                }
+            }
+            output.ready.push_back(source);
+        }
+    }
+
     /// Puts a source with something to send where it belongs: delayed while it may be joined by
     /// more, ready otherwise. The caller sees to it that a source is scheduled once.
     pub(crate) fn schedule(&mut self, now: Time, source: Source, is_patient: bool) {

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use channeler::config::ChannelConfig;
 use channeler::error::Error;
 use channeler::sim::{Link, World};
+use channeler::time::Time;
 
 use crate::tools::{MILLI, SECOND, closed, connection_closed};
 
@@ -112,6 +114,29 @@ fn without_idle_timeout_nothing_ends() {
     world.send(0, pair.channel, b"still").expect("room");
     world.run_for(SECOND);
     assert_eq!(world.receive(1, pair.peer_channel).as_deref(), Some(&b"still"[..]));
+}
+
+#[test]
+fn the_end_of_the_clock_never_comes_twice() {
+    for (idle_timeout, keep_alive) in [(60, 0), (60, 20), (0, 20)] {
+        let mut world = World::new(1);
+        for _ in 0..2 {
+            world.add(|config| {
+                config.idle_timeout = idle_timeout * SECOND;
+                config.keep_alive = keep_alive * SECOND;
+            });
+        }
+        let pair = world.establish(0, 1);
+        let end = Time::from_nanos(u64::MAX);
+        world.with(0, |node, _| {
+            node.send(end, pair.channel, b"last words").expect("room");
+            node.handle_timeout(end);
+            assert_eq!(node.poll_timeout(), None, "nothing is due after the end");
+            node.open_channel(end, pair.connection, &ChannelConfig::default()).expect("room");
+            node.handle_timeout(end);
+        });
+        assert_eq!(closed(&world, 0, pair.channel), None);
+    }
 }
 
 #[test]
