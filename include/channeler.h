@@ -294,7 +294,8 @@
 #define CHANNELER_EVENT_CONNECTION_CLOSED 2
 
 /**
- * A channel is established. `by_peer` tells who opened it.
+ * A channel is established. `by_peer` tells who opened it. The opener hears of it before the other
+ * side's `on_accept` has run.
  */
 #define CHANNELER_EVENT_CHANNEL_OPENED 3
 
@@ -1536,6 +1537,8 @@ int32_t channeler_node_stop(struct channeler_node *node);
  *
  * Waits up to `timeout_ns` nanoseconds for something to do: 0 does not wait, less than 0 waits for
  * ever (until `channeler_node_wake`). It may return earlier with nothing done; call it in a loop.
+ * A signal handler that wants it to return calls `channeler_node_wake`: a signal that comes just
+ * before the wait does not end it.
  * With sans-IO it never waits: it calls callbacks for what commands caused.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_STATE` (inside a callback of this
  * node; the node has its own thread, or another thread is in this function; the node was freed),

@@ -32,6 +32,8 @@ pub(crate) struct Channel {
     pub(crate) last_active: Time,
     /// When the peer was last asked for a sign of life on this channel.
     pub(crate) pinged_at: Time,
+    /// Whether that question still waits in the outbox.
+    pub(crate) is_ping_waiting: bool,
     /// The entry of this channel in the node's timers.
     pub(crate) timer: Option<Time>,
     /// Whether it has its turn in `Output::ready`.
@@ -128,6 +130,7 @@ impl Channel {
             stats: ChannelStats::default(),
             last_active: now,
             pinged_at: now,
+            is_ping_waiting: false,
             timer: None,
             is_ready: false,
             is_delayed: false,

@@ -165,14 +165,13 @@ impl Connection {
         let Some(message) = self.ping_message(shared) else { return };
         let Ok(channel) = shared.channel_mut(handle) else { return };
         channel.pinged_at = now;
+        if std::mem::replace(&mut channel.is_ping_waiting, true) {
+            return;
+        }
         let last_active = channel.last_active;
         let head = message.as_slice();
-        self.push(
-            shared,
-            now,
-            handle,
-            &Content { lead: &[], head, body: &[], answer: ANSWER_SIZE },
-        );
+        let content = Content { lead: &[], head, body: &[], answer: ANSWER_SIZE };
+        self.push(shared, now, handle, &content);
         // It is no activity of ours: that would hide that the peer is silent.
         if let Ok(channel) = shared.channel_mut(handle) {
             channel.last_active = last_active;
@@ -258,6 +257,7 @@ impl Connection {
         let Shared { channels, config, output, events, .. } = shared;
         let channel = channels.get_mut(handle.0)?;
         channel.is_ready = false;
+        channel.is_ping_waiting = false;
         let framing = self.framing(config, channel);
         let Taken { batch, bytes } = channel.outbox.take(&framing, &mut output.pool)?;
         output.bytes -= bytes;

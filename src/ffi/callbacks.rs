@@ -26,7 +26,8 @@ pub const CHANNELER_EVENT_CONNECTED: u32 = 1;
 /// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_BANNED`, `_TIMEOUT` (nothing ever answered), or `_LIMIT` (it
 /// had no channel, and its place in the table went to another).
 pub const CHANNELER_EVENT_CONNECTION_CLOSED: u32 = 2;
-/// A channel is established. `by_peer` tells who opened it.
+/// A channel is established. `by_peer` tells who opened it. The opener hears of it before the other
+/// side's `on_accept` has run.
 pub const CHANNELER_EVENT_CHANNEL_OPENED: u32 = 3;
 /// A channel ended, or could not be opened; its handle is stale now. `reason`:
 /// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's.

@@ -220,6 +220,7 @@ impl Node {
             return Err(Error::State);
         }
         self.bans.refuse_peer(now, peer);
+        self.shared.count_drop(DropReason::Refused);
         self.table.remove(&mut self.shared, now, connection, Error::Refused);
         Ok(())
     }
