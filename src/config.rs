@@ -23,6 +23,10 @@ pub const BATCH_SEGMENTS_MAX: usize = 64;
 /// Bans of each kind that a node remembers; a further one is `Limit`.
 pub const BANS_MAX: usize = 4_096;
 
+/// Wrong cookies in one datagram, after which its other ones are not looked at: each is a guess at
+/// 32 bits, and costs us more than the datagram's sender.
+pub const BAD_COOKIES_MAX: u32 = 8;
+
 /// How long a refused peer is not asked about again: it repeats itself, and cannot be told.
 pub const REFUSAL: Duration = Duration::from_secs(10);
 

@@ -58,9 +58,9 @@ impl Answers {
         Answers { size_max, batch: None }
     }
 
-    fn push(&mut self, shared: &mut Shared, inbound: &Inbound<'_>, answer: &Encoded) {
+    /// Whether there is room for one more; else that is counted.
+    fn check_room(&self, shared: &mut Shared) -> bool {
         let room = self.size_max.saturating_sub(ENVELOPE_SIZE);
-        let framing = stranger_framing(&shared.config, inbound.peer());
         let has_room = match &self.batch {
             Some(batch) => batch.takes_answer(ANSWER_SIZE, self.size_max),
             None => room >= ANSWER_SIZE && shared.output.loose.len() < shared.config.replies_max,
@@ -71,8 +71,13 @@ impl Answers {
             } else {
                 DropReason::ReplyQueueFull
             });
-            return;
         }
+        has_room
+    }
+
+    /// Adds an answer; the caller knows that there is room.
+    fn push(&mut self, shared: &mut Shared, inbound: &Inbound<'_>, answer: &Encoded) {
+        let framing = stranger_framing(&shared.config, inbound.peer());
         let batch = self.batch.get_or_insert_with(|| {
             let mut batch = Batch::new(&mut shared.output.pool);
             batch.begin(&framing);
@@ -124,6 +129,10 @@ pub(crate) fn answer_new(
     id: ChannelId,
     cookie1: u32,
 ) {
+    // First, for the cookie costs more than all else that a NEW makes us do.
+    if !answers.check_room(shared) {
+        return;
+    }
     let bound = responder_bound(shared, inbound);
     let cookie2 = shared.cookies.make_responder(&bound, id);
     let answer = Encoded::new(&Message::ChannelAcknowledge { id, cookie1, cookie2 });
