@@ -40,7 +40,10 @@ impl Inbound<'_> {
 impl Connection {
     /// A packet of this peer's came.
     pub(crate) fn count_packet(&mut self, inbound: &Inbound<'_>) {
-        self.last_heard = inbound.now;
+        // Packets from elsewhere may be anybody's, until a cookie proves the address.
+        if inbound.from == self.path.remote {
+            self.last_heard = inbound.now;
+        }
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += inbound.size as u64;
     }
