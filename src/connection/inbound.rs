@@ -73,7 +73,7 @@ impl Connection {
         handle: ChannelHandle,
         message: &[u8],
     ) {
-        let Shared { channels, config, events, stats, .. } = &mut *shared;
+        let Shared { channels, config, events, stats, spare_inboxes, .. } = &mut *shared;
         let Some(channel) = channels.get_mut(handle.0) else { return };
         if message.is_empty() {
             return;
@@ -89,7 +89,7 @@ impl Connection {
             return;
         }
         let queued = stats.receive_queue_bytes as usize + message.len();
-        let inbox = channel.inbox.get_or_insert_default();
+        let inbox = channel.inbox.get_or_insert_with(|| spare_inboxes.take());
         let was_empty = inbox.is_empty();
         let is_kept = queued <= config.node_receive_queue_bytes_max
             && inbox.push(
@@ -98,6 +98,7 @@ impl Connection {
                 config.receive_queue_messages_max,
             );
         if !is_kept {
+            spare_inboxes.put(&mut channel.inbox);
             channel.stats.messages_dropped += 1;
             return shared.count_drop(DropReason::ReceiveQueueFull);
         }

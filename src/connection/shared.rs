@@ -6,7 +6,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::output::{Output, Source};
-use crate::channel::{Channel, Cookies, Retry};
+use crate::channel::{Channel, Cookies, Retry, SpareInboxes};
 use crate::config::NodeConfig;
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId};
@@ -22,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) rng: ChaCha12Rng,
     pub(crate) cookies: Cookies,
     pub(crate) channels: Slots<Channel>,
+    pub(crate) spare_inboxes: SpareInboxes,
     pub(crate) output: Output,
     /// One entry at most for each channel; see `arm`.
     pub(crate) timers: BTreeSet<(Time, ChannelHandle)>,
@@ -35,6 +36,7 @@ impl Shared {
         Shared {
             cookies: Cookies::new(config.cookie_epoch, now, &mut rng),
             channels: Slots::new(config.tag),
+            spare_inboxes: SpareInboxes::default(),
             config,
             rng,
             output: Output::default(),

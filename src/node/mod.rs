@@ -290,9 +290,11 @@ impl Node {
     ///
     /// `InvalidChannelId`, `DataUnavailable` when nothing waits.
     pub fn receive(&mut self, channel: ChannelHandle, out: &mut [u8]) -> Result<Received, Error> {
-        let inbox = &mut self.shared.channel_mut(channel)?.inbox;
-        let received = inbox.as_mut().ok_or(Error::DataUnavailable)?.pop(out)?;
-        self.shared.stats.receive_queue_bytes -= received.len as u64;
+        let Shared { channels, spare_inboxes, stats, .. } = &mut self.shared;
+        let channel = channels.get_mut(channel.0).ok_or(Error::InvalidChannelId)?;
+        let received = channel.inbox.as_mut().ok_or(Error::DataUnavailable)?.pop(out)?;
+        spare_inboxes.put(&mut channel.inbox);
+        stats.receive_queue_bytes -= received.len as u64;
         Ok(received)
     }
 
