@@ -24,6 +24,7 @@ pub(crate) struct Inbox {
 /// Inboxes that ran empty, for the next channel that has messages to keep: the steady state
 /// allocates nothing, and a channel keeps no memory for what it once held.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the boxes move between here and channels without a copy")]
 pub(crate) struct SpareInboxes(Vec<Box<Inbox>>);
 
 impl SpareInboxes {
