@@ -22,7 +22,7 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.struct_size == sizeof options);
     CHECK(options.mode == CHANNELER_MODE_SOCKETS && options.legacy == CHANNELER_LEGACY_ACCEPT);
     CHECK(options.accept_incoming == 1 && options.padding == 0 && options.packet_size == 1232);
-    CHECK(options.segments_max == 1 && options.handshake_retries == 6);
+    CHECK(options.segments_max == 1 && options.handshake_retries == 5);
     CHECK(options.log_level == CHANNELER_LOG_INFO && options.bundle_delay_ns == 0);
     CHECK(options.handshake_timeout_ns == 200000000 && options.cookie_epoch_ns == 30 * SECOND);
     CHECK(options.idle_timeout_ns == 60 * SECOND && options.keep_alive_ns == 0);
