@@ -87,7 +87,8 @@ pub struct NodeConfig {
 
     /// Connections at once. Default 16,384.
     pub connections_max: usize,
-    /// Connections of one source IP address that peers began. Default 64: a household behind a NAT.
+    /// Connections of one source IP address that peers began; of IPv6, of one /64 network, which a
+    /// host has to itself. Default 64: a household behind a NAT.
     pub connections_per_address_max: usize,
     /// Channels of one connection, both directions together. Default 65,536; at most 131,070.
     pub channels_per_connection_max: usize,

@@ -80,7 +80,8 @@ pub struct channeler_options {
     pub spin_ns: u64,
     /// Connections at once. Default 16384; 1 to 16777216.
     pub connections_max: u64,
-    /// Connections that peers of one IP address began. Default 64; 1 to 16777216.
+    /// Connections that peers of one IP address (of IPv6: of one /64 network) began. Default 64; 1
+    /// to 16777216.
     pub connections_per_address_max: u64,
     /// Channels of one connection, those of both sides together. Default 65536; 1 to 131070.
     pub channels_per_connection_max: u64,
