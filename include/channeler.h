@@ -625,15 +625,15 @@ typedef struct channeler_options {
     uint64_t cookie_epoch_ns;
     /**
      * A channel, then its connection, ends after this long without a packet either way; with
-     * `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; at most
-     * 365 days.
+     * `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; else 1
+     * ms to 365 days.
      */
     uint64_t idle_timeout_ns;
     /**
      * How often a peer that says nothing, or a channel that nothing is said on, is asked for a
      * sign of life. It keeps the channel on both sides and in the NATs between, and tells a silent
-     * peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never; at most 365
-     * days.
+     * peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never;
+     * else 1 ms to half of `idle_timeout_ns`, which the peer's answer must not miss.
      */
     uint64_t keep_alive_ns;
     /**

@@ -67,13 +67,13 @@ pub struct channeler_options {
     /// 1 s to 1 day.
     pub cookie_epoch_ns: u64,
     /// A channel, then its connection, ends after this long without a packet either way; with
-    /// `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; at most
-    /// 365 days.
+    /// `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; else 1
+    /// ms to 365 days.
     pub idle_timeout_ns: u64,
     /// How often a peer that says nothing, or a channel that nothing is said on, is asked for a
     /// sign of life. It keeps the channel on both sides and in the NATs between, and tells a silent
-    /// peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never; at most 365
-    /// days.
+    /// peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never;
+    /// else 1 ms to half of `idle_timeout_ns`, which the peer's answer must not miss.
     pub keep_alive_ns: u64,
     /// How long `channeler_node_process` and the node's own thread poll the sockets before they
     /// sleep: lower latency for a busy processor. Default 0; at most 1 ms. Sockets only.
