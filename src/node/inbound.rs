@@ -185,7 +185,8 @@ impl Node {
             debug_assert!(known.is_ok(), "the connection was just looked up");
             return;
         }
-        if !shared.config.accept_incoming || self.bans.has_refused(inbound.now, inbound.peer()) {
+        let was_refused = self.bans.has_refused(inbound.now, inbound.peer(), inbound.from.ip());
+        if !shared.config.accept_incoming || was_refused {
             return shared.count_drop(DropReason::Refused);
         }
         if half == ChannelId::NO_HALF {
@@ -228,7 +229,7 @@ impl Node {
     }
 
     fn admit(&mut self, inbound: &Inbound<'_>) -> Result<ConnectionHandle, DropReason> {
-        let was_refused = self.bans.has_refused(inbound.now, inbound.peer());
+        let was_refused = self.bans.has_refused(inbound.now, inbound.peer(), inbound.from.ip());
         if !self.shared.config.accept_incoming || was_refused {
             return Err(DropReason::Refused);
         }

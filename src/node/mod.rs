@@ -207,19 +207,19 @@ impl Node {
         self.table.with(connection, |connection| connection.accept(shared, now))?
     }
 
-    /// Says no to a `ConnectionRequest`. No event follows, and what the peer repeats is dropped for
-    /// a while (`REFUSAL`): v0 cannot tell it.
+    /// Says no to a `ConnectionRequest`. No event follows, and what the peer repeats from
+    /// there is dropped for a while (`REFUSAL`): v0 cannot tell it.
     ///
     /// # Errors
     ///
     /// As `accept`.
     pub fn refuse(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
         let asking = self.table.get(connection)?;
-        let peer = asking.peer;
+        let (peer, ip) = (asking.peer, asking.path.remote.ip());
         if asking.state != State::Asked {
             return Err(Error::State);
         }
-        self.bans.refuse_peer(now, peer);
+        self.bans.refuse_peer(now, peer, ip);
         self.shared.count_drop(DropReason::Refused);
         self.table.remove(&mut self.shared, now, connection, Error::Refused);
         Ok(())

@@ -136,6 +136,11 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(cookie_epoch_ns, 0, "cookie_epoch");
     REFUSED(idle_timeout_ns, UINT64_MAX, "idle_timeout");
     REFUSED(keep_alive_ns, UINT64_MAX, "keep_alive");
+    /* Seconds where nanoseconds belong. */
+    REFUSED(idle_timeout_ns, 60, "idle_timeout");
+    REFUSED(keep_alive_ns, 20, "keep_alive");
+    /* A peer that is asked once a minute cannot be heard within the minute of idle_timeout. */
+    REFUSED(keep_alive_ns, 60 * SECOND, "keep_alive");
     REFUSED(spin_ns, 1000001, "spin_ns is 1000001; allowed is 0 to 1000000");
     REFUSED(connections_max, 0, "connections_max");
     REFUSED(connections_per_address_max, UINT64_MAX, "connections_per_address_max");
