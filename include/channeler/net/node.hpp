@@ -22,7 +22,7 @@ public:
         const std::int32_t status = channeler_node_new(&settings, &functions, &out.raw_);
         if (status != CHANNELER_OK) return detail::failure(status);
         static_cast<void>(caller.release()); // the library has it, until it drops it
-        return out;
+        return result<node>(std::move(out));
     }
 
     /// No node.
