@@ -11,7 +11,7 @@ pub(crate) use inbox::Inbox;
 pub use inbox::Received;
 pub(crate) use outbox::{Batch, Content, Framing, Outbox, Pool, Taken};
 
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, Profile};
 use crate::id::{Capabilities, ChannelId, ConnectionHandle, Role};
 use crate::stats::ChannelStats;
 use crate::time::Time;
@@ -141,6 +141,9 @@ impl Channel {
 
     /// When something is due if nothing else happens.
     pub(crate) fn deadline(&self, config: &NodeConfig) -> Option<Time> {
+        if config.profile == Profile::Reference {
+            return None;
+        }
         match &self.handshake {
             Handshake::Pending(pending) => Some(pending.retry.at),
             Handshake::Finalizing(retry) => Some(retry.at),
