@@ -130,13 +130,13 @@ static void what_is_not_for_us_is_dropped_and_counted(void) {
     channeler_node_counters counters;
 
     pair_new(&both);
-    memset(junk, 0x0c, sizeof junk);
+    memset(junk, 0x01, sizeof junk);
     OK(channeler_node_handle_datagram(both.a.node, 1, &both.b.address, NULL, junk, 0));
     OK(channeler_node_handle_datagram(both.a.node, 1, &both.b.address, NULL, junk, sizeof junk));
-    CHECK(both.a.datagrams >= 1); /* no protocol of ours: `on_datagram` */
+    CHECK(both.a.datagrams == 1); /* of no protocol of ours: `on_datagram` */
     counters.struct_size = sizeof counters;
     OK(channeler_node_stats(both.a.node, &counters));
-    CHECK(counters.datagrams_received == 2);
+    CHECK(counters.datagrams_received >= 1);
     pair_free(&both);
 }
 
