@@ -50,7 +50,7 @@
  *
  * Any function may be called from any thread. Callbacks run only in the thread that runs the node
  * (one of the ways above), one at a time, with no lock held, and may call any function; see
- * channeler_callbacks for the three exceptions.
+ * channeler_callbacks for the few exceptions.
  *
  * WHO OWNS WHAT
  *
@@ -157,28 +157,29 @@
 #define CHANNELER_DROP_LEGACY_OFF 1
 #define CHANNELER_DROP_MALFORMED_PACKET 2
 #define CHANNELER_DROP_BAD_CHECKSUM 3
-#define CHANNELER_DROP_WRONG_RECIPIENT 4
-#define CHANNELER_DROP_WRONG_SENDER 5
-#define CHANNELER_DROP_BANNED 6
-#define CHANNELER_DROP_MALFORMED_MESSAGE 7
-#define CHANNELER_DROP_UNKNOWN_MESSAGE 8
-#define CHANNELER_DROP_INVALID_CHANNEL_ID 9
-#define CHANNELER_DROP_MISPLACED 10
-#define CHANNELER_DROP_UNKNOWN_CHANNEL 11
-#define CHANNELER_DROP_BAD_COOKIE 12
-#define CHANNELER_DROP_DUPLICATE 13
-#define CHANNELER_DROP_SIMULTANEOUS_OPEN 14
-#define CHANNELER_DROP_AMPLIFICATION 15
-#define CHANNELER_DROP_CONNECTION_LIMIT 16
-#define CHANNELER_DROP_ADDRESS_LIMIT 17
-#define CHANNELER_DROP_CHANNEL_LIMIT 18
-#define CHANNELER_DROP_REFUSED 19
-#define CHANNELER_DROP_REPLY_QUEUE_FULL 20
-#define CHANNELER_DROP_RECEIVE_QUEUE_FULL 21
-#define CHANNELER_DROP_EVENT_QUEUE_FULL 22
+#define CHANNELER_DROP_ENCRYPTED 4
+#define CHANNELER_DROP_WRONG_RECIPIENT 5
+#define CHANNELER_DROP_WRONG_SENDER 6
+#define CHANNELER_DROP_BANNED 7
+#define CHANNELER_DROP_MALFORMED_MESSAGE 8
+#define CHANNELER_DROP_UNKNOWN_MESSAGE 9
+#define CHANNELER_DROP_INVALID_CHANNEL_ID 10
+#define CHANNELER_DROP_MISPLACED 11
+#define CHANNELER_DROP_UNKNOWN_CHANNEL 12
+#define CHANNELER_DROP_BAD_COOKIE 13
+#define CHANNELER_DROP_DUPLICATE 14
+#define CHANNELER_DROP_SIMULTANEOUS_OPEN 15
+#define CHANNELER_DROP_AMPLIFICATION 16
+#define CHANNELER_DROP_CONNECTION_LIMIT 17
+#define CHANNELER_DROP_ADDRESS_LIMIT 18
+#define CHANNELER_DROP_CHANNEL_LIMIT 19
+#define CHANNELER_DROP_REFUSED 20
+#define CHANNELER_DROP_REPLY_QUEUE_FULL 21
+#define CHANNELER_DROP_RECEIVE_QUEUE_FULL 22
+#define CHANNELER_DROP_EVENT_QUEUE_FULL 23
 
 /** How many reasons this header knows. */
-#define CHANNELER_DROP_COUNT 23
+#define CHANNELER_DROP_COUNT 24
 
 
 /**
@@ -788,9 +789,9 @@ typedef void (*channeler_log_fn)(void *user_data,
  * Thread: callbacks run only in the thread that is inside `channeler_node_process` (sans-IO: also
  * `channeler_node_handle_datagram` and `channeler_node_handle_timeout`), or in the node's own
  * thread after `channeler_node_start`; one at a time, with no lock held. Inside one every function
- * may be called, on this node and others, except that `channeler_node_process` and the two sans-IO
- * functions on the same node return `CHANNELER_ERR_STATE`, and that `channeler_node_free` of the
- * same node takes effect when the callback returns.
+ * may be called, on this node and others, except that on the same node `channeler_node_process`,
+ * `channeler_node_stop` and the two sans-IO functions return `CHANNELER_ERR_STATE`, and that
+ * `channeler_node_free` takes effect when the callback returns.
  *
  * Callbacks must return: no C++ exception and no `longjmp` may leave them.
  */
@@ -976,6 +977,10 @@ typedef struct channeler_transmit {
      * option `segments_max` is more than 1.
      */
     size_t segment_size;
+    /**
+     * The connection they are for; id 0: an answer to a stranger.
+     */
+    struct channeler_connection connection;
 } channeler_transmit;
 
 #ifdef __cplusplus
@@ -1123,8 +1128,9 @@ int32_t channeler_address_to_sockaddr(const struct channeler_address *address,
  *
  * Nothing is sent before a channel is opened on it. With sockets, bind one of the address family
  * first. `peer` and `address` are read during the call only.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL; `peer` is zero or our own),
- * `_INVALID_ADDRESS`, `_BANNED`, `_LIMIT` (`connections_max`), `_STATE` (the node was freed),
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `peer` is our own id),
+ * `_INVALID_ADDRESS` (port 0 and unspecified addresses too), `_BANNED`, `_LIMIT`
+ * (`connections_max`), `_UNSUPPORTED` (`legacy` is off), `_STATE` (the node was freed),
  * `_POISONED`. Thread: any.
  *
  * Pointers:
@@ -1175,7 +1181,8 @@ int32_t channeler_connection_info(struct channeler_node *node,
  * (defaults), and is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`, unknown
  * capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT` (`channels_max`,
- * `channels_per_connection_max`), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ * `channels_per_connection_max`), `_STATE` (the connection waits for `on_accept`; the node was
+ * freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size` readable
@@ -1189,10 +1196,12 @@ int32_t channeler_channel_open(struct channeler_node *node,
 /**
  * Sends what is queued, then forgets the channel.
  *
- * `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. Messages not yet received
- * are lost. Version 0 has no message for it: the peer sees silence.
+ * `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. A channel that is still
+ * opening and has messages to send opens first. Messages not yet received are lost. Version 0 has
+ * no message for it: the peer sees silence.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such channel,
- * or it ended: closing twice is this), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ * or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was freed),
+ * `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`.
@@ -1207,8 +1216,8 @@ int32_t channeler_channel_close(struct channeler_node *node,
  * one packet: `message_bytes_max` of `channeler_connection_info` is the limit.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `length` is 0), `_WRITE` (too
  * large), `_WOULD_BLOCK` (the queue is full; `CHANNELER_EVENT_WRITABLE` follows when it has room),
- * `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
- * Thread: any.
+ * `_INVALID_CHANNELID` (no such channel, or it ended), `_CLOSED` (it is closing), `_STATE` (its
+ * connection waits for `on_accept`; the node was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `data` is NULL or has `length` readable bytes.
@@ -1446,7 +1455,7 @@ int32_t channeler_node_free(struct channeler_node *node);
  * Opens a socket at `address`; may be called several times, also while the node runs.
  *
  * Port 0 lets the system choose one: `channeler_node_local_address` tells which. "[::]:port" takes
- * IPv4 too. `address` is read during the call only.
+ * IPv4 too. At most 16 sockets. `address` is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_SOCKET` (the
  * system refuses: port taken, no such address), `_LIMIT` (too many sockets), `_UNSUPPORTED`
  * (sans-IO), `_STATE` (the node was freed), `_POISONED`. Thread: any.
@@ -1486,8 +1495,8 @@ int32_t channeler_node_peer_id(struct channeler_node *node, struct channeler_pee
  * `channeler_node_stop` or `channeler_node_free`.
  *
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_STATE` (it has its thread already,
- * or the node was freed), `_SOCKET` (the system gives no thread), `_UNSUPPORTED` (sans-IO),
- * `_POISONED`. Thread: any.
+ * is just being stopped, or the node was freed), `_LIMIT` (the system gives no thread),
+ * `_UNSUPPORTED` (sans-IO), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`.
@@ -1497,10 +1506,10 @@ int32_t channeler_node_start(struct channeler_node *node);
 /**
  * Stops the node's own thread, and waits until it ended; the node may be run again in any way.
  *
- * Without such a thread nothing happens. Inside a callback of the node's own thread it does not
- * wait: the thread ends when the callback returns.
+ * Without such a thread nothing happens.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_UNSUPPORTED` (sans-IO), `_STATE`
- * (the node was freed), `_POISONED`. Thread: any.
+ * (inside a callback of this node, which it would wait for; the node was freed), `_POISONED`.
+ * Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`.

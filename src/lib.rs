@@ -39,6 +39,7 @@ mod connection;
 )]
 pub mod engine;
 pub mod error;
+pub mod ffi;
 pub mod id;
 pub mod io;
 pub mod node;

@@ -78,9 +78,4 @@ impl Events {
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
-
-    /// Puts in an event that was already taken from the node, before those still in it.
-    pub(super) fn push(&mut self, event: Event) {
-        self.queue.push(event);
-    }
 }

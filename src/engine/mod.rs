@@ -26,6 +26,12 @@
 //! buffers are asked for as configured, and the system gives what it allows: on Linux at most
 //! `net.core.rmem_max` and `wmem_max`, 208 KiB unless the administrator raised them.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the floor that has the clock, the sockets, the thread and the lock"
+)]
+
 mod dispatch;
 mod os;
 mod shared;
@@ -63,6 +69,9 @@ pub trait Handler: Send {
 
     /// Something happened; `bytes` are the lent bytes of `Message` and `Datagram`, else empty.
     fn event(&mut self, event: &Event, bytes: &[u8]);
+
+    /// A turn of the loop is over, whether or not something happened in it.
+    fn turn_ended(&mut self) {}
 }
 
 /// Settings of an engine.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Poll, Registry, Token, Waker};
 
-use super::dispatch::{Events, Owner};
+use super::dispatch::Owner;
 use super::socket::{Outcome, Socket};
 use super::stats::Counters;
 use super::thread::Thread;
@@ -15,7 +15,7 @@ use super::{EngineConfig, Handler, SOCKETS_MAX, os};
 use crate::config::{BATCH_SEGMENTS_MAX, NodeConfig};
 use crate::error::Error;
 use crate::id::ConnectionHandle;
-use crate::io::{Event, SendError, Transmit};
+use crate::io::{SendError, Transmit};
 use crate::node::Node;
 use crate::time::Time;
 
@@ -61,8 +61,6 @@ pub(super) struct Core {
     pub(super) node: Node,
     /// The latest time that the node was told; threads read the clock before they get the lock.
     latest: Time,
-    /// An event taken only to know that there is one.
-    peeked: Option<Event>,
     /// Transmits that found their socket full; one, or as many as threads were sending.
     blocked: Vec<Blocked>,
     /// When a sleeping loop wakes by itself. None: never.
@@ -100,7 +98,6 @@ impl Shared {
             core: Mutex::new(Core {
                 node,
                 latest: Time::ZERO,
-                peeked: None,
                 blocked: Vec::new(),
                 wakes_at: None,
             }),
@@ -246,9 +243,8 @@ impl Shared {
         self.sleeping.store(true, Ordering::Relaxed);
         let mut core = self.core()?;
         let now = core.advance(now);
-        let due = if core.has_event() { Some(now) } else { core.due(now) };
         let limit = limit.map(|limit| now + limit);
-        let wakes_at = [due, limit].into_iter().flatten().min();
+        let wakes_at = core.due(now).into_iter().chain(limit).min();
         core.wakes_at = wakes_at;
         if wakes_at.is_some_and(|at| at <= now) {
             self.sleeping.store(false, Ordering::Relaxed);
@@ -358,35 +354,19 @@ impl Core {
         self.latest
     }
 
-    /// Takes the events, in the order they were emitted.
-    pub(super) fn collect(&mut self, events: &mut Events) {
-        if let Some(event) = self.peeked.take() {
-            events.push(event);
-        }
-        events.collect(&mut self.node);
-    }
-
-    fn has_event(&mut self) -> bool {
-        if self.peeked.is_none() {
-            self.peeked = self.node.poll_event();
-        }
-        self.peeked.is_some()
-    }
-
-    /// When the node wants to be called. While a socket is full it also wants to send, all the
-    /// time, so then the answer is when to try again.
+    /// When the loop must call the node, or try a full socket again.
     fn due(&self, now: Time) -> Option<Time> {
-        if self.blocked.is_empty() {
-            return self.node.poll_timeout();
+        let at_once =
+            self.node.has_events() || self.blocked.is_empty() && self.node.has_transmits();
+        if at_once {
+            return Some(now);
         }
-        Some(now + BLOCKED_RETRY)
+        let retry = (!self.blocked.is_empty()).then(|| now + BLOCKED_RETRY);
+        self.node.poll_timeout().into_iter().chain(retry).min()
     }
 
     /// Whether the node has something for the loop before that wakes by itself.
-    fn has_earlier_work(&mut self) -> bool {
-        if self.has_event() {
-            return true;
-        }
+    fn has_earlier_work(&self) -> bool {
         match (self.due(self.latest), self.wakes_at) {
             (Some(due), Some(wakes_at)) => due < wakes_at,
             (Some(_), None) => true,

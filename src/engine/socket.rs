@@ -183,18 +183,18 @@ impl Socket {
             src_ip: self.source(transmit),
         };
         let result = self.state.try_send(UdpSockRef::from(&self.io), &datagrams);
-        match result {
-            // The address we were spoken to at is ours no more, or never could be a source.
-            Err(error) if datagrams.src_ip.is_some() && is_invalid(&error) => {
-                datagrams.src_ip = None;
-                let result = self.state.try_send(UdpSockRef::from(&self.io), &datagrams);
-                if result.is_ok() {
-                    counters.source_failures.add(1);
-                }
-                result
-            }
-            Ok(()) | Err(_) => result,
+        let Err(error) = result else { return Ok(()) };
+        let is_about_size =
+            error.kind() == io::ErrorKind::WouldBlock || quinn_udp::is_msg_size_err(&error);
+        if datagrams.src_ip.is_none() || is_about_size {
+            return Err(error);
         }
+        // Perhaps the address we were spoken to at is ours no more, or never could be a source;
+        // systems say so in different ways.
+        datagrams.src_ip = None;
+        self.state.try_send(UdpSockRef::from(&self.io), &datagrams)?;
+        counters.source_failures.add(1);
+        Ok(())
     }
 
     /// The receiver's address in this socket's family.
@@ -251,13 +251,13 @@ fn note_failure(error: &io::Error, counters: &Counters) -> Outcome {
     Outcome::Done
 }
 
-/// The errors by which systems refuse an option of a send: segmentation, or the source address.
+/// The errors by which systems refuse to segment a batch, among other reasons.
 fn is_invalid(error: &io::Error) -> bool {
     #[cfg(unix)]
-    let refused = error.raw_os_error() == Some(libc::EIO);
+    let is_device_refusal = error.raw_os_error() == Some(libc::EIO);
     #[cfg(not(unix))]
-    let refused = false;
-    refused || matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::AddrNotAvailable)
+    let is_device_refusal = false;
+    is_device_refusal || error.kind() == io::ErrorKind::InvalidInput
 }
 
 /// Whether a packet can leave from the address that another came to.
@@ -265,3 +265,6 @@ fn can_be_source(ip: IpAddr) -> bool {
     let is_broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     !(is_broadcast || ip.is_multicast() || ip.is_unspecified())
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,6 +84,9 @@ impl Turn {
         self.do_what_is_due(shared, now)?;
         let progress = shared.send_queued(now, &mut self.send_buffer)?;
         shared.set_has_more(progress == Progress::HasMore || self.undrained != 0);
+        if let Some(handler) = &mut self.handler {
+            handler.turn_ended();
+        }
         Ok(())
     }
 
@@ -176,9 +179,9 @@ impl Turn {
             let mut core = shared.core()?;
             let now = core.advance(now);
             // What API calls caused comes first, since it happened first.
-            core.collect(&mut self.events);
+            self.events.collect(&mut core.node);
             core.node.handle_datagram(now, &socket.origin(&meta), data);
-            core.collect(&mut self.events);
+            self.events.collect(&mut core.node);
             drop(core);
             dispatch(&mut self.events, &mut self.handler, data, shared)?;
             unanswered += meta.len;
@@ -197,7 +200,7 @@ impl Turn {
         if core.node.poll_timeout().is_some_and(|due| due <= now) {
             core.node.handle_timeout(now);
         }
-        core.collect(&mut self.events);
+        self.events.collect(&mut core.node);
         drop(core);
         dispatch(&mut self.events, &mut self.handler, &[], shared)
     }

@@ -145,7 +145,12 @@ impl From<SocketAddr> for channeler_address {
         match address {
             SocketAddr::V4(v4) => {
                 ip[..4].copy_from_slice(&v4.ip().octets());
-                channeler_address { family: CHANNELER_FAMILY_IPV4, port: v4.port(), scope_id: 0, ip }
+                channeler_address {
+                    family: CHANNELER_FAMILY_IPV4,
+                    port: v4.port(),
+                    scope_id: 0,
+                    ip,
+                }
             }
             SocketAddr::V6(v6) => channeler_address {
                 family: CHANNELER_FAMILY_IPV6,
@@ -183,7 +188,9 @@ fn parse(text: &str) -> Result<SocketAddr, Failure> {
     let wrong = || {
         fail(
             Error::InvalidAddress,
-            format!("\"{text}\" is no address; allowed are 192.0.2.1:port and [2001:db8::1%scope]:port"),
+            format!(
+                "\"{text}\" is no address; allowed are 192.0.2.1:port and [2001:db8::1%scope]:port"
+            ),
         )
     };
     if let Ok(address) = text.parse() {

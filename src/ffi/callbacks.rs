@@ -134,9 +134,9 @@ pub type channeler_release_fn =
 /// Thread: callbacks run only in the thread that is inside `channeler_node_process` (sans-IO: also
 /// `channeler_node_handle_datagram` and `channeler_node_handle_timeout`), or in the node's own
 /// thread after `channeler_node_start`; one at a time, with no lock held. Inside one every function
-/// may be called, on this node and others, except that `channeler_node_process` and the two sans-IO
-/// functions on the same node return `CHANNELER_ERR_STATE`, and that `channeler_node_free` of the
-/// same node takes effect when the callback returns.
+/// may be called, on this node and others, except that on the same node `channeler_node_process`,
+/// `channeler_node_stop` and the two sans-IO functions return `CHANNELER_ERR_STATE`, and that
+/// `channeler_node_free` takes effect when the callback returns.
 ///
 /// Callbacks must return: no C++ exception and no `longjmp` may leave them.
 #[repr(C)]
@@ -198,9 +198,5 @@ unsafe impl Versioned for channeler_callbacks {
             on_datagram: None,
             on_log: None,
         }
-    }
-
-    fn struct_size(&self) -> usize {
-        self.struct_size
     }
 }

@@ -89,7 +89,8 @@ pub struct channeler_slot {
 /// (defaults), and is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`, unknown
 /// capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT` (`channels_max`,
-/// `channels_per_connection_max`), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+/// `channels_per_connection_max`), `_STATE` (the connection waits for `on_accept`; the node was
+/// freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size` readable
@@ -118,10 +119,12 @@ pub unsafe extern "C" fn channeler_channel_open(
 
 /// Sends what is queued, then forgets the channel.
 ///
-/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. Messages not yet received
-/// are lost. Version 0 has no message for it: the peer sees silence.
+/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. A channel that is still
+/// opening and has messages to send opens first. Messages not yet received are lost. Version 0 has
+/// no message for it: the peer sees silence.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such channel,
-/// or it ended: closing twice is this), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+/// or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was freed),
+/// `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`.
@@ -143,8 +146,8 @@ pub unsafe extern "C" fn channeler_channel_close(
 /// one packet: `message_bytes_max` of `channeler_connection_info` is the limit.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `length` is 0), `_WRITE` (too
 /// large), `_WOULD_BLOCK` (the queue is full; `CHANNELER_EVENT_WRITABLE` follows when it has room),
-/// `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
-/// Thread: any.
+/// `_INVALID_CHANNELID` (no such channel, or it ended), `_CLOSED` (it is closing), `_STATE` (its
+/// connection waits for `on_accept`; the node was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `data` is NULL or has `length` readable bytes.
@@ -375,7 +378,7 @@ impl From<ChannelInfo> for channeler_channel_details {
                 Role::Responder => CHANNELER_ROLE_RESPONDER,
             },
             capabilities: info.capabilities.0.into(),
-            established: info.established.into(),
+            established: info.is_established.into(),
             ..Versioned::new(size_of::<channeler_channel_details>())
         }
     }
@@ -396,9 +399,5 @@ unsafe impl Versioned for channeler_channel_details {
             established: 0,
             reserved: 0,
         }
-    }
-
-    fn struct_size(&self) -> usize {
-        self.struct_size
     }
 }

@@ -41,8 +41,9 @@ pub struct channeler_connection_details {
 ///
 /// Nothing is sent before a channel is opened on it. With sockets, bind one of the address family
 /// first. `peer` and `address` are read during the call only.
-/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL; `peer` is zero or our own),
-/// `_INVALID_ADDRESS`, `_BANNED`, `_LIMIT` (`connections_max`), `_STATE` (the node was freed),
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `peer` is our own id),
+/// `_INVALID_ADDRESS` (port 0 and unspecified addresses too), `_BANNED`, `_LIMIT`
+/// (`connections_max`), `_UNSUPPORTED` (`legacy` is off), `_STATE` (the node was freed),
 /// `_POISONED`. Thread: any.
 ///
 /// # Safety
@@ -64,7 +65,7 @@ pub unsafe extern "C" fn channeler_node_connect(
         let address = unsafe { guard::read(address, "address") }?;
         // SAFETY: the caller promises that `out` is null or writable.
         let out = unsafe { Out::new(out, "out") }?;
-        let peer = PeerId(guard::not_zero(peer.bytes, "peer")?);
+        let peer = PeerId(peer.bytes);
         let address = SocketAddr::try_from(address)?;
         let connection =
             live.core(|node, now| node.connect(now, peer, address, Local::default()))??;
@@ -138,7 +139,7 @@ impl From<ConnectionInfo> for channeler_connection_details {
         channeler_connection_details {
             peer: info.peer.into(),
             address: info.address.into(),
-            connected: info.connected.into(),
+            connected: info.is_connected.into(),
             message_bytes_max: u32::try_from(info.message_bytes_max).unwrap_or(u32::MAX),
             ..Versioned::new(size_of::<channeler_connection_details>())
         }
@@ -157,9 +158,5 @@ unsafe impl Versioned for channeler_connection_details {
             connected: 0,
             message_bytes_max: 0,
         }
-    }
-
-    fn struct_size(&self) -> usize {
-        self.struct_size
     }
 }

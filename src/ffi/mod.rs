@@ -4,8 +4,20 @@
 
 #![expect(unsafe_code, reason = "pointers of C callers are read and written here, and only here")]
 #![expect(non_camel_case_types, reason = "types carry their C names")]
+#![cfg_attr(
+    not(test),
+    expect(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "the bans are the core's; callers bring threads"
+    )
+)]
 
+mod contents;
 mod guard;
+mod handler;
+mod lifetime;
+mod sans_core;
 
 pub mod address;
 pub mod callbacks;

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use super::address::channeler_address;
 use super::callbacks::channeler_callbacks;
-use super::guard::{self, Out, fail, guard};
+use super::guard::{self, Out, guard};
 use super::lifetime::{self, channeler_node};
 use super::options::channeler_options;
 use super::peer_id::channeler_peer_id;
-use crate::error::Error;
 use crate::id::PeerId;
 
 /// Makes a node and writes it to `out`.
@@ -75,7 +74,7 @@ pub unsafe extern "C" fn channeler_node_free(node: *mut channeler_node) -> i32 {
 /// Opens a socket at `address`; may be called several times, also while the node runs.
 ///
 /// Port 0 lets the system choose one: `channeler_node_local_address` tells which. "[::]:port" takes
-/// IPv4 too. `address` is read during the call only.
+/// IPv4 too. At most 16 sockets. `address` is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_SOCKET` (the
 /// system refuses: port taken, no such address), `_LIMIT` (too many sockets), `_UNSUPPORTED`
 /// (sans-IO), `_STATE` (the node was freed), `_POISONED`. Thread: any.
@@ -92,8 +91,7 @@ pub unsafe extern "C" fn channeler_node_bind(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `address` is null or readable.
         let address = unsafe { guard::read(address, "address") }?;
-        live.engine()?.bind(SocketAddr::try_from(address)?)?;
-        Ok(())
+        live.engine()?.bind(SocketAddr::try_from(address)?)
     })
 }
 
@@ -115,9 +113,7 @@ pub unsafe extern "C" fn channeler_node_local_address(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `out` is null or writable.
         let out = unsafe { Out::new(out, "out") }?;
-        let address = live.engine()?.local_address(index)?.ok_or_else(|| {
-            fail(Error::InvalidArgument, format!("no socket was bound as number {index}"))
-        })?;
+        let address = live.engine()?.local_address(index)?;
         out.set(address.into());
         Ok(())
     })
@@ -149,8 +145,8 @@ pub unsafe extern "C" fn channeler_node_peer_id(
 /// `channeler_node_stop` or `channeler_node_free`.
 ///
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_STATE` (it has its thread already,
-/// or the node was freed), `_SOCKET` (the system gives no thread), `_UNSUPPORTED` (sans-IO),
-/// `_POISONED`. Thread: any.
+/// is just being stopped, or the node was freed), `_LIMIT` (the system gives no thread),
+/// `_UNSUPPORTED` (sans-IO), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`.
@@ -159,16 +155,16 @@ pub unsafe extern "C" fn channeler_node_start(node: *mut channeler_node) -> i32 
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        Ok(live.engine()?.start()?)
+        live.engine()?.start()
     })
 }
 
 /// Stops the node's own thread, and waits until it ended; the node may be run again in any way.
 ///
-/// Without such a thread nothing happens. Inside a callback of the node's own thread it does not
-/// wait: the thread ends when the callback returns.
+/// Without such a thread nothing happens.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_UNSUPPORTED` (sans-IO), `_STATE`
-/// (the node was freed), `_POISONED`. Thread: any.
+/// (inside a callback of this node, which it would wait for; the node was freed), `_POISONED`.
+/// Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`.
@@ -177,7 +173,7 @@ pub unsafe extern "C" fn channeler_node_stop(node: *mut channeler_node) -> i32 {
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        Ok(live.engine()?.stop()?)
+        live.engine()?.stop()
     })
 }
 
@@ -216,7 +212,7 @@ pub unsafe extern "C" fn channeler_node_flush(node: *mut channeler_node) -> i32 
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        Ok(live.engine()?.flush()?)
+        live.flush()
     })
 }
 

@@ -199,10 +199,6 @@ unsafe impl Versioned for channeler_options {
             seed: [0; 32],
         }
     }
-
-    fn struct_size(&self) -> usize {
-        self.struct_size
-    }
 }
 
 // SAFETY: repr(C), begins with `struct_size`, has no padding, and any bytes are valid integers.
@@ -211,10 +207,6 @@ unsafe impl Versioned for channeler_channel_options {
 
     fn new(struct_size: usize) -> channeler_channel_options {
         channeler_channel_options { struct_size, capabilities: 0, reserved: 0 }
-    }
-
-    fn struct_size(&self) -> usize {
-        self.struct_size
     }
 }
 
@@ -237,8 +229,9 @@ impl channeler_options {
             padding: switch("padding", self.padding)?,
             packet_size: size(self.packet_size.into()),
             segments_max: size(self.segments_max.into()),
-            handshake_retries: u8::try_from(self.handshake_retries)
-                .map_err(|_| out_of_range("handshake_retries", self.handshake_retries, "0 to 16"))?,
+            handshake_retries: u8::try_from(self.handshake_retries).map_err(|_| {
+                out_of_range("handshake_retries", self.handshake_retries, "0 to 16")
+            })?,
             bundle_delay: Duration::from_nanos(self.bundle_delay_ns),
             handshake_timeout: Duration::from_nanos(self.handshake_timeout_ns),
             cookie_epoch: Duration::from_nanos(self.cookie_epoch_ns),

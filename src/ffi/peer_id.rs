@@ -61,8 +61,9 @@ pub unsafe extern "C" fn channeler_peer_id_parse(
         let text = unsafe { guard::text(text, "text") }?;
         // SAFETY: the caller promises that `out` is null or writable.
         let out = unsafe { Out::new(out, "out") }?;
-        let peer: PeerId =
-            text.parse().map_err(|error: crate::id::PeerIdError| fail(Error::Decode, error.to_string()))?;
+        let peer: PeerId = text
+            .parse()
+            .map_err(|error: crate::id::PeerIdError| fail(Error::Decode, error.to_string()))?;
         out.set(peer.into());
         Ok(())
     })

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::address::channeler_address;
-use super::guard::{self, Out, fail, guard};
+use super::address::{CHANNELER_FAMILY_NONE, channeler_address};
+use super::connection::channeler_connection;
+use super::guard::{self, Failure, Out, fail, guard};
 use super::lifetime::{self, channeler_node};
 use crate::error::Error;
 use crate::io::{Local, Receive, SendError, Transmit, canonical};
@@ -30,6 +31,8 @@ pub struct channeler_transmit {
     /// Size of each datagram in them; only the last may be shorter. Equal to `length` unless the
     /// option `segments_max` is more than 1.
     pub segment_size: usize,
+    /// The connection they are for; id 0: an answer to a stranger.
+    pub connection: channeler_connection,
 }
 
 /// Gives the node a datagram that was received, and calls the callbacks for what it causes.
@@ -37,7 +40,7 @@ pub struct channeler_transmit {
 /// Afterwards call `channeler_node_poll_transmit` until it has nothing, then sleep until
 /// `channeler_node_poll_timeout`. `now_ns` is nanoseconds on a clock of the caller's choice that
 /// never runs backwards (an earlier time counts as the latest given); commands use the last time
-/// given. `from` is the sender, `to` the address it sent to (may be NULL: not known). All is read
+/// given, at first 0. `from` is the sender, `to` the address it sent to (may be NULL: not known). All is read
 /// during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_UNSUPPORTED`
 /// (a node with sockets), `_STATE` (inside a callback of this node, or another thread is in this
@@ -71,7 +74,7 @@ pub unsafe extern "C" fn channeler_node_handle_datagram(
             local: Local { socket: 0, ip: local_ip },
             stride: length.max(1),
         };
-        live.sans_io()?.handle_datagram(&live, Time::from_nanos(now_ns), &receive, data)
+        live.sans_io()?.handle_datagram(Time::from_nanos(now_ns), &receive, data)
     })
 }
 
@@ -93,7 +96,7 @@ pub unsafe extern "C" fn channeler_node_handle_timeout(
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        live.sans_io()?.handle_timeout(&live, Time::from_nanos(now_ns))
+        live.sans_io()?.handle_timeout(Time::from_nanos(now_ns))
     })
 }
 
@@ -187,4 +190,33 @@ pub unsafe extern "C" fn channeler_node_handle_send_error(
         let transmit = Transmit::try_from(transmit)?;
         live.sans_io()?.handle_send_error(Time::from_nanos(now_ns), &transmit, cause)
     })
+}
+
+impl From<Transmit> for channeler_transmit {
+    fn from(transmit: Transmit) -> channeler_transmit {
+        let from = transmit.local.ip.map(|ip| SocketAddr::new(ip, 0));
+        channeler_transmit {
+            to: transmit.to.into(),
+            from: from.map_or_else(channeler_address::default, channeler_address::from),
+            length: transmit.len,
+            segment_size: transmit.segment_size,
+            connection: transmit.connection.map_or_else(Default::default, Into::into),
+        }
+    }
+}
+
+impl TryFrom<channeler_transmit> for Transmit {
+    type Error = Failure;
+
+    fn try_from(transmit: channeler_transmit) -> Result<Transmit, Failure> {
+        let from = (transmit.from.family != CHANNELER_FAMILY_NONE).then_some(transmit.from);
+        let ip = from.map(SocketAddr::try_from).transpose()?.map(|from| from.ip().to_canonical());
+        Ok(Transmit {
+            to: canonical(SocketAddr::try_from(transmit.to)?),
+            local: Local { socket: 0, ip },
+            len: transmit.length,
+            segment_size: transmit.segment_size,
+            connection: (transmit.connection.id != 0).then(|| transmit.connection.into()),
+        })
+    }
 }

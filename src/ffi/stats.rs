@@ -231,10 +231,6 @@ macro_rules! counters {
                     // SAFETY: all fields are integers, for which zero bytes are valid.
                     $name { struct_size, ..unsafe { std::mem::zeroed() } }
                 }
-
-                fn struct_size(&self) -> usize {
-                    self.struct_size
-                }
             }
         )+
     };

@@ -24,12 +24,11 @@ static ERRORS: LazyLock<Vec<(CString, CString)>> = LazyLock::new(|| {
 /// Owner: the library; valid for ever. Thread: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn channeler_version() -> *const c_char {
-    const VERSION: &CStr = match CStr::from_bytes_with_nul(
-        concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes(),
-    ) {
-        Ok(version) => version,
-        Err(_) => panic!("Cargo's version has no zero byte"),
-    };
+    const VERSION: &CStr =
+        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+            Ok(version) => version,
+            Err(_) => panic!("Cargo's version has no zero byte"),
+        };
     VERSION.as_ptr()
 }
 

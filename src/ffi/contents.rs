@@ -1,0 +1,292 @@
+//! What a node is made of: an engine with sockets, or a sans-IO core; and its callbacks.
+
+use std::ffi::c_void;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::callbacks::{CHANNELER_LOG_DEBUG, CHANNELER_LOG_ERROR, channeler_callbacks};
+use super::guard::{self, Failure, fail};
+use super::handler::{Caller, Release, ReleaseFn, Told};
+use super::lifetime::{self, channeler_node};
+use super::options::{CHANNELER_MODE_SANS_IO, CHANNELER_MODE_SOCKETS, channeler_options};
+use super::sans_core::SansCore;
+use crate::config::NodeConfig;
+use crate::engine::{Engine, EngineConfig, SPIN_MAX};
+use crate::error::Error;
+use crate::id::{ChannelHandle, PeerId};
+use crate::node::Node;
+use crate::time::Time;
+
+/// Tags of nodes follow each other, so that handles of one are strange to the next.
+static NEXT_TAG: AtomicU32 = AtomicU32::new(0);
+
+/// What is inside a `channeler_node`.
+pub(super) struct Contents {
+    node: &'static channeler_node,
+    peer_id: PeerId,
+    core: Core,
+    caller: Arc<Caller>,
+}
+
+enum Core {
+    Sockets(Engine),
+    SansIo(Box<SansCore>),
+}
+
+impl Contents {
+    /// Makes the contents of `node`. When it fails, nothing is called.
+    pub(super) fn new(
+        node: &'static channeler_node,
+        options: &channeler_options,
+        callbacks: &channeler_callbacks,
+    ) -> Result<Contents, Failure> {
+        let config = config(options, callbacks)?;
+        let peer_id = config.peer_id;
+        let caller = Arc::new(Caller::new(node, *callbacks, options.log_level));
+        let told = Told::new(Arc::clone(&caller));
+        let core = match options.mode {
+            CHANNELER_MODE_SOCKETS => {
+                if options.seed != [0; 32] {
+                    let text = "seed is set; allowed is that only with CHANNELER_MODE_SANS_IO";
+                    return Err(fail(Error::InvalidArgument, text));
+                }
+                Core::Sockets(engine(options, config, told)?)
+            }
+            CHANNELER_MODE_SANS_IO => {
+                let mut seed = options.seed;
+                if seed == [0; 32] {
+                    guard::randomness(&mut seed)?;
+                }
+                let core = Node::new(config, seed, Time::ZERO)?;
+                Core::SansIo(Box::new(SansCore::new(node, core, told)))
+            }
+            other => {
+                let text = format!("mode is {other}; allowed is CHANNELER_MODE_*, 0 and 1");
+                return Err(fail(Error::InvalidArgument, text));
+            }
+        };
+        caller.arm();
+        Ok(Contents { node, peer_id, core, caller })
+    }
+
+    /// Our peer id.
+    pub(super) fn peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
+    /// Runs `call` on the core under its lock.
+    pub(super) fn core<R>(&self, call: impl FnOnce(&mut Node, Time) -> R) -> Result<R, Failure> {
+        match &self.core {
+            Core::Sockets(engine) => {
+                engine.with_node(call).map_err(|error| describe(engine, error))
+            }
+            Core::SansIo(core) => core.with_node(call),
+        }
+    }
+
+    /// The engine of a node with sockets.
+    pub(super) fn engine(&self) -> Result<Sockets<'_>, Failure> {
+        match &self.core {
+            Core::Sockets(engine) => Ok(Sockets(engine)),
+            Core::SansIo(_) => Err(fail(
+                Error::Unsupported,
+                "the node has no sockets: it was made with CHANNELER_MODE_SANS_IO",
+            )),
+        }
+    }
+
+    /// The core of a node without sockets.
+    pub(super) fn sans_io(&self) -> Result<&SansCore, Failure> {
+        match &self.core {
+            Core::SansIo(core) => Ok(core),
+            Core::Sockets(_) => Err(fail(
+                Error::Unsupported,
+                "the node has sockets: this is for nodes made with CHANNELER_MODE_SANS_IO",
+            )),
+        }
+    }
+
+    /// One turn in this thread.
+    pub(super) fn process(&self, timeout: Option<Duration>) -> Result<(), Failure> {
+        if lifetime::is_in_callback(self.node) {
+            let text = "channeler_node_process was called inside a callback of the same node";
+            return Err(fail(Error::State, text));
+        }
+        let result = match &self.core {
+            Core::Sockets(engine) => engine.process(timeout).map_err(|error| {
+                describe_as(
+                    engine,
+                    error,
+                    Error::State,
+                    "the node has a thread of its own, or another thread is processing it",
+                )
+            }),
+            Core::SansIo(core) => core.process(),
+        };
+        if let Err(Failure { error: Error::Socket, detail }) = &result {
+            self.caller.log(CHANNELER_LOG_ERROR, || detail.to_string());
+        }
+        result
+    }
+
+    /// Copies a message into the send queue, and gives the caller's buffer back in the next turn.
+    pub(super) fn send_then_release(
+        &self,
+        channel: ChannelHandle,
+        message: &[u8],
+        release: ReleaseFn,
+        user_data: *mut c_void,
+    ) -> Result<(), Failure> {
+        // Under the lock, so that the turn that sends the message finds the release.
+        self.core(|node, now| {
+            self.caller.may_take_release()?;
+            node.send(now, channel, message)?;
+            self.caller.take_release(Release::new(release, user_data, message));
+            Ok(())
+        })?
+    }
+
+    /// Sends now what is queued.
+    pub(super) fn flush(&self) -> Result<(), Failure> {
+        self.engine()?.flush()?;
+        if self.caller.has_releases() {
+            // The loop has nothing to send any more, but buffers to give back.
+            self.wake()?;
+        }
+        Ok(())
+    }
+
+    /// Wakes a sleeping `process`. Called in signal handlers.
+    pub(super) fn wake(&self) -> Result<(), Error> {
+        match &self.core {
+            Core::Sockets(engine) => {
+                engine.wake();
+                Ok(())
+            }
+            Core::SansIo(_) => Err(Error::Unsupported),
+        }
+    }
+
+    /// Makes the node's thread end, and calls of other threads return soon.
+    pub(super) fn close(&self) {
+        if let Core::Sockets(engine) = &self.core {
+            engine.close();
+        }
+    }
+}
+
+/// The engine, with failures that say more.
+pub(super) struct Sockets<'a>(&'a Engine);
+
+impl Sockets<'_> {
+    pub(super) fn bind(&self, address: SocketAddr) -> Result<(), Failure> {
+        match self.0.bind(address) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let failure = describe(self.0, error);
+                let detail = format!("{address}: {}", failure.detail);
+                Err(fail(error, detail))
+            }
+        }
+    }
+
+    pub(super) fn local_address(&self, index: usize) -> Result<SocketAddr, Failure> {
+        let addresses = self.0.addresses();
+        addresses.get(index).copied().ok_or_else(|| {
+            let text = format!("index is {index}; the node has {} sockets", addresses.len());
+            fail(Error::InvalidArgument, text)
+        })
+    }
+
+    pub(super) fn start(&self) -> Result<(), Failure> {
+        self.0.start().map_err(|error| {
+            describe_as(self.0, error, Error::State, "the node has a thread of its own already")
+        })
+    }
+
+    pub(super) fn stop(&self) -> Result<(), Failure> {
+        self.0.stop().map_err(|error| {
+            describe_as(
+                self.0,
+                error,
+                Error::State,
+                "channeler_node_stop was called inside a callback",
+            )
+        })
+    }
+
+    pub(super) fn flush(&self) -> Result<(), Failure> {
+        self.0.flush().map_err(|error| describe(self.0, error))
+    }
+
+    pub(super) fn fd(&self) -> Result<i32, Failure> {
+        self.0.fd().map_err(|error| {
+            describe_as(
+                self.0,
+                error,
+                Error::Unsupported,
+                "this system has no descriptor to poll a node with",
+            )
+        })
+    }
+
+    pub(super) fn timeout(&self) -> Result<Option<Duration>, Failure> {
+        self.0.timeout().map_err(|error| describe(self.0, error))
+    }
+}
+
+/// What the system said belongs to the text. An engine that was closed under a call is a node that
+/// another thread is freeing.
+fn describe(engine: &Engine, error: Error) -> Failure {
+    match (error, engine.stats().last_os_error) {
+        (Error::Closed, _) => lifetime::freed(),
+        (Error::Socket, number) if number != 0 => {
+            fail(error, io::Error::from_raw_os_error(number).to_string())
+        }
+        _ => error.into(),
+    }
+}
+
+/// As `describe`, with a better text for the error that has one meaning here.
+fn describe_as(engine: &Engine, error: Error, known: Error, text: &'static str) -> Failure {
+    if error == known {
+        return fail(error, text);
+    }
+    describe(engine, error)
+}
+
+fn engine(options: &channeler_options, config: NodeConfig, told: Told) -> Result<Engine, Failure> {
+    let spin = Duration::from_nanos(options.spin_ns);
+    if spin > SPIN_MAX {
+        let most = SPIN_MAX.as_nanos();
+        let text = format!("spin_ns is {}; allowed is 0 to {most}", options.spin_ns);
+        return Err(fail(Error::InvalidArgument, text));
+    }
+    let engine = EngineConfig { spin, ..EngineConfig::default() };
+    Ok(Engine::with_config(engine, config, Box::new(told))?)
+}
+
+fn config(
+    options: &channeler_options,
+    callbacks: &channeler_callbacks,
+) -> Result<NodeConfig, Failure> {
+    let mut peer_id = options.peer_id.bytes;
+    if peer_id == [0; PeerId::SIZE] {
+        guard::randomness(&mut peer_id)?;
+    }
+    if !(CHANNELER_LOG_ERROR..=CHANNELER_LOG_DEBUG).contains(&options.log_level) {
+        let text =
+            format!("log_level is {}; allowed is CHANNELER_LOG_*, 1 to 4", options.log_level);
+        return Err(fail(Error::InvalidArgument, text));
+    }
+    let tag = NEXT_TAG.fetch_add(1, Ordering::Relaxed) % u32::from(u16::MAX) + 1;
+    // At most 65535, and never 0.
+    let mut config = options.to_config(PeerId(peer_id), tag as u16)?;
+    config.ask_before_accept = callbacks.on_accept.is_some();
+    config.lend_messages = callbacks.on_message.is_some();
+    config.raw_datagrams = callbacks.on_datagram.is_some();
+    Ok(config)
+}

@@ -1,0 +1,355 @@
+//! From what the core reports to the caller's functions.
+
+use std::ffi::{CString, c_void};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::address::channeler_address;
+use super::callbacks::{
+    CHANNELER_EVENT_CHANNEL_CLOSED, CHANNELER_EVENT_CHANNEL_OPENED, CHANNELER_EVENT_CONNECTED,
+    CHANNELER_EVENT_CONNECTION_CLOSED, CHANNELER_EVENT_PACKET_SIZE_REDUCED,
+    CHANNELER_EVENT_PATH_CHANGED, CHANNELER_EVENT_PATH_UNREACHABLE, CHANNELER_EVENT_READABLE,
+    CHANNELER_EVENT_WRITABLE, CHANNELER_LOG_DEBUG, CHANNELER_LOG_INFO, CHANNELER_LOG_WARN,
+    channeler_callbacks, channeler_event,
+};
+use super::guard::{Failure, fail};
+use super::lifetime::{self, channeler_node};
+use super::peer_id::channeler_peer_id;
+use crate::engine::Handler;
+use crate::error::Error;
+use crate::id::{ConnectionHandle, PeerId};
+use crate::io::Event;
+
+/// Buffers that wait to be given back; a further one is `Limit`. As many as events by default.
+const RELEASES_MAX: usize = 65_536;
+
+/// The function that takes a buffer back.
+pub(super) type ReleaseFn =
+    unsafe extern "C" fn(user_data: *mut c_void, data: *const u8, length: usize);
+
+/// A buffer of the caller's that we are done with.
+pub(super) struct Release {
+    function: ReleaseFn,
+    user_data: *mut c_void,
+    data: *const u8,
+    length: usize,
+}
+
+impl Release {
+    pub(super) fn new(function: ReleaseFn, user_data: *mut c_void, data: &[u8]) -> Release {
+        let (data, length) = (data.as_ptr(), data.len());
+        Release { function, user_data, data, length }
+    }
+
+    fn call(self) {
+        // SAFETY: the caller of `channeler_channel_send_buffer` promised that the function may be
+        // called with these, once, in this thread.
+        unsafe { (self.function)(self.user_data, self.data, self.length) }
+    }
+}
+
+// SAFETY: the pointers are only handed back to the caller, who promised that its function may be
+// called in any thread that runs the node.
+unsafe impl Send for Release {}
+
+/// The caller of a node: its functions, and the buffers that it gets back.
+///
+/// Dropped when the last callback has returned; then `drop` is called.
+pub(super) struct Caller {
+    node: &'static channeler_node,
+    callbacks: channeler_callbacks,
+    log_level: u32,
+    /// Whether the node was made: else its `user_data` never became ours.
+    is_armed: AtomicBool,
+    releases: Mutex<Vec<Release>>,
+}
+
+// SAFETY: `user_data` is only handed back to the caller, who promised that its functions may be
+// called in any thread that runs the node; the rest is shareable anyway.
+unsafe impl Send for Caller {}
+// SAFETY: as above.
+unsafe impl Sync for Caller {}
+
+impl Caller {
+    pub(super) fn new(
+        node: &'static channeler_node,
+        callbacks: channeler_callbacks,
+        log_level: u32,
+    ) -> Caller {
+        Caller {
+            node,
+            callbacks,
+            log_level,
+            is_armed: AtomicBool::new(false),
+            releases: Mutex::default(),
+        }
+    }
+
+    /// From now on the node exists, and `user_data` is to be dropped.
+    pub(super) fn arm(&self) {
+        self.is_armed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_releases(&self) -> bool {
+        !self.releases().is_empty()
+    }
+
+    /// Refuses when too many buffers wait.
+    pub(super) fn may_take_release(&self) -> Result<(), Failure> {
+        if self.releases().len() < RELEASES_MAX {
+            return Ok(());
+        }
+        let text = format!("{RELEASES_MAX} buffers wait to be released; let the node process");
+        Err(fail(Error::Limit, text))
+    }
+
+    /// Gives a buffer back in the next turn, or when the node is freed.
+    pub(super) fn take_release(&self, release: Release) {
+        self.releases().push(release);
+    }
+
+    /// A line for the caller's log, if it wants it. Only in the thread that runs the node.
+    pub(super) fn log(&self, level: u32, text: impl FnOnce() -> String) {
+        let Some(on_log) = self.callbacks.on_log else {
+            return;
+        };
+        if level > self.log_level {
+            return;
+        }
+        let text = text().replace('\0', " ");
+        let Ok(text) = CString::new(text) else { return };
+        let Some(_inside) = lifetime::enter_callback(self.node) else {
+            return;
+        };
+        // SAFETY: the caller promised that its functions may be called; `text` lives through it.
+        unsafe { on_log(self.callbacks.user_data, self.node_pointer(), level, text.as_ptr()) }
+    }
+
+    fn accept(&self, connection: ConnectionHandle, peer: PeerId, address: SocketAddr) -> bool {
+        let Some(on_accept) = self.callbacks.on_accept else {
+            return true;
+        };
+        let Some(_inside) = lifetime::enter_callback(self.node) else {
+            return false;
+        };
+        let peer = channeler_peer_id::from(peer);
+        let address = channeler_address::from(address);
+        let user_data = self.callbacks.user_data;
+        let node = self.node_pointer();
+        // SAFETY: the caller promised that its functions may be called; what is lent outlives it.
+        unsafe {
+            on_accept(user_data, node, connection.into(), &raw const peer, &raw const address) != 0
+        }
+    }
+
+    fn message(&self, event: &Event, bytes: &[u8]) {
+        let user_data = self.callbacks.user_data;
+        let node = self.node_pointer();
+        let (data, length) = (bytes.as_ptr(), bytes.len());
+        match (event, self.callbacks.on_message, self.callbacks.on_datagram) {
+            (Event::Message { connection, channel, .. }, Some(on_message), _) => {
+                let Some(_inside) = lifetime::enter_callback(self.node) else {
+                    return;
+                };
+                let (connection, channel) = ((*connection).into(), (*channel).into());
+                // SAFETY: the caller promised that its functions may be called; `bytes` is lent.
+                unsafe { on_message(user_data, node, connection, channel, data, length) }
+            }
+            (Event::Datagram { from, .. }, _, Some(on_datagram)) => {
+                let Some(_inside) = lifetime::enter_callback(self.node) else {
+                    return;
+                };
+                let from = channeler_address::from(*from);
+                // SAFETY: the caller promised that its functions may be called; `bytes` is lent.
+                unsafe { on_datagram(user_data, node, &raw const from, data, length) }
+            }
+            _ => {}
+        }
+    }
+
+    fn event(&self, event: &Event) {
+        let Some(told) = told(event) else { return };
+        self.log(level(event), || line(event));
+        let Some(on_event) = self.callbacks.on_event else {
+            return;
+        };
+        let Some(_inside) = lifetime::enter_callback(self.node) else {
+            return;
+        };
+        // SAFETY: the caller promised that its functions may be called; `told` outlives it.
+        unsafe { on_event(self.callbacks.user_data, self.node_pointer(), &raw const told) }
+    }
+
+    /// Gives back the buffers of what was sent.
+    fn release(&self) {
+        let releases = std::mem::take(&mut *self.releases());
+        let mut releases = releases.into_iter();
+        while let Some(_inside) = lifetime::enter_callback(self.node) {
+            let Some(release) = releases.next() else {
+                return;
+            };
+            release.call();
+        }
+        // Freed meanwhile: the rest goes back with `drop`.
+        self.releases().extend(releases);
+    }
+
+    fn releases(&self) -> MutexGuard<'_, Vec<Release>> {
+        self.releases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn node_pointer(&self) -> *mut channeler_node {
+        // Callers hold it as a pointer to non-const, and only ever give it back.
+        std::ptr::from_ref(self.node).cast_mut()
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        for release in std::mem::take(&mut *self.releases()) {
+            release.call();
+        }
+        if let (true, Some(drop)) = (*self.is_armed.get_mut(), self.callbacks.drop) {
+            // SAFETY: the caller promised that its functions may be called; this is the last call.
+            unsafe { drop(self.callbacks.user_data) }
+        }
+    }
+}
+
+/// The handler that an engine or a sans-IO core talks to.
+pub(super) struct Told {
+    caller: Arc<Caller>,
+}
+
+impl Told {
+    pub(super) fn new(caller: Arc<Caller>) -> Told {
+        Told { caller }
+    }
+}
+
+impl Handler for Told {
+    fn accept(&mut self, connection: ConnectionHandle, peer: PeerId, address: SocketAddr) -> bool {
+        self.caller.accept(connection, peer, address)
+    }
+
+    fn event(&mut self, event: &Event, bytes: &[u8]) {
+        if matches!(event, Event::Message { .. } | Event::Datagram { .. }) {
+            self.caller.message(event, bytes);
+        } else {
+            self.caller.event(event);
+        }
+    }
+
+    fn turn_ended(&mut self) {
+        self.caller.release();
+    }
+}
+
+/// The event as the caller sees it; None for those with a function of their own.
+fn told(event: &Event) -> Option<channeler_event> {
+    let kind = |kind, connection: ConnectionHandle| channeler_event {
+        struct_size: size_of::<channeler_event>(),
+        kind,
+        connection: connection.into(),
+        ..channeler_event::default()
+    };
+    Some(match *event {
+        Event::ConnectionRequest { .. } | Event::Message { .. } | Event::Datagram { .. } => {
+            return None;
+        }
+        Event::Connected { connection } => kind(CHANNELER_EVENT_CONNECTED, connection),
+        Event::ConnectionClosed { connection, reason } => channeler_event {
+            reason: reason.code(),
+            ..kind(CHANNELER_EVENT_CONNECTION_CLOSED, connection)
+        },
+        Event::ChannelOpened { connection, channel, by_peer } => channeler_event {
+            channel: channel.into(),
+            by_peer: by_peer.into(),
+            ..kind(CHANNELER_EVENT_CHANNEL_OPENED, connection)
+        },
+        Event::ChannelClosed { connection, channel, reason } => channeler_event {
+            channel: channel.into(),
+            reason: reason.code(),
+            ..kind(CHANNELER_EVENT_CHANNEL_CLOSED, connection)
+        },
+        Event::Readable { connection, channel } => channeler_event {
+            channel: channel.into(),
+            ..kind(CHANNELER_EVENT_READABLE, connection)
+        },
+        Event::Writable { connection, channel } => channeler_event {
+            channel: channel.into(),
+            ..kind(CHANNELER_EVENT_WRITABLE, connection)
+        },
+        Event::PathChanged { connection, address } => channeler_event {
+            address: address.into(),
+            ..kind(CHANNELER_EVENT_PATH_CHANGED, connection)
+        },
+        Event::PathUnreachable { connection, address } => channeler_event {
+            address: address.into(),
+            ..kind(CHANNELER_EVENT_PATH_UNREACHABLE, connection)
+        },
+        Event::PacketSizeReduced { connection, packet_size } => channeler_event {
+            packet_size: u32::try_from(packet_size).unwrap_or(u32::MAX),
+            ..kind(CHANNELER_EVENT_PACKET_SIZE_REDUCED, connection)
+        },
+    })
+}
+
+fn level(event: &Event) -> u32 {
+    match event {
+        Event::PathUnreachable { .. } | Event::PacketSizeReduced { .. } => CHANNELER_LOG_WARN,
+        Event::Connected { .. }
+        | Event::ConnectionClosed { .. }
+        | Event::ChannelOpened { .. }
+        | Event::ChannelClosed { .. }
+        | Event::PathChanged { .. } => CHANNELER_LOG_INFO,
+        Event::ConnectionRequest { .. }
+        | Event::Message { .. }
+        | Event::Readable { .. }
+        | Event::Writable { .. }
+        | Event::Datagram { .. } => CHANNELER_LOG_DEBUG,
+    }
+}
+
+/// The event as a line of a log.
+fn line(event: &Event) -> String {
+    let id = |connection: &ConnectionHandle| format!("connection {:?}", connection.0);
+    match event {
+        Event::ConnectionRequest { connection, peer, address } => {
+            format!("{}: {peer} at {address} wants to connect", id(connection))
+        }
+        Event::Connected { connection } => format!("{}: connected", id(connection)),
+        Event::ConnectionClosed { connection, reason } => {
+            format!("{}: closed: {reason}", id(connection))
+        }
+        Event::ChannelOpened { connection, channel, by_peer } => {
+            let who = if *by_peer { "the peer" } else { "us" };
+            format!("{}: channel {:?} opened by {who}", id(connection), channel.0)
+        }
+        Event::ChannelClosed { connection, channel, reason } => {
+            format!("{}: channel {:?} closed: {reason}", id(connection), channel.0)
+        }
+        Event::Message { connection, channel, bytes } => {
+            format!("{}: channel {:?}: {} bytes", id(connection), channel.0, bytes.len())
+        }
+        Event::Readable { connection, channel } => {
+            format!("{}: channel {:?} is readable", id(connection), channel.0)
+        }
+        Event::Writable { connection, channel } => {
+            format!("{}: channel {:?} is writable", id(connection), channel.0)
+        }
+        Event::PathChanged { connection, address } => {
+            format!("{}: the peer is at {address} now", id(connection))
+        }
+        Event::PathUnreachable { connection, address } => {
+            format!("{}: {address} cannot be reached", id(connection))
+        }
+        Event::PacketSizeReduced { connection, packet_size } => {
+            format!("{}: packets of {packet_size} bytes at most from now on", id(connection))
+        }
+        Event::Datagram { from, bytes } => {
+            format!("{} bytes of another protocol from {from}", bytes.len())
+        }
+    }
+}

@@ -1,0 +1,186 @@
+/* Structs that grow: older, newer and wrong sizes; settings out of their range. */
+#include "pair.h"
+
+#include <stddef.h>
+
+typedef struct newer_options {
+    channeler_options known;
+    uint64_t later;
+} newer_options;
+
+static void check_new(int32_t expected, const channeler_options *options) {
+    channeler_node *node = NULL;
+    STATUS(expected, channeler_node_new(options, NULL, &node));
+    CHECK((node != NULL) == (expected == CHANNELER_OK));
+    OK(channeler_node_free(node));
+}
+
+static void defaults_are_those_of_the_documentation(void) {
+    channeler_options options;
+    memset(&options, 0xff, sizeof options);
+    OK(channeler_options_init(&options, sizeof options));
+    CHECK(options.struct_size == sizeof options);
+    CHECK(options.mode == CHANNELER_MODE_SOCKETS && options.legacy == CHANNELER_LEGACY_ACCEPT);
+    CHECK(options.accept_incoming == 1 && options.padding == 0 && options.packet_size == 1232);
+    CHECK(options.segments_max == 1 && options.handshake_retries == 6);
+    CHECK(options.log_level == CHANNELER_LOG_INFO && options.bundle_delay_ns == 0);
+    CHECK(options.handshake_timeout_ns == 200000000 && options.cookie_epoch_ns == 30 * SECOND);
+    CHECK(options.idle_timeout_ns == 60 * SECOND && options.keep_alive_ns == 0);
+    CHECK(options.spin_ns == 0 && options.connections_max == 16384);
+    CHECK(options.connections_per_address_max == 64);
+    CHECK(options.channels_per_connection_max == 65536 && options.channels_max == 1048576);
+    CHECK(options.send_queue_bytes_max == 1 << 20 && options.send_queue_packets_max == 4096);
+    CHECK(options.node_send_queue_bytes_max == 64 << 20);
+    CHECK(options.receive_queue_bytes_max == 1 << 20);
+    CHECK(options.receive_queue_messages_max == 4096);
+    CHECK(options.node_receive_queue_bytes_max == 64 << 20);
+    CHECK(options.replies_max == 1024 && options.events_max == 65536);
+    CHECK(options.seed[0] == 0 && options.peer_id.bytes[0] == 0);
+}
+
+static void null_options_are_the_defaults(void) {
+    check_new(CHANNELER_OK, NULL);
+    INVALID(channeler_node_new(NULL, NULL, NULL));
+}
+
+static void wrong_sizes_are_refused(void) {
+    const size_t wrong[] = {0, 1, 8, 24, 33, sizeof(channeler_options) + 1, 8192, SIZE_MAX};
+    channeler_options options;
+    channeler_callbacks callbacks;
+    channeler_channel_options channel_options;
+    size_t i;
+
+    OK(channeler_options_init(&options, sizeof options));
+    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        options.struct_size = wrong[i];
+        check_new(CHANNELER_ERR_INVALID_ARGUMENT, &options);
+        CHECK(strstr(channeler_last_error(), "struct_size") != NULL);
+        INVALID(channeler_options_init(&options, wrong[i]));
+    }
+    INVALID(channeler_options_init(NULL, sizeof options));
+    INVALID(channeler_callbacks_init(NULL, sizeof callbacks));
+    INVALID(channeler_callbacks_init(&callbacks, 0));
+    INVALID(channeler_callbacks_init(&callbacks, SIZE_MAX));
+    INVALID(channeler_channel_options_init(NULL, sizeof channel_options));
+    INVALID(channeler_channel_options_init(&channel_options, 4));
+}
+
+static void an_older_struct_is_a_prefix(void) {
+    /* As an old program had it: nothing after `padding`, and not a byte more of memory. */
+    size_t size = offsetof(channeler_options, packet_size);
+    channeler_options *options = (channeler_options *)malloc(size);
+    OK(channeler_options_init(options, size));
+    CHECK(options->struct_size == size);
+    options->mode = CHANNELER_MODE_SANS_IO;
+    check_new(CHANNELER_OK, options);
+    free(options);
+}
+
+static void a_newer_struct_may_not_ask_for_what_we_do_not_know(void) {
+    newer_options options;
+    memset(&options, 0xff, sizeof options);
+    OK(channeler_options_init(&options.known, sizeof options));
+    CHECK(options.known.struct_size == sizeof options && options.later == 0);
+    check_new(CHANNELER_OK, &options.known);
+    options.later = 1;
+    check_new(CHANNELER_ERR_INVALID_ARGUMENT, &options.known);
+    CHECK(strstr(channeler_last_error(), "must be 0") != NULL);
+}
+
+static void results_fit_the_callers_struct(void) {
+    pair both;
+    channeler_node_counters counters;
+    struct {
+        channeler_node_counters known;
+        uint64_t later;
+    } longer;
+
+    pair_new(&both);
+    memset(&counters, 0x55, sizeof counters);
+    counters.struct_size = 16;
+    OK(channeler_node_stats(both.a.node, &counters));
+    CHECK(counters.struct_size == 16 && counters.datagrams_received == 0);
+    CHECK(counters.bytes_received == 0x5555555555555555u);
+    memset(&longer, 0x55, sizeof longer);
+    longer.known.struct_size = sizeof longer;
+    OK(channeler_node_stats(both.a.node, &longer.known));
+    CHECK(longer.known.struct_size == sizeof longer && longer.later == 0);
+    counters.struct_size = 0;
+    INVALID(channeler_node_stats(both.a.node, &counters));
+    pair_free(&both);
+}
+
+#define REFUSED(field, value, text)                                                             \
+    do {                                                                                        \
+        OK(channeler_options_init(&options, sizeof options));                                   \
+        options.field = (value);                                                                \
+        check_new(CHANNELER_ERR_INVALID_ARGUMENT, &options);                                    \
+        CHECK(strstr(channeler_last_error(), text) != NULL);                                    \
+    } while (0)
+
+static void settings_out_of_range_are_named(void) {
+    channeler_options options;
+    REFUSED(mode, 2, "mode is 2");
+    REFUSED(legacy, 2, "legacy is 2");
+    REFUSED(accept_incoming, 2, "accept_incoming is 2");
+    REFUSED(padding, 7, "padding is 7");
+    REFUSED(packet_size, 127, "packet_size is 127; allowed is 128 to 65507");
+    REFUSED(packet_size, 65508, "packet_size");
+    REFUSED(segments_max, 0, "segments_max");
+    REFUSED(handshake_retries, 17, "handshake_retries");
+    REFUSED(handshake_retries, 256, "handshake_retries");
+    REFUSED(log_level, 0, "log_level");
+    REFUSED(log_level, 5, "log_level");
+    REFUSED(bundle_delay_ns, 2 * SECOND, "bundle_delay");
+    REFUSED(handshake_timeout_ns, 0, "handshake_timeout");
+    REFUSED(cookie_epoch_ns, 0, "cookie_epoch");
+    REFUSED(idle_timeout_ns, UINT64_MAX, "idle_timeout");
+    REFUSED(keep_alive_ns, UINT64_MAX, "keep_alive");
+    REFUSED(spin_ns, 1000001, "spin_ns is 1000001; allowed is 0 to 1000000");
+    REFUSED(connections_max, 0, "connections_max");
+    REFUSED(connections_per_address_max, UINT64_MAX, "connections_per_address_max");
+    REFUSED(channels_per_connection_max, 131071, "channels_per_connection_max");
+    REFUSED(channels_max, 0, "channels_max");
+    REFUSED(send_queue_bytes_max, 1, "send_queue_bytes_max");
+    REFUSED(send_queue_packets_max, 0, "send_queue_packets_max");
+    REFUSED(node_send_queue_bytes_max, 1, "node_send_queue_bytes_max");
+    REFUSED(receive_queue_bytes_max, 1, "receive_queue_bytes_max");
+    REFUSED(receive_queue_messages_max, 0, "receive_queue_messages_max");
+    REFUSED(node_receive_queue_bytes_max, 1, "node_receive_queue_bytes_max");
+    REFUSED(replies_max, 0, "replies_max");
+    REFUSED(events_max, 15, "events_max");
+    REFUSED(seed[31], 1, "seed");
+}
+
+static void a_failed_node_leaves_user_data_alone(void) {
+    side self;
+    channeler_options options;
+    channeler_callbacks callbacks;
+
+    memset(&self, 0, sizeof self);
+    OK(channeler_options_init(&options, sizeof options));
+    callbacks = side_callbacks(&self);
+    options.packet_size = 1;
+    INVALID(channeler_node_new(&options, &callbacks, &self.node));
+    options.packet_size = 1232;
+    INVALID(channeler_node_new(&options, &callbacks, NULL));
+    callbacks.struct_size = 3;
+    INVALID(channeler_node_new(&options, &callbacks, &self.node));
+    CHECK(self.drops == 0 && self.node == NULL);
+    callbacks.struct_size = sizeof callbacks;
+    OK(channeler_node_new(&options, &callbacks, &self.node));
+    OK(channeler_node_free(self.node));
+    CHECK(self.drops == 1);
+}
+
+int main(void) {
+    defaults_are_those_of_the_documentation();
+    null_options_are_the_defaults();
+    wrong_sizes_are_refused();
+    an_older_struct_is_a_prefix();
+    a_newer_struct_may_not_ask_for_what_we_do_not_know();
+    results_fit_the_callers_struct();
+    settings_out_of_range_are_named();
+    a_failed_node_leaves_user_data_alone();
+    return 0;
+}
