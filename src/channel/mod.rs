@@ -6,7 +6,7 @@ mod outbox;
 
 use std::time::Duration;
 
-pub(crate) use cookie::{Bound, Cookies};
+pub(crate) use cookie::{Bound, Cookies, reference_cookie};
 pub(crate) use inbox::Inbox;
 pub use inbox::Received;
 pub(crate) use outbox::{Batch, Content, Framing, Outbox, Pool, Taken};
