@@ -182,14 +182,16 @@ impl Connection {
         Ok(handle)
     }
 
-    /// The established channel with a complete id, or the pending one with an initiator half.
+    /// The established channel with a complete id, or the one with an initiator half: ours first.
     pub(crate) fn channel_by_id(&self, id: ChannelId) -> Option<ChannelHandle> {
         if id.is_complete() {
-            self.registry.find(id)
-        } else {
-            let has_half = id.responder == ChannelId::NO_HALF;
-            self.registry.by_half(Role::Initiator, id.initiator).filter(|_| has_half)
+            return self.registry.find(id);
         }
+        if id.responder != ChannelId::NO_HALF {
+            return None;
+        }
+        let ours = self.registry.by_half(Role::Initiator, id.initiator);
+        ours.or_else(|| self.registry.by_half(Role::Responder, id.initiator))
     }
 
     /// Adds a channel without a handshake.

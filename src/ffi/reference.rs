@@ -74,7 +74,7 @@ pub unsafe extern "C" fn channeler_node_supply_halves(
 }
 
 /// Finds a channel of `connection` by its id on the wire, and writes it to `out`: an established one
-/// by its complete id, one that is being opened by an id with the initiator's half alone.
+/// by its complete id; one in any state, ours before the peer's, by its initiator's half alone.
 ///
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_REFERENCE` (no such
 /// connection, or it ended), `_INVALID_CHANNELID` (no such channel), `_STATE` (the node was freed),

@@ -35,7 +35,7 @@ impl Node {
         unused
     }
 
-    /// The established channel with a complete id, or the pending one with an initiator half.
+    /// The established channel with a complete id, or the one with an initiator half: ours first.
     ///
     /// # Errors
     ///
