@@ -32,7 +32,7 @@ public:
       sleep_function sleep)
     : m_id{self}
     , m_packet_size{packet_size}
-    , m_pool{packet_size}
+    , m_pool{packet_size, &m_lock}
     , m_secret{std::move(secret)}
     , m_sleep{std::move(sleep)}
   {
@@ -85,6 +85,8 @@ public:
 private:
   peerid m_id;
   std::size_t m_packet_size;
+  // Before the pool, which uses it.
+  lock_policyT m_lock;
   pool_type m_pool;
   secret_generator_type m_secret;
   sleep_function m_sleep;
