@@ -290,7 +290,8 @@
 #define CHANNELER_MODE_SOCKETS 0
 
 /**
- * The node has neither sockets nor clock: the caller feeds datagrams and time, and takes datagrams.
+ * The node has neither sockets nor clock: the caller feeds datagrams and time, and takes
+ * datagrams.
  */
 #define CHANNELER_MODE_SANS_IO 1
 
@@ -1423,7 +1424,7 @@ int32_t channeler_wire_cookie_responder(const uint8_t *secret,
 int32_t channeler_wire_random_half(uint16_t *half);
 
 /**
- * Reads an address from text: "192.0.2.1:7000", "[2001:db8::1]:7000", "[fe80::1%eth0]:7000".
+ * Reads an address from text: `192.0.2.1:7000`, `[2001:db8::1]:7000`, `[fe80::1%eth0]:7000`.
  *
  * Names of hosts are not looked up. An IPv6 scope is a number or the name of an interface.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_INVALID_ADDRESS`.
@@ -1537,14 +1538,14 @@ int32_t channeler_connection_info(struct channeler_node *node,
  * `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
  * sent at once: they wait, and leave with the last packet of the handshake. `options` may be NULL
  * (defaults), and is read during the call only.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`, unknown
- * capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT` (`channels_max`,
- * `channels_per_connection_max`), `_STATE` (the connection waits for `on_accept`; the node was
- * freed), `_POISONED`. Thread: any.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`,
+ * unknown capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT`
+ * (`channels_max`, `channels_per_connection_max`), `_STATE` (the connection waits for `on_accept`;
+ * the node was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size` readable
- * bytes; `out` is NULL or writable.
+ * `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
+ * readable bytes; `out` is NULL or writable.
  */
 int32_t channeler_channel_open(struct channeler_node *node,
                                struct channeler_connection connection,
@@ -1557,9 +1558,9 @@ int32_t channeler_channel_open(struct channeler_node *node,
  * `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. A channel that is still
  * opening and has messages to send opens first. Messages not yet received are lost. Version 0 has
  * no message for it: the peer sees silence.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such channel,
- * or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was freed),
- * `_POISONED`. Thread: any.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
+ * channel, or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was
+ * freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`.
@@ -1653,7 +1654,8 @@ int32_t channeler_channel_receive(struct channeler_node *node,
  * `channeler_channel_receive` would; slots of one channel get its messages in order. `*received`
  * becomes the number of slots whose `status` is 0. A slot that fails does not stop the others.
  * Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (no slot was filled; `*received` is 0 then),
- * `_INVALID_ARGUMENT` (a pointer is NULL), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ * `_INVALID_ARGUMENT` (a pointer is NULL), `_STATE` (the node was freed), `_POISONED`. Thread:
+ * any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `slots` is NULL or has `count` writable
@@ -1669,8 +1671,8 @@ int32_t channeler_channel_receive_many(struct channeler_node *node,
  * Tells what a channel is.
  *
  * Set `out->struct_size` before. Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or a
- * wrong `struct_size`), `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was
- * freed), `_POISONED`. Thread: any.
+ * wrong `struct_size`), `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node
+ * was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `out` is NULL or has `out->struct_size`
@@ -1715,7 +1717,7 @@ int32_t channeler_node_supply_halves(struct channeler_node *node,
 
 /**
  * Finds a channel of `connection` by its id on the wire, and writes it to `out`: an established one
- * by its complete id, one that is being opened by an id with the initiator's half alone.
+ * by its complete id; one in any state, ours before the peer's, by its initiator's half alone.
  *
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_REFERENCE` (no such
  * connection, or it ended), `_INVALID_CHANNELID` (no such channel), `_STATE` (the node was freed),
@@ -1906,7 +1908,7 @@ int32_t channeler_node_free(struct channeler_node *node);
 /**
  * Opens a socket at `address`; may be called several times, also while the node runs.
  *
- * Port 0 lets the system choose one: `channeler_node_local_address` tells which. "[::]:port" takes
+ * Port 0 lets the system choose one: `channeler_node_local_address` tells which. `[::]:port` takes
  * IPv4 too. At most 16 sockets. `address` is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_SOCKET` (the
  * system refuses: port taken, no such address), `_LIMIT` (too many sockets), `_UNSUPPORTED`
@@ -2073,8 +2075,8 @@ int32_t channeler_node_ban_address(struct channeler_node *node,
  * freed), `_POISONED`. Thread: any.
  *
  * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `lifted` is NULL or
- * writable.
+ * `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `lifted` is NULL
+ * or writable.
  */
 int32_t channeler_node_lift_ban_peer(struct channeler_node *node,
                                      const struct channeler_peer_id *peer,
@@ -2087,8 +2089,8 @@ int32_t channeler_node_lift_ban_peer(struct channeler_node *node,
  * `_STATE` (the node was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable; `lifted` is NULL
- * or writable.
+ * `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable; `lifted` is
+ * NULL or writable.
  */
 int32_t channeler_node_lift_ban_address(struct channeler_node *node,
                                         const struct channeler_address *address,
@@ -2100,16 +2102,16 @@ int32_t channeler_node_lift_ban_address(struct channeler_node *node,
  * Afterwards call `channeler_node_poll_transmit` until it has nothing, then sleep until
  * `channeler_node_poll_timeout`. `now_ns` is nanoseconds on a clock of the caller's choice that
  * never runs backwards (an earlier time counts as the latest given); commands use the last time
- * given, at first 0. `from` is the sender, `to` the address it sent to (may be NULL: not known). All is read
- * during the call only.
+ * given, at first 0. `from` is the sender, `to` the address it sent to (may be NULL: not known).
+ * All is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_UNSUPPORTED`
  * (a node with sockets), `_STATE` (inside a callback of this node, or another thread is in this
  * function; the node was freed), `_POISONED`. That a datagram makes no sense is no error: it is
  * dropped and counted. Thread: any, one at a time.
  *
  * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `from` and `to` are NULL or readable; `data` is
- * NULL or has `length` readable bytes.
+ * `node` is NULL or came from `channeler_node_new`; `from` and `to` are NULL or readable; `data`
+ * is NULL or has `length` readable bytes.
  */
 int32_t channeler_node_handle_datagram(struct channeler_node *node,
                                        uint64_t now_ns,
@@ -2138,9 +2140,9 @@ int32_t channeler_node_handle_timeout(struct channeler_node *node,
  *
  * `capacity` is the size of `buffer`; `packet_size` x `segments_max` of the options is enough.
  * Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (nothing to send), `_INSUFFICIENT_BUFFER_SIZE`
- * (`out->length` says how many bytes are needed, nothing is lost: call again),
- * `_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (a node with sockets), `_STATE` (the node
- * was freed), `_POISONED`. Thread: any. Calls no callback.
+ * (`out->length` says how many bytes are needed, nothing is lost: call again), `_INVALID_ARGUMENT`
+ * (a pointer is NULL), `_UNSUPPORTED` (a node with sockets), `_STATE` (the node was freed),
+ * `_POISONED`. Thread: any. Calls no callback.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable

@@ -23,6 +23,9 @@ pub const BATCH_SEGMENTS_MAX: usize = 64;
 /// Bans of each kind that a node remembers; a further one is `Limit`.
 pub const BANS_MAX: usize = 4_096;
 
+/// How long a refused peer is not asked about again: it repeats itself, and cannot be told.
+pub const REFUSAL: Duration = Duration::from_secs(10);
+
 /// Which protocol version 0 peers may be served. In this release v0 is all there is, so the default
 /// is `Accept`; with v1 it becomes `Off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

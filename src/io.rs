@@ -56,8 +56,8 @@ pub enum SendError {
 pub enum Event {
     /// A peer that we did not dial proved its address. The owner answers with `accept` or `refuse`;
     /// until then nothing else of this connection is reported and none of its channels confirmed.
-    /// Messages that came meanwhile wait for `receive`, announced by `Readable` after `accept`, also
-    /// with `lend_messages`.
+    /// Messages that came meanwhile wait for `receive`, announced by `Readable` after `accept`,
+    /// also with `lend_messages`.
     ConnectionRequest {
         /// Handle of the waiting connection.
         connection: ConnectionHandle,

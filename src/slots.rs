@@ -26,6 +26,7 @@ impl<T> Slots<T> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
+                self.grow();
                 self.entries.push(Entry { generation: 1, value: None });
                 u32::try_from(self.entries.len() - 1).expect("tables are capped at SLOTS_MAX")
             }
@@ -70,6 +71,14 @@ impl<T> Slots<T> {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
+    }
+
+    /// Makes room by a quarter, not by doubling: tables are large, and an empty half is memory that
+    /// each channel pays for.
+    fn grow(&mut self) {
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact((self.entries.len() / 4).max(8));
+        }
     }
 
     fn is_current(&self, handle: Handle) -> bool {

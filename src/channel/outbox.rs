@@ -38,18 +38,23 @@ pub(crate) struct Content<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     buffers: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
 impl Pool {
-    /// Most buffers kept.
-    const BUFFERS_MAX: usize = 64;
+    /// Most bytes kept. Counted so, and not in buffers, for these may be many and small: without
+    /// GSO each packet has one of its own.
+    const BYTES_MAX: usize = 4 << 20;
 
     fn get(&mut self) -> Vec<u8> {
-        self.buffers.pop().unwrap_or_default()
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
     }
 
     pub(crate) fn put(&mut self, buffer: Vec<u8>) {
-        if self.buffers.len() < Pool::BUFFERS_MAX && buffer.capacity() > 0 {
+        if buffer.capacity() > 0 && self.bytes + buffer.capacity() <= Pool::BYTES_MAX {
+            self.bytes += buffer.capacity();
             self.buffers.push(buffer);
         }
     }
@@ -100,7 +105,9 @@ impl Batch {
 
     /// Whether one more packet may begin behind the sealed ones.
     fn can_begin(&self, framing: &Framing) -> bool {
+        // Packets from before the path's packet size shrank must not set the size of later ones.
         !self.is_short
+            && self.stride <= framing.packet_size
             && self.segments < framing.segments_max
             && self.used + framing.packet_size <= BATCH_BYTES_MAX
     }
@@ -130,13 +137,10 @@ impl Batch {
         pool: &mut Pool,
     ) -> Option<Batch> {
         debug_assert!(self.open >= HEADER_SIZE, "there is an open packet");
-        let mut size = (self.open + FOOTER_SIZE).max(ENVELOPE_SIZE + self.answers);
-        if framing.padding {
-            size = framing.packet_size;
-        }
+        let mut size = self.open_size(framing.padding.then_some(framing.packet_size));
         if self.stride != 0 && size > self.stride {
             let mut next = Batch::new(pool);
-            next.reserve(framing.packet_size);
+            next.reserve(size);
             let open = &self.buffer[self.used..self.used + self.open];
             next.buffer[..self.open].copy_from_slice(open);
             (next.open, next.answers) = (self.open, self.answers);
@@ -160,6 +164,13 @@ impl Batch {
         self.segments += 1;
         (self.open, self.answers) = (0, 0);
         None
+    }
+
+    /// The size that the open packet will have: at least `padded`, and larger only where it was
+    /// begun before the path's packet size shrank.
+    fn open_size(&self, padded: Option<usize>) -> usize {
+        let least = (self.open + FOOTER_SIZE).max(ENVELOPE_SIZE + self.answers);
+        least.max(padded.unwrap_or(0))
     }
 
     /// Bytes of sealed packets.
@@ -276,11 +287,7 @@ impl Outbox {
     /// is another number of them.
     pub(crate) fn sole_packet_size(&self, padded: Option<usize>) -> Option<usize> {
         let batch = self.growing.as_ref().filter(|_| self.packets == 1 && self.complete.is_empty());
-        batch.map(|batch| match padded {
-            Some(size) => size,
-            None if batch.open > 0 => (batch.open + FOOTER_SIZE).max(ENVELOPE_SIZE + batch.answers),
-            None => batch.used,
-        })
+        batch.map(|batch| if batch.open > 0 { batch.open_size(padded) } else { batch.used })
     }
 
     /// Whether a batch waits that nothing can be added to.

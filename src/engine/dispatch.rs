@@ -20,7 +20,8 @@ pub trait Owner {
     fn answer(&self, connection: ConnectionHandle, accept: bool) -> Result<(), Error>;
 }
 
-/// Events on their way from a node to a handler. Reused, so that the steady state allocates nothing.
+/// Events on their way from a node to a handler. Reused, so that the steady state allocates
+/// nothing.
 #[derive(Debug, Default)]
 pub struct Events {
     queue: Vec<Event>,

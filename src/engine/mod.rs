@@ -3,18 +3,18 @@
 //! # Three ways to run
 //!
 //! - **Own thread**: [`Engine::start`], later [`Engine::stop`].
-//! - **The caller's thread**: [`Engine::process`] in a loop. Calls between two turns are sent by the
-//!   next turn, or by [`Engine::flush`].
+//! - **The caller's thread**: [`Engine::process`] in a loop. Calls between two turns are sent by
+//!   the next turn, or by [`Engine::flush`].
 //! - **The caller's own loop**: wait until [`Engine::fd`] is readable or [`Engine::timeout`] has
-//!   passed, then `process` with a timeout of zero. Ask for the timeout right before each wait: that
-//!   is also what tells other threads that the loop sleeps and must be woken.
+//!   passed, then `process` with a timeout of zero. Ask for the timeout right before each wait:
+//!   that is also what tells other threads that the loop sleeps and must be woken.
 //!
 //! # Threads
 //!
-//! Every method may be called from any thread, and inside callbacks, except that there `process` and
-//! `stop` are `State`. One lock guards the node; a call takes it once and never calls out under it.
-//! Callbacks come one at a time, from the thread inside `process`, with that lock free, in the order
-//! in which things happened.
+//! Every method may be called from any thread, and inside callbacks, except that there `process`
+//! and `stop` are `State`. One lock guards the node; a call takes it once and never calls out under
+//! it. Callbacks come one at a time, from the thread inside `process`, with that lock free, in the
+//! order in which things happened.
 //!
 //! A panic under the lock (a bug of ours, or of a closure given to `with_node`) poisons the engine:
 //! every later call returns `Poisoned`, and only `close` still works. A panic of a handler passes
@@ -22,9 +22,9 @@
 //!
 //! # Limits
 //!
-//! [`SOCKETS_MAX`] sockets. Timers are as exact as the system's poll, a millisecond on Linux. Socket
-//! buffers are asked for as configured, and the system gives what it allows: on Linux at most
-//! `net.core.rmem_max` and `wmem_max`, 208 KiB unless the administrator raised them.
+//! [`SOCKETS_MAX`] sockets. Timers are as exact as the system's poll, a millisecond on Linux.
+//! Socket buffers are asked for as configured, and the system gives what it allows: on Linux at
+//! most `net.core.rmem_max` and `wmem_max`, 208 KiB unless the administrator raised them.
 
 #![expect(
     clippy::disallowed_methods,
@@ -83,7 +83,8 @@ pub struct EngineConfig {
     pub spin: Duration,
     /// Bytes asked for as each socket's send buffer. Default 4 MiB.
     pub send_buffer_bytes: usize,
-    /// Bytes asked for as each socket's receive buffer. Default 4 MiB: 30 ms of traffic at 1 Gbit/s.
+    /// Bytes asked for as each socket's receive buffer. Default 4 MiB: 30 ms of traffic at 1
+    /// Gbit/s.
     pub receive_buffer_bytes: usize,
     /// Datagrams handed to the system in one call (GSO), as far as it can. Default
     /// `BATCH_SEGMENTS_MAX`; 1 turns it off.
@@ -172,7 +173,8 @@ impl Engine {
         self.shared.with_node(call)
     }
 
-    /// One turn of the loop in this thread: waits at most `timeout` (None: until something happens).
+    /// One turn of the loop in this thread: waits at most `timeout` (None: until something
+    /// happens).
     ///
     /// May return early with nothing done, after a wake or a signal.
     ///
@@ -184,7 +186,9 @@ impl Engine {
         if self.shared.thread.is_running() {
             return Err(Error::State);
         }
-        self.shared.try_enter()?.turn(timeout)
+        self.shared.try_enter()?.turn(timeout)?;
+        self.shared.note_unattended();
+        Ok(())
     }
 
     /// Sends what is queued now, from this thread, without waiting and without callbacks.
@@ -244,6 +248,7 @@ impl Engine {
     ///
     /// `Unsupported` where the system has no such thing.
     pub fn fd(&self) -> Result<i32, Error> {
+        self.shared.watch_fd();
         self.shared.fd.ok_or(Error::Unsupported)
     }
 

@@ -42,6 +42,8 @@ pub(super) struct Shared {
     registry: Registry,
     waker: Waker,
     pub(super) fd: Option<i32>,
+    /// Somebody polls the descriptor, perhaps without ever asking for the timeout.
+    is_fd_watched: AtomicBool,
     /// The loop sleeps, or is about to: who gives it work must wake it.
     sleeping: AtomicBool,
     /// The last turn left work behind: sockets not drained, or a send budget used up.
@@ -109,6 +111,7 @@ impl Shared {
             registry,
             waker,
             fd,
+            is_fd_watched: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
             has_more: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -234,7 +237,8 @@ impl Shared {
         Ok(result)
     }
 
-    /// How long the loop may sleep, `limit` at most; unless that is zero, the loop counts as asleep.
+    /// How long the loop may sleep, `limit` at most; unless that is zero, the loop counts as
+    /// asleep.
     pub(super) fn plan_sleep(
         &self,
         now: Time,
@@ -255,6 +259,23 @@ impl Shared {
     /// The loop is awake: nobody needs to wake it.
     pub(super) fn note_awake(&self) {
         self.sleeping.store(false, Ordering::Relaxed);
+    }
+
+    /// The descriptor was given away.
+    pub(super) fn watch_fd(&self) {
+        self.is_fd_watched.store(true, Ordering::Relaxed);
+    }
+
+    /// After a turn whose owner may only poll the descriptor: what is left to do makes it readable
+    /// again, and so does what other threads do from now on.
+    pub(super) fn note_unattended(&self) {
+        if !self.is_fd_watched.load(Ordering::Relaxed) {
+            return;
+        }
+        let is_due = matches!(self.plan_sleep(self.now(), None), Ok(Some(Duration::ZERO)));
+        if is_due || self.has_more() {
+            self.wake();
+        }
     }
 
     pub(super) fn set_has_more(&self, has_more: bool) {
@@ -410,3 +431,6 @@ fn thread_mark() -> usize {
     }
     MARK.with(|mark| std::ptr::from_ref(mark).addr())
 }
+
+#[cfg(test)]
+mod tests;

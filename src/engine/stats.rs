@@ -50,7 +50,7 @@ counters! {
     datagrams_received,
     /// Bytes of UDP payload received by them.
     bytes_received,
-    /// Sends that had to wait because the socket's buffer was full.
+    /// Tries to send that found the socket's buffer full.
     would_blocks,
     /// Sends that the system refused because a datagram was too large.
     too_large,

@@ -23,6 +23,13 @@ const BUFFER_STRIDE: usize = BUFFER_BYTES + 2_112;
 /// answers everything does not fill its send queues meanwhile.
 const RECEIVED_BEFORE_SENDING: usize = 128 * 1024;
 
+/// What one call should receive at most: filled buffers are to be read while the processor's cache
+/// still has them, and joined datagrams (GRO) fill whole buffers.
+const RECEIVED_PER_CALL: usize = 128 * 1024;
+
+/// Buffers given to one call, at least: with one alone, each would look like more to come.
+const BUFFERS_MIN: usize = 2;
+
 /// Spinning shorter than this is not worth a system call.
 const SPIN_MIN: Duration = Duration::from_micros(1);
 
@@ -35,6 +42,8 @@ pub(super) struct Turn {
     /// `BATCH_SIZE` receive buffers.
     storage: Vec<u8>,
     meta: [RecvMeta; BATCH_SIZE],
+    /// How many of them the next call gets; follows what arrives.
+    buffers: usize,
     events: Events,
     send_buffer: Vec<u8>,
     /// Sockets that may have more to read, a bit each. The poll reports changes only.
@@ -53,6 +62,7 @@ impl Turn {
             handler: Some(handler),
             storage: vec![0; BATCH_SIZE * BUFFER_STRIDE],
             meta: [RecvMeta::default(); BATCH_SIZE],
+            buffers: BUFFERS_MIN,
             events: Events::default(),
             send_buffer: Vec::new(),
             undrained: 0,
@@ -95,6 +105,13 @@ impl Turn {
         self.handler = None;
     }
 
+    /// Whether the poll reports anything within `wait`.
+    #[cfg(test)]
+    pub(super) fn is_woken(&mut self, wait: Duration) -> bool {
+        self.poll(Some(wait)).expect("the poll works");
+        !self.ready.is_empty()
+    }
+
     /// Waits for sockets, a wake or `wait`, and notes which sockets have something.
     fn wait(&mut self, shared: &Shared, wait: Option<Duration>) -> Result<(), Error> {
         let sleeps = wait != Some(Duration::ZERO);
@@ -110,6 +127,8 @@ impl Turn {
                 self.spin = shared.config.spin;
                 return Ok(());
             }
+            // On a machine with more to do than cores, the packet we look for may need this one.
+            std::thread::yield_now();
             spun = shared.now().since(began);
         }
         self.spin = if self.spin < SPIN_MIN { Duration::ZERO } else { self.spin / 2 };
@@ -150,7 +169,8 @@ impl Turn {
             let chunk = chunks.next().expect("storage holds BATCH_SIZE buffers");
             IoSliceMut::new(&mut chunk[..BUFFER_BYTES])
         });
-        let count = match socket.receive(&mut buffers, &mut self.meta) {
+        let offered = self.buffers;
+        let count = match socket.receive(&mut buffers[..offered], &mut self.meta) {
             Ok(count) => count,
             Err(error) => {
                 // An error is reported once, and what is behind it not again: so look once more,
@@ -164,10 +184,12 @@ impl Turn {
                 return Ok(());
             }
         };
-        if os::SHORT_BATCH_IS_THE_LAST && count < BATCH_SIZE {
+        if os::SHORT_BATCH_IS_THE_LAST && count < offered {
             self.undrained &= !(1 << index);
         }
         shared.counters.receives.add(1);
+        let received = self.meta[..count].iter().map(|meta| meta.len).sum();
+        self.buffers = buffers_for_next(offered, count, received);
         let mut unanswered = 0;
         for buffer in 0..count {
             let meta = self.meta[buffer];
@@ -206,6 +228,14 @@ impl Turn {
     }
 }
 
+/// How many buffers the next call gets after one that filled `count` of `offered` with `received`
+/// bytes: twice as many while they all fill, else one more than came.
+fn buffers_for_next(offered: usize, count: usize, received: usize) -> usize {
+    let wanted = if count == offered { 2 * offered } else { count + 1 };
+    let affordable = RECEIVED_PER_CALL * count / received.max(1);
+    wanted.min(affordable).clamp(BUFFERS_MIN, BATCH_SIZE)
+}
+
 fn dispatch(
     events: &mut Events,
     handler: &mut Option<Box<dyn Handler>>,
@@ -218,5 +248,26 @@ fn dispatch(
     match handler {
         Some(handler) => events.dispatch(handler.as_mut(), bytes, shared),
         None => Err(Error::Closed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_small_datagrams_gets_every_buffer() {
+        let mut buffers = BUFFERS_MIN;
+        for _ in 0..8 {
+            buffers = buffers_for_next(buffers, buffers, buffers * 1_000);
+        }
+        assert_eq!(buffers, BATCH_SIZE);
+    }
+
+    #[test]
+    fn joined_datagrams_and_lone_ones_get_few_buffers() {
+        assert_eq!(buffers_for_next(BATCH_SIZE, BATCH_SIZE, BATCH_SIZE * 65_000), 2);
+        assert_eq!(buffers_for_next(BATCH_SIZE, 5, 5 * 100), 6);
+        assert_eq!(buffers_for_next(BATCH_SIZE, 1, 0), 2);
     }
 }

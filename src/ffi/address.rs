@@ -30,7 +30,7 @@ pub struct channeler_address {
     pub ip: [u8; 16],
 }
 
-/// Reads an address from text: "192.0.2.1:7000", "[2001:db8::1]:7000", "[fe80::1%eth0]:7000".
+/// Reads an address from text: `192.0.2.1:7000`, `[2001:db8::1]:7000`, `[fe80::1%eth0]:7000`.
 ///
 /// Names of hosts are not looked up. An IPv6 scope is a number or the name of an interface.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_INVALID_ADDRESS`.

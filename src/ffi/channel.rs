@@ -87,14 +87,14 @@ pub struct channeler_slot {
 /// `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
 /// sent at once: they wait, and leave with the last packet of the handshake. `options` may be NULL
 /// (defaults), and is read during the call only.
-/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`, unknown
-/// capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT` (`channels_max`,
-/// `channels_per_connection_max`), `_STATE` (the connection waits for `on_accept`; the node was
-/// freed), `_POISONED`. Thread: any.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`,
+/// unknown capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT`
+/// (`channels_max`, `channels_per_connection_max`), `_STATE` (the connection waits for `on_accept`;
+/// the node was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
-/// `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size` readable
-/// bytes; `out` is NULL or writable.
+/// `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
+/// readable bytes; `out` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn channeler_channel_open(
     node: *mut channeler_node,
@@ -122,9 +122,9 @@ pub unsafe extern "C" fn channeler_channel_open(
 /// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. A channel that is still
 /// opening and has messages to send opens first. Messages not yet received are lost. Version 0 has
 /// no message for it: the peer sees silence.
-/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such channel,
-/// or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was freed),
-/// `_POISONED`. Thread: any.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
+/// channel, or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was
+/// freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`.
@@ -285,7 +285,8 @@ pub unsafe extern "C" fn channeler_channel_receive(
 /// `channeler_channel_receive` would; slots of one channel get its messages in order. `*received`
 /// becomes the number of slots whose `status` is 0. A slot that fails does not stop the others.
 /// Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (no slot was filled; `*received` is 0 then),
-/// `_INVALID_ARGUMENT` (a pointer is NULL), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+/// `_INVALID_ARGUMENT` (a pointer is NULL), `_STATE` (the node was freed), `_POISONED`. Thread:
+/// any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `slots` is NULL or has `count` writable
@@ -333,8 +334,8 @@ pub unsafe extern "C" fn channeler_channel_receive_many(
 /// Tells what a channel is.
 ///
 /// Set `out->struct_size` before. Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or a
-/// wrong `struct_size`), `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was
-/// freed), `_POISONED`. Thread: any.
+/// wrong `struct_size`), `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node
+/// was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `out` is NULL or has `out->struct_size`

@@ -140,21 +140,13 @@ impl Contents {
         release: ReleaseFn,
         user_data: *mut c_void,
     ) -> Result<(), Failure> {
-        // Under the lock, so that the turn that sends the message finds the release.
-        self.core(|node, now| {
-            self.caller.may_take_release()?;
-            node.send(now, channel, message)?;
-            self.caller.take_release(Release::new(release, user_data, message));
-            Ok(())
-        })?
-    }
-
-    /// Sends now what is queued.
-    pub(super) fn flush(&self) -> Result<(), Failure> {
-        self.engine()?.flush()?;
-        if self.caller.has_releases() {
-            // The loop has nothing to send any more, but buffers to give back.
-            self.wake()?;
+        self.caller.may_take_release()?;
+        self.core(|node, now| node.send(now, channel, message))??;
+        let is_first = self.caller.take_release(Release::new(release, user_data, message));
+        if is_first && !lifetime::is_in_callback(self.node) {
+            // The loop may sleep with nothing to send: the channel is not open yet, say. A sans-IO
+            // node has no loop; its next turn is the caller's.
+            let _ = self.wake();
         }
         Ok(())
     }

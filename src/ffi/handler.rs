@@ -91,10 +91,6 @@ impl Caller {
         self.is_armed.store(true, Ordering::Release);
     }
 
-    pub(super) fn has_releases(&self) -> bool {
-        !self.releases().is_empty()
-    }
-
     /// Refuses when too many buffers wait.
     pub(super) fn may_take_release(&self) -> Result<(), Failure> {
         if self.releases().len() < RELEASES_MAX {
@@ -104,9 +100,12 @@ impl Caller {
         Err(fail(Error::Limit, text))
     }
 
-    /// Gives a buffer back in the next turn, or when the node is freed.
-    pub(super) fn take_release(&self, release: Release) {
-        self.releases().push(release);
+    /// Gives a buffer back in the next turn, or when the node is freed. Returns whether it is the
+    /// first since the last turn.
+    pub(super) fn take_release(&self, release: Release) -> bool {
+        let mut releases = self.releases();
+        releases.push(release);
+        releases.len() == 1
     }
 
     /// A line for the caller's log, if it wants it. Only in the thread that runs the node.

@@ -216,3 +216,65 @@ const _: () = {
     const fn is_shareable<T: Send + Sync>() {}
     is_shareable::<Contents>();
 };
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use super::super::guard::{Versioned, guard, last_error};
+    use super::super::options::CHANNELER_MODE_SANS_IO;
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_status_and_poisons_its_node_alone() {
+        let (node, other) = (sans_io_node(), sans_io_node());
+        let status = guard(|| {
+            // SAFETY: made above.
+            let _live = unsafe { enter(node) }?;
+            panic!("a bug of ours");
+        });
+        assert_eq!(status, Error::Unexpected.code());
+        // SAFETY: valid until this thread's next failure.
+        let text = unsafe { CStr::from_ptr(last_error()) };
+        assert_eq!(text.to_str(), Ok("a bug of ours"));
+        assert_eq!(status_of(node), Error::Poisoned.code());
+        assert_eq!(status_of(other), 0);
+        for node in [node, other] {
+            // SAFETY: made above.
+            assert!(unsafe { free(node) }.is_ok());
+            assert_eq!(status_of(node), Error::State.code());
+        }
+    }
+
+    #[test]
+    fn the_last_call_out_drops_what_was_freed_inside_a_callback() {
+        let node = sans_io_node();
+        // SAFETY: made above, and shells stay.
+        let shell: &'static channeler_node = unsafe { &*node };
+        let outer = enter_callback(shell).expect("not freed yet");
+        let inner = enter_callback(shell).expect("not freed yet");
+        // SAFETY: made above.
+        assert!(unsafe { free(node) }.is_ok());
+        assert!(enter_callback(shell).is_none());
+        drop(inner);
+        assert!(!shell.contents.load(Ordering::Acquire).is_null());
+        drop(outer);
+        assert!(shell.contents.load(Ordering::Acquire).is_null());
+        assert!(!is_in_callback(shell));
+    }
+
+    fn status_of(node: *mut channeler_node) -> i32 {
+        guard(|| {
+            // SAFETY: made by `sans_io_node`.
+            unsafe { enter(node) }?;
+            Ok(())
+        })
+    }
+
+    fn sans_io_node() -> *mut channeler_node {
+        let mut options = channeler_options::new(size_of::<channeler_options>());
+        options.mode = CHANNELER_MODE_SANS_IO;
+        let callbacks = channeler_callbacks::new(size_of::<channeler_callbacks>());
+        create(&options, &callbacks).expect("the defaults are good")
+    }
+}

@@ -73,7 +73,7 @@ pub unsafe extern "C" fn channeler_node_free(node: *mut channeler_node) -> i32 {
 
 /// Opens a socket at `address`; may be called several times, also while the node runs.
 ///
-/// Port 0 lets the system choose one: `channeler_node_local_address` tells which. "[::]:port" takes
+/// Port 0 lets the system choose one: `channeler_node_local_address` tells which. `[::]:port` takes
 /// IPv4 too. At most 16 sockets. `address` is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_SOCKET` (the
 /// system refuses: port taken, no such address), `_LIMIT` (too many sockets), `_UNSUPPORTED`
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn channeler_node_flush(node: *mut channeler_node) -> i32 
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        live.flush()
+        live.engine()?.flush()
     })
 }
 
@@ -330,8 +330,8 @@ pub unsafe extern "C" fn channeler_node_ban_address(
 /// freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
-/// `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `lifted` is NULL or
-/// writable.
+/// `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `lifted` is NULL
+/// or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn channeler_node_lift_ban_peer(
     node: *mut channeler_node,
@@ -356,8 +356,8 @@ pub unsafe extern "C" fn channeler_node_lift_ban_peer(
 /// `_STATE` (the node was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
-/// `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable; `lifted` is NULL
-/// or writable.
+/// `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable; `lifted` is
+/// NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn channeler_node_lift_ban_address(
     node: *mut channeler_node,

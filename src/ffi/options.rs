@@ -11,7 +11,8 @@ use crate::id::{Capabilities, PeerId};
 
 /// The node opens sockets, and lives on the system's clock.
 pub const CHANNELER_MODE_SOCKETS: u32 = 0;
-/// The node has neither sockets nor clock: the caller feeds datagrams and time, and takes datagrams.
+/// The node has neither sockets nor clock: the caller feeds datagrams and time, and takes
+/// datagrams.
 pub const CHANNELER_MODE_SANS_IO: u32 = 1;
 
 /// Packets of protocol version 0 are dropped and counted.

@@ -40,16 +40,16 @@ pub struct channeler_transmit {
 /// Afterwards call `channeler_node_poll_transmit` until it has nothing, then sleep until
 /// `channeler_node_poll_timeout`. `now_ns` is nanoseconds on a clock of the caller's choice that
 /// never runs backwards (an earlier time counts as the latest given); commands use the last time
-/// given, at first 0. `from` is the sender, `to` the address it sent to (may be NULL: not known). All is read
-/// during the call only.
+/// given, at first 0. `from` is the sender, `to` the address it sent to (may be NULL: not known).
+/// All is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_UNSUPPORTED`
 /// (a node with sockets), `_STATE` (inside a callback of this node, or another thread is in this
 /// function; the node was freed), `_POISONED`. That a datagram makes no sense is no error: it is
 /// dropped and counted. Thread: any, one at a time.
 ///
 /// # Safety
-/// `node` is NULL or came from `channeler_node_new`; `from` and `to` are NULL or readable; `data` is
-/// NULL or has `length` readable bytes.
+/// `node` is NULL or came from `channeler_node_new`; `from` and `to` are NULL or readable; `data`
+/// is NULL or has `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn channeler_node_handle_datagram(
     node: *mut channeler_node,
@@ -104,9 +104,9 @@ pub unsafe extern "C" fn channeler_node_handle_timeout(
 ///
 /// `capacity` is the size of `buffer`; `packet_size` x `segments_max` of the options is enough.
 /// Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (nothing to send), `_INSUFFICIENT_BUFFER_SIZE`
-/// (`out->length` says how many bytes are needed, nothing is lost: call again),
-/// `_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (a node with sockets), `_STATE` (the node
-/// was freed), `_POISONED`. Thread: any. Calls no callback.
+/// (`out->length` says how many bytes are needed, nothing is lost: call again), `_INVALID_ARGUMENT`
+/// (a pointer is NULL), `_UNSUPPORTED` (a node with sockets), `_STATE` (the node was freed),
+/// `_POISONED`. Thread: any. Calls no callback.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable

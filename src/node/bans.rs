@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::config::BANS_MAX;
+use crate::config::{BANS_MAX, REFUSAL};
 use crate::error::Error;
 use crate::id::PeerId;
 use crate::time::Time;
@@ -13,6 +13,8 @@ use crate::time::Time;
 pub(crate) struct Bans {
     peers: BTreeMap<PeerId, Time>,
     addresses: BTreeMap<IpAddr, Time>,
+    /// Peers that the application refused a moment ago.
+    refused: BTreeMap<PeerId, Time>,
 }
 
 impl Bans {
@@ -22,6 +24,16 @@ impl Bans {
 
     pub(crate) fn ban_address(&mut self, now: Time, ip: IpAddr, until: Time) -> Result<(), Error> {
         insert(&mut self.addresses, now, ip, until)
+    }
+
+    /// Remembers a refusal; when too many are remembered, this one is not.
+    pub(crate) fn refuse_peer(&mut self, now: Time, peer: PeerId) {
+        let is_remembered = insert(&mut self.refused, now, peer, now + REFUSAL);
+        debug_assert!(is_remembered.is_ok() || self.refused.len() >= BANS_MAX);
+    }
+
+    pub(crate) fn has_refused(&self, now: Time, peer: PeerId) -> bool {
+        self.refused.get(&peer).is_some_and(|until| now < *until)
     }
 
     pub(crate) fn lift_peer(&mut self, peer: PeerId) -> bool {

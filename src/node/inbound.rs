@@ -186,7 +186,7 @@ impl Node {
             debug_assert!(known.is_ok(), "the connection was just looked up");
             return;
         }
-        if !shared.config.accept_incoming {
+        if !shared.config.accept_incoming || self.bans.has_refused(inbound.now, inbound.peer()) {
             return shared.count_drop(DropReason::Refused);
         }
         if half == ChannelId::NO_HALF {
@@ -227,7 +227,8 @@ impl Node {
     }
 
     fn admit(&mut self, inbound: &Inbound<'_>) -> Result<ConnectionHandle, DropReason> {
-        if !self.shared.config.accept_incoming {
+        let was_refused = self.bans.has_refused(inbound.now, inbound.peer());
+        if !self.shared.config.accept_incoming || was_refused {
             return Err(DropReason::Refused);
         }
         let (peer, address) = (inbound.peer(), inbound.from);

@@ -102,7 +102,9 @@ impl Node {
             if idle_timeout.is_zero() || since + idle_timeout > now {
                 break;
             }
-            self.table.remove(shared, now, handle, Error::Idle);
+            let is_dialled = self.table.get(handle).is_ok_and(|c| c.state == State::Dialled);
+            let reason = if is_dialled { Error::Timeout } else { Error::Idle };
+            self.table.remove(shared, now, handle, reason);
         }
         shared.output.release_delayed(now);
     }
@@ -166,8 +168,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for our own peer id, `InvalidAddress` for port 0 or an unspecified address,
-    /// `Banned`, `Limit` when the table is full, `Unsupported` when `legacy` is off.
+    /// `InvalidArgument` for our own peer id, `InvalidAddress` for port 0 or an unspecified
+    /// address, `Banned`, `Limit` when the table is full, `Unsupported` when `legacy` is off.
     pub fn connect(
         &mut self,
         now: Time,
@@ -205,15 +207,19 @@ impl Node {
         self.table.with(connection, |connection| connection.accept(shared, now))?
     }
 
-    /// Says no to a `ConnectionRequest`. No event follows.
+    /// Says no to a `ConnectionRequest`. No event follows, and what the peer repeats is dropped for
+    /// a while (`REFUSAL`): v0 cannot tell it.
     ///
     /// # Errors
     ///
     /// As `accept`.
     pub fn refuse(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
-        if self.table.get(connection)?.state != State::Asked {
+        let asking = self.table.get(connection)?;
+        let peer = asking.peer;
+        if asking.state != State::Asked {
             return Err(Error::State);
         }
+        self.bans.refuse_peer(now, peer);
         self.table.remove(&mut self.shared, now, connection, Error::Refused);
         Ok(())
     }
@@ -268,8 +274,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet of
-    /// the path takes; `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
+    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet
+    /// of the path takes; `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
     /// channel is closing; `State` before `accept`.
     pub fn send(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
         let shared = &mut self.shared;

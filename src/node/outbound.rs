@@ -82,7 +82,16 @@ impl Node {
     /// there are now.
     fn gather(&mut self, transmit: &mut Transmit, mut segments: usize, buf: &mut Vec<u8>) -> usize {
         let most = self.shared.config.segments_max;
-        let padded = self.shared.config.padding.then_some(transmit.segment_size);
+        if most <= segments {
+            return segments;
+        }
+        let connection = transmit.connection.and_then(|handle| self.table.get(handle).ok());
+        let Some(path) = connection.map(|connection| &connection.path) else { return segments };
+        // An answer goes to whoever asked: messages of the real peer must not go there too.
+        if (transmit.to, transmit.local) != (path.remote, path.local) {
+            return segments;
+        }
+        let padded = self.shared.config.padding.then_some(path.packet_size);
         while segments < most && transmit.len.is_multiple_of(transmit.segment_size) {
             let Some(Source::Channel(channel)) = self.shared.output.ready.front() else { break };
             let channel = *channel;

@@ -119,20 +119,20 @@ impl<'a> Writer<'a> {
     /// Writes a varint; see [`varint`].
     #[inline]
     pub fn varint(&mut self, value: u64) -> Result<(), WireError> {
-        match varint::encode(value) {
-            varint::Encoded::One(byte) => self.u8(byte),
-            varint::Encoded::Two(both) => self.u16(both),
-            varint::Encoded::Long(bytes, start) => self.bytes(&bytes[start..]),
+        // Every message type takes this way.
+        if value < 0x80 {
+            return self.u8(value as u8);
         }
+        let (encoded, start) = varint::encode(value);
+        self.bytes(&encoded[start..])
     }
 
     /// Writes all of `bytes`.
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), WireError> {
-        // No slice is longer than isize::MAX, so the sum does not overflow.
-        let end = self.position + bytes.len();
-        self.out.get_mut(self.position..end).ok_or(WireError::Full)?.copy_from_slice(bytes);
-        self.position = end;
+        let room = self.out.get_mut(self.position..).ok_or(WireError::Full)?;
+        room.get_mut(..bytes.len()).ok_or(WireError::Full)?.copy_from_slice(bytes);
+        self.position += bytes.len();
         Ok(())
     }
 

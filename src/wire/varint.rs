@@ -12,9 +12,6 @@ pub const LEN_MAX: usize = 10;
 const MORE: u8 = 0x80;
 const GROUP: u8 = 0x7f;
 const GROUP_BITS: u32 = 7;
-/// The smallest values of two and of three bytes.
-const TWO_MIN: u64 = 1 << GROUP_BITS;
-const THREE_MIN: u64 = TWO_MIN + (1 << (2 * GROUP_BITS));
 
 /// Bytes that `value` takes.
 #[inline]
@@ -28,32 +25,9 @@ pub const fn encoded_len(value: u64) -> usize {
     len
 }
 
-/// An encoding. The two short ones, of every message type and nearly every length, are numbers
-/// since those are written with one store.
-pub(super) enum Encoded {
-    One(u8),
-    Two(u16),
-    /// A buffer and the index where the encoding starts; it ends with the buffer.
-    Long([u8; LEN_MAX], usize),
-}
-
-/// The encoding of `value`.
+/// The encoding, as a buffer and the index where it starts; it ends with the buffer.
 #[inline]
-pub(super) fn encode(value: u64) -> Encoded {
-    if value < TWO_MIN {
-        return Encoded::One(value as u8);
-    }
-    if value < THREE_MIN {
-        let rest = (value - TWO_MIN) as u16;
-        let (high, low) = (rest >> GROUP_BITS, rest & u16::from(GROUP));
-        return Encoded::Two((u16::from(MORE) | high) << 8 | low);
-    }
-    let (bytes, start) = encode_long(value);
-    Encoded::Long(bytes, start)
-}
-
-/// The same for any length.
-fn encode_long(value: u64) -> ([u8; LEN_MAX], usize) {
+pub(super) fn encode(value: u64) -> ([u8; LEN_MAX], usize) {
     let mut out = [0; LEN_MAX];
     let mut rest = value;
     let mut more = 0;
@@ -146,17 +120,6 @@ mod tests {
     fn any_size() -> impl Strategy<Value = u64> {
         // Uniform values are nearly all ten bytes long; a random shift gives each length its share.
         (any::<u64>(), 0..64_u32).prop_map(|(value, shift)| value >> shift)
-    }
-
-    #[test]
-    fn the_short_ways_agree_with_the_long_one() {
-        for value in 0..40_000 {
-            let (bytes, start) = encode_long(value);
-            assert_eq!(encoded(value), bytes[start..], "{value}");
-            let decoded = Ok((value, LEN_MAX - start));
-            assert_eq!(decode(&bytes[start..]), decoded);
-            assert_eq!(decode_long(&bytes[start..]), decoded);
-        }
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-/* Versions, error names and texts, and the text of the last failure, which each thread has alone. */
+/* Versions, names and texts of errors, and the last failure, which each thread has alone. */
 #include "check.h"
 
 #include <pthread.h>

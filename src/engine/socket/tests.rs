@@ -155,7 +155,8 @@ impl Pair {
     }
 
     fn send_to(&self, to: SocketAddr, bytes: &[u8], segment_size: usize) -> Outcome {
-        let transmit = Transmit { to, local: self.local, len: bytes.len(), segment_size };
+        let transmit =
+            Transmit { to, local: self.local, len: bytes.len(), segment_size, connection: None };
         self.sender.send(&transmit, bytes, &self.counters)
     }
 

@@ -1,0 +1,14 @@
+//! Virtual clock and seeded network that drive real nodes; everything replays from a seed.
+//!
+//! A [`World`] owns nodes, a clock and a [`Network`]. Tests act on nodes through it, so the law of
+//! the loop is kept, and let time pass; nothing here reads a real clock or opens a socket.
+
+mod link;
+mod network;
+mod random;
+mod world;
+
+pub use link::Link;
+pub use network::{Arrival, Counters, Network, Recorded};
+pub use random::Random;
+pub use world::{Happened, Inbox, Pair, World};

@@ -1,0 +1,152 @@
+//! Aim: silence ends channels and connections, keep-alives prevent it, closing says so locally.
+//! Method: two nodes and a long virtual time.
+
+use std::time::Duration;
+
+use channeler::error::Error;
+use channeler::sim::{Link, World};
+
+use crate::tools::{MILLI, SECOND, closed, connection_closed};
+
+#[test]
+fn silence_ends_the_channel_then_the_connection_on_both_sides() {
+    let mut world = World::with_nodes(1, 2);
+    let pair = world.establish(0, 1);
+    world.run_for(55 * SECOND);
+    assert_eq!(closed(&world, 0, pair.channel), None);
+    assert_eq!(closed(&world, 1, pair.peer_channel), None);
+    world.run_for(200 * SECOND);
+    assert_eq!(closed(&world, 0, pair.channel), Some(Error::Idle));
+    assert_eq!(closed(&world, 1, pair.peer_channel), Some(Error::Idle));
+    assert_eq!(connection_closed(&world, 0, pair.connection), Some(Error::Idle));
+    assert_eq!(connection_closed(&world, 1, pair.peer_connection), Some(Error::Idle));
+    for index in 0..2 {
+        assert_eq!(world.node(index).stats().connections, 0);
+        assert_eq!(world.node(index).stats().channels, 0);
+        assert_eq!(world.node(index).poll_timeout(), None, "nothing is left to do");
+    }
+}
+
+#[test]
+fn messages_of_one_side_keep_both_sides_alive() {
+    let mut world = World::with_nodes(1, 2);
+    let pair = world.establish(0, 1);
+    for _ in 0..10 {
+        world.run_for(50 * SECOND);
+        world.send(0, pair.channel, b"tick").expect("room");
+    }
+    assert_eq!(closed(&world, 0, pair.channel), None);
+    assert_eq!(closed(&world, 1, pair.peer_channel), None);
+}
+
+#[test]
+fn keep_alives_of_one_side_keep_both_sides_alive() {
+    let mut world = World::new(1);
+    world.add(|config| config.keep_alive = 20 * SECOND);
+    world.add(|_| ());
+    let pair = world.establish(0, 1);
+    let before = world.network.counters().sent;
+    world.run_for(600 * SECOND);
+    assert_eq!(closed(&world, 0, pair.channel), None);
+    assert_eq!(closed(&world, 1, pair.peer_channel), None);
+    let sent = world.network.counters().sent - before;
+    assert!((28..=32).contains(&sent), "one each 20 s: {sent}");
+    assert_eq!(world.receive(1, pair.peer_channel), None, "the application sees nothing of them");
+}
+
+#[test]
+fn keep_alives_are_not_sent_while_messages_flow() {
+    let mut world = World::new(1);
+    world.add(|config| config.keep_alive = 20 * SECOND);
+    world.add(|_| ());
+    let pair = world.establish(0, 1);
+    let before = world.network.counters().sent;
+    for _ in 0..100 {
+        world.send(0, pair.channel, b"tick").expect("room");
+        world.run_for(SECOND);
+    }
+    assert_eq!(world.network.counters().sent - before, 100);
+}
+
+#[test]
+fn without_idle_timeout_nothing_ends() {
+    let mut world = World::new(1);
+    for _ in 0..2 {
+        world.add(|config| config.idle_timeout = Duration::ZERO);
+    }
+    let pair = world.establish(0, 1);
+    world.run_for(100_000 * SECOND);
+    world.send(0, pair.channel, b"still").expect("room");
+    world.run_for(SECOND);
+    assert_eq!(world.receive(1, pair.peer_channel).as_deref(), Some(&b"still"[..]));
+}
+
+#[test]
+fn closing_a_channel_sends_what_was_queued_and_makes_the_handle_stale() {
+    let mut world = World::with_nodes(1, 2);
+    world.network.set_all(Link::with_delay(10 * MILLI));
+    let pair = world.establish(0, 1);
+    world.with(0, |node, now| {
+        node.send(now, pair.channel, b"last words").expect("room");
+        node.close_channel(now, pair.channel).expect("open");
+    });
+    world.run_for(100 * MILLI);
+    assert_eq!(world.receive(1, pair.peer_channel).as_deref(), Some(&b"last words"[..]));
+    assert_eq!(closed(&world, 0, pair.channel), Some(Error::Closed));
+    assert_eq!(world.send(0, pair.channel, b"more"), Err(Error::InvalidChannelId));
+    let again = world.with(0, |node, now| node.close_channel(now, pair.channel));
+    assert_eq!(again, Err(Error::InvalidChannelId));
+    assert_eq!(world.node(0).stats().channels, 0);
+    world.run_for(200 * SECOND);
+    assert_eq!(closed(&world, 1, pair.peer_channel), Some(Error::Idle), "v0 has no close");
+}
+
+#[test]
+fn closing_a_connection_sends_what_was_queued_and_makes_all_handles_stale() {
+    let mut world = World::with_nodes(1, 2);
+    let pair = world.establish(0, 1);
+    world.with(0, |node, now| {
+        node.send(now, pair.channel, b"last words").expect("room");
+        node.close_connection(now, pair.connection).expect("there");
+    });
+    world.run_for(100 * MILLI);
+    assert_eq!(world.receive(1, pair.peer_channel).as_deref(), Some(&b"last words"[..]));
+    assert_eq!(closed(&world, 0, pair.channel), Some(Error::Closed));
+    assert_eq!(connection_closed(&world, 0, pair.connection), Some(Error::Closed));
+    assert_eq!(world.send(0, pair.channel, b"more"), Err(Error::InvalidChannelId));
+    let again = world.with(0, |node, now| node.close_connection(now, pair.connection));
+    assert_eq!(again, Err(Error::InvalidReference));
+    assert_eq!(world.open(0, pair.connection), Err(Error::InvalidReference));
+    assert_eq!(world.node(0).stats().connections, 0);
+}
+
+#[test]
+fn a_handle_of_another_node_is_an_error() {
+    let mut world = World::with_nodes(1, 3);
+    let pair = world.establish(0, 1);
+    let other = world.establish(2, 1);
+    assert_eq!(world.send(2, pair.channel, b"x"), Err(Error::InvalidChannelId));
+    assert_eq!(world.open(2, pair.connection), Err(Error::InvalidReference));
+    assert_ne!(pair.channel, other.channel);
+}
+
+#[test]
+fn a_closed_peer_can_be_connected_to_again() {
+    let mut world = World::with_nodes(1, 2);
+    let first = world.establish(0, 1);
+    world.with(0, |node, now| node.close_connection(now, first.connection)).expect("there");
+    world.take_events(1);
+    let second = world.establish(0, 1);
+    assert_ne!(first.connection, second.connection);
+    world.send(0, second.channel, b"again").expect("room");
+    world.run_for(SECOND);
+    assert_eq!(world.receive(1, second.peer_channel).as_deref(), Some(&b"again"[..]));
+}
+
+#[test]
+fn connect_returns_the_connection_there_is() {
+    let mut world = World::with_nodes(1, 2);
+    let pair = world.establish(0, 1);
+    assert_eq!(world.connect(0, 1), Ok(pair.connection));
+    assert_eq!(world.connect(1, 0), Ok(pair.peer_connection));
+}
