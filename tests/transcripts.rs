@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 
 use channeler::config::{ChannelConfig, NodeConfig, Profile};
 use channeler::error::Error;
@@ -21,6 +22,16 @@ const EXCEPTIONS: [&str; 2] = ["ACK with wrong cookie1", "channel_write error co
 fn the_reference_profile_equals_the_recordings_of_the_project() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/transcripts.json");
     replay_file(&path);
+}
+
+#[test]
+fn the_recordings_of_the_project_are_what_the_script_writes() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let script = folder.join("make_transcripts.py");
+    let run = Command::new("python3").arg(script).arg("--stdout").output().expect("python3 runs");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let committed = std::fs::read(folder.join("transcripts.json")).expect("committed");
+    assert!(run.stdout == committed, "transcripts.json is stale: run make_transcripts.py");
 }
 
 #[test]
