@@ -269,8 +269,8 @@
 #define CHANNELER_ROLE_RESPONDER 2
 
 /**
- * Protocol version 0 as this library speaks it: keyed cookies, packets shared by messages, retries,
- * data before the handshake's end.
+ * Protocol version 0 as this library speaks it: keyed cookies, packets shared by messages,
+ * retries, data before the handshake's end.
  */
 #define CHANNELER_PROFILE_NODE 0
 
@@ -1242,11 +1242,11 @@ int32_t channeler_peer_id_format(const struct channeler_peer_id *peer,
                                  size_t capacity);
 
 /**
- * Reads the varint at the front of `data`: its value to `value`, and how many bytes it takes to
- * `size`.
+ * Reads the varint at the front of `data`: its value to `value`, and how many bytes it takes
+ * to `size`.
  *
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_DECODE` (it is cut off, or larger
- * than 64 bits). Thread: any.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_DECODE` (it is cut off, or
+ * larger than 64 bits). Thread: any.
  *
  * Pointers:
  * `data` is NULL or has `length` readable bytes; `value` and `size` are NULL or writable.
@@ -1280,7 +1280,7 @@ int64_t channeler_wire_payload_size(uint32_t kind);
  * Reads the message at the front of `data`; what follows it is not looked at.
  *
  * `out->payload` points into `data`, whose owner's it stays.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_MESSAGE_TYPE` (an unknown
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_MESSAGE_TYPE` (unknown
  * kind), `_INSUFFICIENT_BUFFER_SIZE` (`data` ends before the message does), `_DECODE` (kind or
  * length is no varint). Thread: any.
  *
@@ -1687,8 +1687,8 @@ int32_t channeler_channel_info(struct channeler_node *node,
  *
  * `secret` is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, or `secret` is though `length` is not
- * 0), `_STATE` (the profile is not `CHANNELER_PROFILE_REFERENCE`; the node was freed), `_POISONED`.
- * Thread: any.
+ * 0), `_STATE` (the profile is not `CHANNELER_PROFILE_REFERENCE`; the node was freed),
+ * `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `secret` is NULL or has `length` readable
@@ -1716,8 +1716,8 @@ int32_t channeler_node_supply_halves(struct channeler_node *node,
                                      size_t count);
 
 /**
- * Finds a channel of `connection` by its id on the wire, and writes it to `out`: an established one
- * by its complete id; one in any state, ours before the peer's, by its initiator's half alone.
+ * Finds a channel of `connection` by its id on the wire, and writes it to `out`: an established
+ * one by its complete id; one in any state, ours before the peer's, by its initiator's half alone.
  *
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_REFERENCE` (no such
  * connection, or it ended), `_INVALID_CHANNELID` (no such channel), `_STATE` (the node was freed),
@@ -1732,8 +1732,8 @@ int32_t channeler_channel_find(struct channeler_node *node,
                                struct channeler_channel *out);
 
 /**
- * Adds a channel to `connection` without a handshake, and writes it to `out`: established when `id`
- * is complete, being opened when it has the initiator's half alone. No event follows.
+ * Adds a channel to `connection` without a handshake, and writes it to `out`: established when
+ * `id` is complete, being opened when it has the initiator's half alone. No event follows.
  *
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_REFERENCE` (no such
  * connection, or it ended), `_INVALID_CHANNELID` (no initiator's half), `_LIMIT`, `_STATE` (it is

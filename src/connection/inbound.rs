@@ -102,7 +102,7 @@ impl Connection {
         stats.messages_received += 1;
         stats.receive_queue_bytes += message.len() as u64;
         if config.profile == Profile::Reference {
-            // A program written for the reference hears of every message, and reads it when it likes.
+            // Programs written for the reference hear of every message, and read it when they like.
             let bytes = inbound.range_of(message);
             let connection = self.handle;
             events.push_back(Event::Message { connection, channel: handle, bytes });

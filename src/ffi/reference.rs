@@ -7,8 +7,8 @@ use super::guard::{self, Out, guard};
 use super::lifetime::{self, channeler_node};
 use super::wire::channeler_wire_id;
 
-/// Protocol version 0 as this library speaks it: keyed cookies, packets shared by messages, retries,
-/// data before the handshake's end.
+/// Protocol version 0 as this library speaks it: keyed cookies, packets shared by messages,
+/// retries, data before the handshake's end.
 pub const CHANNELER_PROFILE_NODE: u32 = 0;
 /// Protocol version 0 to the byte as the reference implementation speaks it; sans-IO only.
 ///
@@ -22,8 +22,8 @@ pub const CHANNELER_PROFILE_REFERENCE: u32 = 1;
 ///
 /// `secret` is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, or `secret` is though `length` is not
-/// 0), `_STATE` (the profile is not `CHANNELER_PROFILE_REFERENCE`; the node was freed), `_POISONED`.
-/// Thread: any.
+/// 0), `_STATE` (the profile is not `CHANNELER_PROFILE_REFERENCE`; the node was freed),
+/// `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `secret` is NULL or has `length` readable
@@ -73,8 +73,8 @@ pub unsafe extern "C" fn channeler_node_supply_halves(
     })
 }
 
-/// Finds a channel of `connection` by its id on the wire, and writes it to `out`: an established one
-/// by its complete id; one in any state, ours before the peer's, by its initiator's half alone.
+/// Finds a channel of `connection` by its id on the wire, and writes it to `out`: an established
+/// one by its complete id; one in any state, ours before the peer's, by its initiator's half alone.
 ///
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_REFERENCE` (no such
 /// connection, or it ended), `_INVALID_CHANNELID` (no such channel), `_STATE` (the node was freed),
@@ -100,8 +100,8 @@ pub unsafe extern "C" fn channeler_channel_find(
     })
 }
 
-/// Adds a channel to `connection` without a handshake, and writes it to `out`: established when `id`
-/// is complete, being opened when it has the initiator's half alone. No event follows.
+/// Adds a channel to `connection` without a handshake, and writes it to `out`: established when
+/// `id` is complete, being opened when it has the initiator's half alone. No event follows.
 ///
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_REFERENCE` (no such
 /// connection, or it ended), `_INVALID_CHANNELID` (no initiator's half), `_LIMIT`, `_STATE` (it is

@@ -98,11 +98,11 @@ pub struct channeler_wire_header {
     pub payload_size: u16,
 }
 
-/// Reads the varint at the front of `data`: its value to `value`, and how many bytes it takes to
-/// `size`.
+/// Reads the varint at the front of `data`: its value to `value`, and how many bytes it takes
+/// to `size`.
 ///
-/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_DECODE` (it is cut off, or larger
-/// than 64 bits). Thread: any.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_DECODE` (it is cut off, or
+/// larger than 64 bits). Thread: any.
 ///
 /// # Safety
 /// `data` is NULL or has `length` readable bytes; `value` and `size` are NULL or writable.
@@ -168,7 +168,7 @@ pub extern "C" fn channeler_wire_payload_size(kind: u32) -> i64 {
 /// Reads the message at the front of `data`; what follows it is not looked at.
 ///
 /// `out->payload` points into `data`, whose owner's it stays.
-/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_MESSAGE_TYPE` (an unknown
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_MESSAGE_TYPE` (unknown
 /// kind), `_INSUFFICIENT_BUFFER_SIZE` (`data` ends before the message does), `_DECODE` (kind or
 /// length is no varint). Thread: any.
 ///

@@ -95,6 +95,7 @@ impl Pair {
                 | Event::PathChanged { .. }
                 | Event::PathUnreachable { .. }
                 | Event::PacketSizeReduced { .. }
+                | Event::Packet { .. }
                 | Event::Datagram { .. } => {}
             }
         }
