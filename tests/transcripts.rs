@@ -186,7 +186,16 @@ impl Pair {
                 Event::Message { channel, .. } => {
                     Happened::Data(side.node.channel_info(channel).expect("open").id)
                 }
-                _ => continue,
+                Event::ConnectionRequest { .. }
+                | Event::Connected { .. }
+                | Event::ConnectionClosed { .. }
+                | Event::ChannelClosed { .. }
+                | Event::Readable { .. }
+                | Event::Writable { .. }
+                | Event::PathChanged { .. }
+                | Event::PathUnreachable { .. }
+                | Event::PacketSizeReduced { .. }
+                | Event::Datagram { .. } => continue,
             };
             side.happened.push(happened);
         }
