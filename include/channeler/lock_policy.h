@@ -2,6 +2,11 @@
 #ifndef CHANNELER_LOCK_POLICY_H
 #define CHANNELER_LOCK_POLICY_H
 
+// Programs choose their warnings; the library's own tests define this to see them here too.
+#if defined(__GNUC__) && !defined(CHANNELER_STRICT)
+#pragma GCC system_header
+#endif
+
 namespace channeler {
 
 // For programs in which one thread uses an object.

@@ -5,6 +5,11 @@
 #ifndef CHANNELER_MACROS_H
 #define CHANNELER_MACROS_H
 
+// Programs choose their warnings; the library's own tests define this to see them here too.
+#if defined(__GNUC__) && !defined(CHANNELER_STRICT)
+#pragma GCC system_header
+#endif
+
 #include <iostream>
 
 #include "error.h"

@@ -2,6 +2,11 @@
 #ifndef CHANNELER_VERSION_H
 #define CHANNELER_VERSION_H
 
+// Programs choose their warnings; the library's own tests define this to see them here too.
+#if defined(__GNUC__) && !defined(CHANNELER_STRICT)
+#pragma GCC system_header
+#endif
+
 #include <string>
 #include <utility>
 

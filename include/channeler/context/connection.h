@@ -2,6 +2,11 @@
 #ifndef CHANNELER_CONTEXT_CONNECTION_H
 #define CHANNELER_CONTEXT_CONNECTION_H
 
+// Programs choose their warnings; the library's own tests define this to see them here too.
+#if defined(__GNUC__) && !defined(CHANNELER_STRICT)
+#pragma GCC system_header
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -63,6 +68,12 @@ struct pending_channelid
 {
   channelid::half_type initiator;
   channelid::half_type responder;
+
+  explicit pending_channelid(channelid const & id)
+    : initiator{id.initiator}
+    , responder{id.responder}
+  {
+  }
 
   operator channelid() const
   {
@@ -240,8 +251,7 @@ public:
   // A pending channel with a fresh initiator half.
   pending_channelid new_pending_channel()
   {
-    auto const id = m_owner->new_pending();
-    return {id.initiator, id.responder};
+    return pending_channelid{m_owner->new_pending()};
   }
 
 private:

@@ -5,6 +5,11 @@
 #ifndef CHANNELER_INTERNAL_API_H
 #define CHANNELER_INTERNAL_API_H
 
+// Programs choose their warnings; the library's own tests define this to see them here too.
+#if defined(__GNUC__) && !defined(CHANNELER_STRICT)
+#pragma GCC system_header
+#endif
+
 #include <cstddef>
 #include <functional>
 #include <utility>
