@@ -31,7 +31,7 @@ RELEASE := target/release
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 CARGO_TEST := cargo test --quiet --features sim
 
-CHECKS := scripts fmt tidy clippy doc rust header symbols c python examples readme
+CHECKS := scripts fmt tidy clippy doc rust header symbols c python examples cpp readme
 
 .PHONY: help demo test build lib install uninstall bench fuzz soak sanitize bless clean $(CHECKS)
 
@@ -85,10 +85,11 @@ soak: target/.setup-build
 sanitize: target/.setup
 	@scripts/sanitize
 
-## bless: writes the generated files anew: header, symbol list
+## bless: writes the generated files anew: header, symbol list, _abi.py of Python
 bless: target/.setup
 	CHANNELER_BLESS=1 cargo test --quiet --test header
 	CHANNELER_BLESS=1 $(MAKE) symbols
+	python3 bindings/python/generate_abi.py
 
 ## clean: takes away everything that was built
 clean:
@@ -134,7 +135,11 @@ symbols: lib
 c: lib
 	scripts/test-c
 
-## python: the ctypes package installs into a fresh environment and passes its tests
+## cpp: the drop-in headers with gcc, clang and sanitizers; CMake, pkg-config, make and meson
+cpp: lib
+	VERSION='$(VERSION)' SONAME='$(SONAME)' scripts/test-cpp
+
+## python: the ctypes package has good types, installs into an environment, passes its tests
 python: lib
 	scripts/test-python
 

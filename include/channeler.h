@@ -341,18 +341,22 @@
 #define CHANNELER_LOG_DEBUG 4
 
 /**
- * The peer answered: the connection works. A first `CHANNELER_EVENT_CHANNEL_OPENED` follows.
+ * The peer's node answered, and named itself `peer`; a first `CHANNELER_EVENT_CHANNEL_OPENED`
+ * follows. In version 0 that is not yet a welcome: a node that refuses cannot say so, and only a
+ * message from the peer shows that its application listens.
  */
 #define CHANNELER_EVENT_CONNECTED 1
 
 /**
- * The connection ended with all its channels; its handle is stale now. `reason`:
- * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_REFUSED`, `_BANNED`, or `_TIMEOUT` (nothing ever answered).
+ * The connection to `peer` ended with all its channels; its handle is stale now. `reason`:
+ * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_BANNED`, `_TIMEOUT` (nothing ever answered), or `_LIMIT` (it
+ * had no channel, and its place in the table went to another).
  */
 #define CHANNELER_EVENT_CONNECTION_CLOSED 2
 
 /**
- * A channel is established. `by_peer` tells who opened it.
+ * A channel is established. `by_peer` tells who opened it. The opener hears of it before the other
+ * side's `on_accept` has run.
  */
 #define CHANNELER_EVENT_CHANNEL_OPENED 3
 
@@ -755,7 +759,8 @@ typedef struct channeler_options {
      */
     uint32_t segments_max;
     /**
-     * How often the request for a channel is repeated before it fails. Default 6; 0 to 16.
+     * How often the request for a channel is repeated before it fails. Default 5, about
+     * 13 s in all; 0 to 16.
      */
     uint32_t handshake_retries;
     /**
@@ -765,7 +770,7 @@ typedef struct channeler_options {
     uint32_t log_level;
     /**
      * How long a message may wait for others to share its packet. Default 0: it waits for nothing;
-     * at most 1 s.
+     * at most 1 s. With sockets the system's timers round it up to a whole millisecond.
      */
     uint64_t bundle_delay_ns;
     /**
@@ -779,12 +784,16 @@ typedef struct channeler_options {
      */
     uint64_t cookie_epoch_ns;
     /**
-     * A channel, then its connection, ends after this long without a packet either way.
-     * Default 60 s; 0: never; at most 365 days.
+     * A channel, then its connection, ends after this long without a packet either way; with
+     * `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; at most
+     * 365 days.
      */
     uint64_t idle_timeout_ns;
     /**
-     * A silent channel sends an empty packet this often. Default 0: never; at most 365 days.
+     * How often a peer that says nothing, or a channel that nothing is said on, is asked for a
+     * sign of life. It keeps the channel on both sides and in the NATs between, and tells a silent
+     * peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never; at most 365
+     * days.
      */
     uint64_t keep_alive_ns;
     /**
@@ -914,6 +923,10 @@ typedef struct channeler_event {
      * Bytes of UDP payload.
      */
     uint32_t packet_size;
+    /**
+     * The peer.
+     */
+    struct channeler_peer_id peer;
     /**
      * A channel as packets name it.
      */
@@ -1976,6 +1989,8 @@ int32_t channeler_node_stop(struct channeler_node *node);
  *
  * Waits up to `timeout_ns` nanoseconds for something to do: 0 does not wait, less than 0 waits for
  * ever (until `channeler_node_wake`). It may return earlier with nothing done; call it in a loop.
+ * A signal handler that wants it to return calls `channeler_node_wake`: a signal that comes just
+ * before the wait does not end it.
  * With sans-IO it never waits: it calls callbacks for what commands caused.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_STATE` (inside a callback of this
  * node; the node has its own thread, or another thread is in this function; the node was freed),

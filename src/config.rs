@@ -82,14 +82,17 @@ pub struct NodeConfig {
     /// First wait for an answer to NEW; doubles with each retry, with jitter. Default 200 ms (the
     /// reference's intended timeout).
     pub handshake_timeout: Duration,
-    /// How often NEW is repeated before the channel fails. Default 6: about 25 s in all.
+    /// How often NEW is repeated before the channel fails. Default 5: about 13 s in all.
     pub handshake_retries: u8,
     /// How long one secret signs cookies; a cookie is good for one to two of these. Default 30 s.
     pub cookie_epoch: Duration,
-    /// A channel, then its connection, ends after this long without a packet either way. Zero:
-    /// never. Default 60 s (the reference's intended timeout).
+    /// A channel, then its connection, ends after this long without a packet either way; with
+    /// `keep_alive`, after this long without a packet from the peer. Zero: never. Default 60 s (the
+    /// reference's intended timeout).
     pub idle_timeout: Duration,
-    /// A silent channel sends an empty packet this often. Zero (default): never.
+    /// How often a peer that says nothing, or a channel that nothing is said on, is asked for a
+    /// sign of life. Keeps both sides and the NATs between them from forgetting the channel, and
+    /// tells a silent peer from a dead one. Zero (default): never.
     pub keep_alive: Duration,
 
     /// Connections at once. Default 16,384.
@@ -136,7 +139,7 @@ impl NodeConfig {
             bundle_delay: Duration::ZERO,
             segments_max: 1,
             handshake_timeout: Duration::from_millis(200),
-            handshake_retries: 6,
+            handshake_retries: 5,
             cookie_epoch: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             keep_alive: Duration::ZERO,

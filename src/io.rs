@@ -70,12 +70,17 @@ pub enum Event {
     Connected {
         /// The connection.
         connection: ConnectionHandle,
+        /// Who it says it is (v0 proves nothing of it).
+        peer: PeerId,
     },
     /// The connection ended, with all its channels; its handle is stale now.
     ConnectionClosed {
         /// The connection that was.
         connection: ConnectionHandle,
-        /// Why: `Closed`, `Idle`, `Banned`, `Limit` (evicted for another, having no channel).
+        /// Who it was.
+        peer: PeerId,
+        /// Why: `Closed`, `Idle`, `Banned`, `Timeout` (nothing ever answered),
+        /// `Limit` (evicted for another, having no channel).
         reason: Error,
     },
     /// A channel is established, by us or by the peer.

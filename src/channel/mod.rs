@@ -30,14 +30,20 @@ pub(crate) struct Channel {
     pub(crate) stats: ChannelStats,
     /// When a packet last came or went.
     pub(crate) last_active: Time,
-    /// When a packet was last put in the outbox.
-    pub(crate) last_sent: Time,
+    /// When the peer was last asked for a sign of life on this channel.
+    pub(crate) pinged_at: Time,
+    /// Whether that question still waits in the outbox.
+    pub(crate) is_ping_waiting: bool,
     /// The entry of this channel in the node's timers.
     pub(crate) timer: Option<Time>,
-    /// Whether the transmit queue has an entry of this channel.
-    pub(crate) is_scheduled: bool,
+    /// Whether it has its turn in `Output::ready`.
+    pub(crate) is_ready: bool,
+    /// Whether it has an entry in `Output::delayed`.
+    pub(crate) is_delayed: bool,
     /// Whether `send` said `WouldBlock` and no `Writable` followed yet.
     pub(crate) wants_writable: bool,
+    /// Whether it waits for room in the node's queue (`Output::blocked`).
+    pub(crate) is_blocked: bool,
     /// Closed by the application, and waiting for the handshake to send what it was given.
     pub(crate) is_closing: bool,
 }
@@ -123,10 +129,13 @@ impl Channel {
             inbox: None,
             stats: ChannelStats::default(),
             last_active: now,
-            last_sent: now,
+            pinged_at: now,
+            is_ping_waiting: false,
             timer: None,
-            is_scheduled: false,
+            is_ready: false,
+            is_delayed: false,
             wants_writable: false,
+            is_blocked: false,
             is_closing: false,
         }
     }
@@ -139,8 +148,9 @@ impl Channel {
         }
     }
 
-    /// When something is due if nothing else happens.
-    pub(crate) fn deadline(&self, config: &NodeConfig) -> Option<Time> {
+    /// When something is due if nothing else happens; `heard` is when anything last came from the
+    /// peer.
+    pub(crate) fn deadline(&self, config: &NodeConfig, heard: Time) -> Option<Time> {
         if config.profile == Profile::Reference {
             return None;
         }
@@ -148,11 +158,18 @@ impl Channel {
             Handshake::Pending(pending) => Some(pending.retry.at),
             Handshake::Finalizing(retry) => Some(retry.at),
             Handshake::Done => {
-                let idle = after(self.last_active, config.idle_timeout);
-                let keep_alive = after(self.last_sent, config.keep_alive);
+                let idle = after(self.idle_since(config, heard), config.idle_timeout);
+                let quiet_since = self.last_active.min(heard).max(self.pinged_at);
+                let keep_alive = after(quiet_since, config.keep_alive);
                 idle.into_iter().chain(keep_alive).min()
             }
         }
+    }
+
+    /// Since when the channel is idle. With keep-alives the peer has been asked, so only its word
+    /// counts; without, what we send counts too: a peer of few words is no dead one.
+    pub(crate) fn idle_since(&self, config: &NodeConfig, heard: Time) -> Time {
+        if config.keep_alive.is_zero() { self.last_active } else { heard }
     }
 
     /// Bytes of messages that wait to leave, envelopes included.
@@ -174,9 +191,11 @@ impl Channel {
     }
 }
 
-/// `span` after `from`; a zero span means never.
+/// `span` after `from`; a zero span means never. So does the end of the clock: what is due there
+/// would be due again as soon as it is done.
 fn after(from: Time, span: Duration) -> Option<Time> {
-    (!span.is_zero()).then(|| from + span)
+    let end = Time::from_nanos(u64::MAX);
+    Some(from + span).filter(|due| !span.is_zero() && *due < end)
 }
 
 #[cfg(test)]

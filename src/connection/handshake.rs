@@ -178,7 +178,7 @@ impl Connection {
         if let Handshake::Pending(Pending { cookie, .. }) = channel.handshake {
             self.send_new(shared, now, id.initiator, cookie);
         }
-        shared.arm(handle);
+        shared.arm(handle, self.last_heard);
         Ok(handle)
     }
 
@@ -249,12 +249,12 @@ impl Connection {
     /// A half that no channel or probe of ours uses.
     fn fresh_half(&self, shared: &mut Shared) -> Result<u16, Error> {
         let start = shared.random_half();
-        let probe = self.path.probe.map(|probe| probe.half);
+        let taken = [self.path.probe.map(|probe| probe.half), self.ping_half];
         (0..=u16::MAX)
             .map(|step| start.wrapping_add(step))
             .find(|half| {
                 *half != ChannelId::NO_HALF
-                    && probe != Some(*half)
+                    && !taken.contains(&Some(*half))
                     && self.registry.by_half(Role::Initiator, *half).is_none()
             })
             .ok_or(Error::Limit)
@@ -263,6 +263,16 @@ impl Connection {
     fn make_cookie1(&self, shared: &Shared, half: u16, address: std::net::SocketAddr) -> u32 {
         let bound = Bound { initiator: shared.config.peer_id, responder: self.peer, address };
         shared.cookies.make_initiator(&bound, half)
+    }
+
+    /// A NEW whose answer says no more than that the peer is there.
+    pub(super) fn ping_message(&mut self, shared: &mut Shared) -> Option<Encoded> {
+        if self.ping_half.is_none() {
+            self.ping_half = self.fresh_half(shared).ok();
+        }
+        let half = self.ping_half?;
+        let cookie1 = self.make_cookie1(shared, half, self.path.remote);
+        Some(Encoded::new(&Message::ChannelNew { initiator: half, cookie1 }))
     }
 
     fn send_new(&mut self, shared: &mut Shared, now: Time, half: u16, cookie1: u32) {
@@ -354,6 +364,9 @@ impl Connection {
         if let Some(probe) = self.path.probe.filter(|probe| probe.half == id.initiator) {
             return self.handle_probe_answer(shared, inbound, &probe, cookie1);
         }
+        if self.ping_half == Some(id.initiator) {
+            return;
+        }
         let Some(handle) = self.registry.by_half(Role::Initiator, id.initiator) else {
             return shared.count_drop(DropReason::UnknownChannel);
         };
@@ -385,7 +398,7 @@ impl Connection {
             shared.output.bytes -= early.bytes.len();
             self.send_early(shared, inbound.now, handle, &early);
         }
-        shared.arm(handle);
+        shared.arm(handle, self.last_heard);
         if is_closing {
             self.end_channel(shared, inbound.now, handle, Error::Closed);
         }
@@ -453,7 +466,7 @@ impl Connection {
         if self.state != State::Asked {
             self.send_empty(shared, inbound.now, handle);
         }
-        shared.arm(handle);
+        shared.arm(handle, self.last_heard);
     }
 
     fn report_opened(&mut self, shared: &mut Shared, channel: ChannelHandle, by_peer: bool) {
@@ -462,7 +475,8 @@ impl Connection {
         }
         if self.state == State::Dialled {
             self.state = State::Connected;
-            shared.events.push_back(Event::Connected { connection: self.handle });
+            let event = Event::Connected { connection: self.handle, peer: self.peer };
+            shared.events.push_back(event);
         }
         let event = Event::ChannelOpened { connection: self.handle, channel, by_peer };
         shared.events.push_back(event);

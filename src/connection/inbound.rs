@@ -41,6 +41,7 @@ impl Inbound<'_> {
 impl Connection {
     /// A packet of this peer's came.
     pub(crate) fn count_packet(&mut self, inbound: &Inbound<'_>) {
+        self.last_heard = inbound.now;
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += inbound.size as u64;
     }
@@ -57,7 +58,7 @@ impl Connection {
         channel.last_active = inbound.now;
         if let Handshake::Finalizing(_) = channel.handshake {
             channel.handshake = Handshake::Done;
-            shared.arm(handle);
+            shared.arm(handle, self.last_heard);
         }
         Some(handle)
     }

@@ -32,6 +32,10 @@ pub(crate) struct Connection {
     pub(crate) state: State,
     /// The source prefix that this connection counts against; none when we began it.
     pub(crate) source: Option<IpAddr>,
+    /// When anything last came from the peer.
+    pub(crate) last_heard: Time,
+    /// The half of the NEWs that ask for a sign of life; they open nothing.
+    ping_half: Option<u16>,
     /// Since when it has no channel.
     pub(crate) vacant_since: Option<Time>,
     pub(crate) stats: ConnectionStats,
@@ -66,6 +70,8 @@ impl Connection {
             path,
             state,
             source: None,
+            last_heard: now,
+            ping_half: None,
             vacant_since: Some(now),
             stats: ConnectionStats::default(),
             registry: Registry::default(),
@@ -84,7 +90,8 @@ impl Connection {
             return Err(Error::State);
         }
         self.state = State::Connected;
-        shared.events.push_back(Event::Connected { connection: self.handle });
+        let event = Event::Connected { connection: self.handle, peer: self.peer };
+        shared.events.push_back(event);
         let channels: Vec<ChannelHandle> = self.registry.handles().collect();
         for channel in channels {
             self.send_empty(shared, now, channel);
@@ -161,7 +168,8 @@ impl Connection {
         }
         self.flush_control(shared);
         if self.state != State::Asked {
-            shared.events.push_back(Event::ConnectionClosed { connection: self.handle, reason });
+            let (connection, peer) = (self.handle, self.peer);
+            shared.events.push_back(Event::ConnectionClosed { connection, peer, reason });
         }
     }
 
@@ -194,7 +202,9 @@ impl Connection {
         handle: ChannelHandle,
     ) {
         let Ok(channel) = shared.channel(handle) else { return };
-        let is_due = channel.deadline(&shared.config).is_some_and(|deadline| deadline <= now);
+        let is_due = channel
+            .deadline(&shared.config, self.last_heard)
+            .is_some_and(|deadline| deadline <= now);
         if is_due {
             match channel.handshake {
                 Handshake::Pending(_) => self.retry_new(shared, now, handle),
@@ -202,17 +212,18 @@ impl Connection {
                 Handshake::Done => self.handle_silence(shared, now, handle),
             }
         }
-        shared.arm(handle);
+        shared.arm(handle, self.last_heard);
     }
 
-    /// Ends a channel that was idle too long; keeps one alive that was silent too long.
+    /// Ends a channel that was idle too long; asks for a sign of life before that.
     fn handle_silence(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
         let Ok(channel) = shared.channel(handle) else { return };
         let idle_timeout = shared.config.idle_timeout;
-        if !idle_timeout.is_zero() && now.since(channel.last_active) >= idle_timeout {
+        let idle_since = channel.idle_since(&shared.config, self.last_heard);
+        if !idle_timeout.is_zero() && now.since(idle_since) >= idle_timeout {
             self.end_channel(shared, now, handle, Error::Idle);
         } else {
-            self.send_empty(shared, now, handle);
+            self.ping(shared, now, handle);
         }
     }
 }

@@ -73,10 +73,10 @@ impl Connection {
         let is_full = channel.queued_bytes() + cost > config.send_queue_bytes_max
             || channel.queued_packets() >= config.send_queue_packets_max;
         if is_full || is_node_full {
-            if is_node_full && !channel.wants_writable {
-                output.blocked.push_back(handle);
-            }
             channel.wants_writable = true;
+            if is_node_full {
+                output.block(handle, channel);
+            }
             return Err(Error::WouldBlock);
         }
         channel.stats.messages_sent += 1;
@@ -121,18 +121,9 @@ impl Connection {
         if config.profile == Profile::Reference {
             return shared.send_announced(&framing, content, &self.destination());
         }
-        let had_complete = channel.outbox.has_complete();
         output.bytes += channel.outbox.push(&framing, content, &mut output.pool);
         channel.last_active = now;
-        channel.last_sent = now;
-        let is_complete = !had_complete && channel.outbox.has_complete();
-        let is_scheduled = std::mem::replace(&mut channel.is_scheduled, true);
-        if !is_scheduled {
-            shared.schedule(now, Source::Channel(handle), true);
-        }
-        if is_complete && !shared.config.bundle_delay.is_zero() {
-            shared.schedule(now, Source::Channel(handle), false);
-        }
+        schedule_channel(shared, now, handle);
     }
 
     /// What waited for the channel's id. A message that the path no longer takes is dropped.
@@ -150,16 +141,47 @@ impl Connection {
                 channel.stats.messages_dropped += 1;
             }
         }
+        let Shared { channels, output, .. } = shared;
+        if let Some(channel) = channels.get_mut(handle.0)
+            && channel.wants_writable
+            && channel.outbox.is_empty()
+        {
+            output.block(handle, channel);
+        }
     }
 
-    /// A packet without messages: it confirms a channel, or keeps it alive. Large enough that the
-    /// peer may answer it with a probe, should our address have changed.
+    /// A packet without messages: it confirms a channel. Whatever waits on the channel already does
+    /// the same: a peer must not make these pile up.
     pub(super) fn send_empty(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
         if shared.is_reference() {
             return;
         }
-        let content = Content { lead: &[], head: &[], body: &[], answer: ANSWER_SIZE };
+        let Ok(channel) = shared.channel_mut(handle) else { return };
+        if !channel.outbox.is_empty() {
+            channel.last_active = now;
+            return;
+        }
+        let content = Content { lead: &[], head: &[], body: &[], answer: 0 };
         self.push(shared, now, handle, &content);
+    }
+
+    /// Asks the peer for a sign of life, on a channel that this keeps alive over there. Every peer
+    /// answers a NEW, and remembers nothing of it.
+    pub(super) fn ping(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+        let Some(message) = self.ping_message(shared) else { return };
+        let Ok(channel) = shared.channel_mut(handle) else { return };
+        channel.pinged_at = now;
+        if std::mem::replace(&mut channel.is_ping_waiting, true) {
+            return;
+        }
+        let last_active = channel.last_active;
+        let head = message.as_slice();
+        let content = Content { lead: &[], head, body: &[], answer: ANSWER_SIZE };
+        self.push(shared, now, handle, &content);
+        // It is no activity of ours: that would hide that the peer is silent.
+        if let Ok(channel) = shared.channel_mut(handle) {
+            channel.last_active = last_active;
+        }
     }
 
     /// A handshake message to the peer, on the default channel.
@@ -247,20 +269,25 @@ impl Connection {
     ) -> Option<Batch> {
         let Shared { channels, config, output, events, .. } = shared;
         let channel = channels.get_mut(handle.0)?;
-        channel.is_scheduled = false;
+        channel.is_ready = false;
+        channel.is_ping_waiting = false;
         let framing = self.framing(config, channel);
         let Taken { batch, bytes } = channel.outbox.take(&framing, &mut output.pool)?;
         output.bytes -= bytes;
-        if !channel.outbox.is_empty() {
-            channel.is_scheduled = true;
+        // A packet that may still wait for company has an entry in `delayed`.
+        if channel.outbox.has_complete() || !channel.outbox.is_empty() && !channel.is_delayed {
+            channel.is_ready = true;
             output.ready.push_back(Source::Channel(handle));
         }
         let has_room = channel.outbox.bytes() <= config.send_queue_bytes_max / 2
-            && channel.outbox.packets() <= config.send_queue_packets_max / 2
-            && output.bytes <= config.node_send_queue_bytes_max / 2;
+            && channel.outbox.packets() <= config.send_queue_packets_max / 2;
         if channel.wants_writable && has_room {
-            channel.wants_writable = false;
-            events.push_back(Event::Writable { connection: self.handle, channel: handle });
+            if output.bytes <= config.node_send_queue_bytes_max / 2 {
+                channel.wants_writable = false;
+                events.push_back(Event::Writable { connection: self.handle, channel: handle });
+            } else {
+                output.block(handle, channel);
+            }
         }
         self.count_sent(&batch);
         Some(batch)
@@ -300,6 +327,18 @@ impl Connection {
         shared.output.bytes -= taken.bytes;
         shared.output.push_loose(Loose { to, local, connection, batch, bytes: taken.bytes });
     }
+}
+
+/// Sees to it that what a channel has queued will be sent: at once, or after it had its time to be
+/// joined by more. A channel has one entry of each kind at most.
+fn schedule_channel(shared: &mut Shared, now: Time, handle: ChannelHandle) {
+    let Some(channel) = shared.channels.get_mut(handle.0) else { return };
+    let is_patient = !shared.config.bundle_delay.is_zero() && !channel.outbox.has_complete();
+    if channel.is_ready || is_patient && channel.is_delayed {
+        return;
+    }
+    *(if is_patient { &mut channel.is_delayed } else { &mut channel.is_ready }) = true;
+    shared.schedule(now, Source::Channel(handle), is_patient);
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::channel::{Batch, Pool};
+use crate::channel::{Batch, Channel, Pool};
 use crate::id::{ChannelHandle, ConnectionHandle};
 use crate::io::Local;
 use crate::time::Time;
@@ -48,7 +48,7 @@ pub(crate) struct Output {
     pub(crate) pool: Pool,
     /// Bytes waiting in all outboxes and loose batches.
     pub(crate) bytes: usize,
-    /// Channels that found the node's queue full.
+    /// Channels that wait for room in the node's queue, each once.
     pub(crate) blocked: VecDeque<ChannelHandle>,
 }
 
@@ -59,14 +59,10 @@ impl Output {
         self.ready.push_back(Source::Loose);
     }
 
-    /// Makes ready what has waited long enough.
-    pub(crate) fn release_delayed(&mut self, now: Time) {
-        while let Some((due, source)) = self.delayed.front().copied() {
-            if due > now {
-                break;
-            }
-            self.delayed.pop_front();
-            self.ready.push_back(source);
+    /// Has a channel hear when half of the node's queue is free.
+    pub(crate) fn block(&mut self, handle: ChannelHandle, channel: &mut Channel) {
+        if !std::mem::replace(&mut channel.is_blocked, true) {
+            self.blocked.push_back(handle);
         }
     }
 

@@ -108,10 +108,10 @@ impl Shared {
     }
 
     /// Sets the channel's timer to its deadline. Activity only moves deadlines away, so it need not
-    /// call this: a timer that fires early sets itself anew.
-    pub(crate) fn arm(&mut self, handle: ChannelHandle) {
+    /// call this: a timer that fires early sets itself anew. `heard` as in `Channel::deadline`.
+    pub(crate) fn arm(&mut self, handle: ChannelHandle, heard: Time) {
         let Some(channel) = self.channels.get_mut(handle.0) else { return };
-        let deadline = channel.deadline(&self.config);
+        let deadline = channel.deadline(&self.config, heard);
         if channel.timer == deadline {
             return;
         }
@@ -134,6 +134,23 @@ impl Shared {
             channel.timer = None;
         }
         Some(handle)
+    }
+
+    /// Makes ready what has waited long enough.
+    pub(crate) fn release_delayed(&mut self, now: Time) {
+        let Shared { channels, output, .. } = self;
+        while let Some((_, source)) = output.delayed.front().copied().filter(|(due, _)| *due <= now)
+        {
+            output.delayed.pop_front();
+            if let Source::Channel(handle) = source {
+                let Some(channel) = channels.get_mut(handle.0) else { continue };
+                channel.is_delayed = false;
+                if channel.outbox.is_empty() || std::mem::replace(&mut channel.is_ready, true) {
+                    continue;
+                }
+            }
+            output.ready.push_back(source);
+        }
     }
 
     /// Puts a source with something to send where it belongs: delayed while it may be joined by

@@ -19,12 +19,16 @@ pub const CHANNELER_LOG_INFO: u32 = 3;
 /// Everything that callbacks are told, but the messages themselves.
 pub const CHANNELER_LOG_DEBUG: u32 = 4;
 
-/// The peer answered: the connection works. A first `CHANNELER_EVENT_CHANNEL_OPENED` follows.
+/// The peer's node answered, and named itself `peer`; a first `CHANNELER_EVENT_CHANNEL_OPENED`
+/// follows. In version 0 that is not yet a welcome: a node that refuses cannot say so, and only a
+/// message from the peer shows that its application listens.
 pub const CHANNELER_EVENT_CONNECTED: u32 = 1;
-/// The connection ended with all its channels; its handle is stale now. `reason`:
-/// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_REFUSED`, `_BANNED`, or `_TIMEOUT` (nothing ever answered).
+/// The connection to `peer` ended with all its channels; its handle is stale now. `reason`:
+/// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_BANNED`, `_TIMEOUT` (nothing ever answered), or `_LIMIT` (it
+/// had no channel, and its place in the table went to another).
 pub const CHANNELER_EVENT_CONNECTION_CLOSED: u32 = 2;
-/// A channel is established. `by_peer` tells who opened it.
+/// A channel is established. `by_peer` tells who opened it. The opener hears of it before the other
+/// side's `on_accept` has run.
 pub const CHANNELER_EVENT_CHANNEL_OPENED: u32 = 3;
 /// A channel ended, or could not be opened; its handle is stale now. `reason`:
 /// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's.
@@ -68,6 +72,8 @@ pub struct channeler_event {
     pub by_peer: u32,
     /// Bytes of UDP payload.
     pub packet_size: u32,
+    /// The peer.
+    pub peer: channeler_peer_id,
     /// A channel as packets name it.
     pub id: channeler_wire_id,
     /// 0.

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use super::address::channeler_address;
-use super::guard::{self, Out, OutVersioned, Versioned, guard};
+use super::guard::{self, Out, OutVersioned, Versioned, fail, guard};
 use super::lifetime::{self, channeler_node};
 use super::peer_id::channeler_peer_id;
+use crate::error::Error;
 use crate::id::{ConnectionHandle, Handle, PeerId};
 use crate::io::Local;
 use crate::node::ConnectionInfo;
@@ -35,6 +36,14 @@ pub struct channeler_connection_details {
     pub connected: u32,
     /// Largest message that `channeler_channel_send` takes now, in bytes.
     pub message_bytes_max: u32,
+}
+
+/// Why nothing can be sent to `address`.
+fn no_peer_at(address: SocketAddr) -> String {
+    format!(
+        "{address} names no peer: a peer has a port from 1 to 65535 and an address of its own, not \
+         0.0.0.0 or ::"
+    )
 }
 
 /// Begins a connection to `peer` at `address`, or finds the one there is, and writes it to `out`.
@@ -67,8 +76,12 @@ pub unsafe extern "C" fn channeler_node_connect(
         let out = unsafe { Out::new(out, "out") }?;
         let peer = PeerId(peer.bytes);
         let address = SocketAddr::try_from(address)?;
-        let connection =
-            live.core(|node, now| node.connect(now, peer, address, Local::default()))??;
+        let connection = live
+            .core(|node, now| node.connect(now, peer, address, Local::default()))?
+            .map_err(|error| {
+                let is_address = error == Error::InvalidAddress;
+                if is_address { fail(error, no_peer_at(address)) } else { error.into() }
+            })?;
         out.set(connection.into());
         Ok(())
     })

@@ -16,9 +16,10 @@ use super::callbacks::{
 use super::guard::{Failure, fail};
 use super::lifetime::{self, channeler_node};
 use super::peer_id::channeler_peer_id;
+use crate::config::PACKET_SIZE_MAX;
 use crate::engine::Handler;
 use crate::error::Error;
-use crate::id::{ConnectionHandle, PeerId};
+use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
 use crate::io::Event;
 
 /// Buffers that wait to be given back; a further one is `Limit`. As many as events by default.
@@ -180,6 +181,21 @@ impl Caller {
         unsafe { on_event(self.callbacks.user_data, self.node_pointer(), &raw const told) }
     }
 
+    /// Hands over what was kept for `receive` although there is an `on_message`: messages that came
+    /// before `on_accept` had answered.
+    fn kept_messages(&self, connection: ConnectionHandle, channel: ChannelHandle) {
+        let mut buffer = vec![0; PACKET_SIZE_MAX];
+        let receive = |buffer: &mut [u8]| {
+            // SAFETY: a shell of ours, and shells stay.
+            let live = unsafe { lifetime::enter(self.node) }?;
+            Ok::<_, Failure>(live.core(|node, _| node.receive(channel, buffer))??.len)
+        };
+        while let Ok(length) = receive(&mut buffer) {
+            let message = Event::Message { connection, channel, bytes: 0..length };
+            self.message(&message, &buffer[..length]);
+        }
+    }
+
     /// Gives back the buffers of what was sent.
     fn release(&self) {
         let releases = std::mem::take(&mut *self.releases());
@@ -233,8 +249,11 @@ impl Handler for Told {
     }
 
     fn event(&mut self, event: &Event, bytes: &[u8]) {
+        let takes_messages = self.caller.callbacks.on_message.is_some();
         if matches!(event, Event::Message { .. } | Event::Datagram { .. }) {
             self.caller.message(event, bytes);
+        } else if let (Event::Readable { connection, channel }, true) = (event, takes_messages) {
+            self.caller.kept_messages(*connection, *channel);
         } else {
             self.caller.event(event);
         }
@@ -257,8 +276,11 @@ fn told(event: &Event) -> Option<channeler_event> {
         Event::ConnectionRequest { .. } | Event::Message { .. } | Event::Datagram { .. } => {
             return None;
         }
-        Event::Connected { connection } => kind(CHANNELER_EVENT_CONNECTED, connection),
-        Event::ConnectionClosed { connection, reason } => channeler_event {
+        Event::Connected { connection, peer } => {
+            channeler_event { peer: peer.into(), ..kind(CHANNELER_EVENT_CONNECTED, connection) }
+        }
+        Event::ConnectionClosed { connection, peer, reason } => channeler_event {
+            peer: peer.into(),
             reason: reason.code(),
             ..kind(CHANNELER_EVENT_CONNECTION_CLOSED, connection)
         },
@@ -325,9 +347,11 @@ fn line(event: &Event) -> String {
         Event::ConnectionRequest { connection, peer, address } => {
             format!("{}: {peer} at {address} wants to connect", id(connection))
         }
-        Event::Connected { connection } => format!("{}: connected", id(connection)),
-        Event::ConnectionClosed { connection, reason } => {
-            format!("{}: closed: {reason}", id(connection))
+        Event::Connected { connection, peer } => {
+            format!("{}: connected to {peer}", id(connection))
+        }
+        Event::ConnectionClosed { connection, peer, reason } => {
+            format!("{} to {peer}: closed: {reason}", id(connection))
         }
         Event::ChannelOpened { connection, channel, by_peer } => {
             let who = if *by_peer { "the peer" } else { "us" };

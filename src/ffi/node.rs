@@ -182,6 +182,8 @@ pub unsafe extern "C" fn channeler_node_stop(node: *mut channeler_node) -> i32 {
 ///
 /// Waits up to `timeout_ns` nanoseconds for something to do: 0 does not wait, less than 0 waits for
 /// ever (until `channeler_node_wake`). It may return earlier with nothing done; call it in a loop.
+/// A signal handler that wants it to return calls `channeler_node_wake`: a signal that comes just
+/// before the wait does not end it.
 /// With sans-IO it never waits: it calls callbacks for what commands caused.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_STATE` (inside a callback of this
 /// node; the node has its own thread, or another thread is in this function; the node was freed),

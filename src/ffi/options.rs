@@ -52,13 +52,14 @@ pub struct channeler_options {
     /// Datagrams that one transmit may hold (GSO). Default 1; 1 to 64. With sockets the node sets
     /// what the kernel takes.
     pub segments_max: u32,
-    /// How often the request for a channel is repeated before it fails. Default 6; 0 to 16.
+    /// How often the request for a channel is repeated before it fails. Default 5, about
+    /// 13 s in all; 0 to 16.
     pub handshake_retries: u32,
     /// Least severe level that `on_log` hears, `CHANNELER_LOG_ERROR` to `CHANNELER_LOG_DEBUG`.
     /// Default `CHANNELER_LOG_INFO`.
     pub log_level: u32,
     /// How long a message may wait for others to share its packet. Default 0: it waits for nothing;
-    /// at most 1 s.
+    /// at most 1 s. With sockets the system's timers round it up to a whole millisecond.
     pub bundle_delay_ns: u64,
     /// First wait for an answer to the request for a channel; it doubles with each retry.
     /// Default 200 ms; 1 ms to 60 s.
@@ -66,10 +67,14 @@ pub struct channeler_options {
     /// How long one secret signs cookies; a cookie is good for one to two of these. Default 30 s;
     /// 1 s to 1 day.
     pub cookie_epoch_ns: u64,
-    /// A channel, then its connection, ends after this long without a packet either way.
-    /// Default 60 s; 0: never; at most 365 days.
+    /// A channel, then its connection, ends after this long without a packet either way; with
+    /// `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; at most
+    /// 365 days.
     pub idle_timeout_ns: u64,
-    /// A silent channel sends an empty packet this often. Default 0: never; at most 365 days.
+    /// How often a peer that says nothing, or a channel that nothing is said on, is asked for a
+    /// sign of life. It keeps the channel on both sides and in the NATs between, and tells a silent
+    /// peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never; at most 365
+    /// days.
     pub keep_alive_ns: u64,
     /// How long `channeler_node_process` and the node's own thread poll the sockets before they
     /// sleep: lower latency for a busy processor. Default 0; at most 1 ms. Sockets only.

@@ -237,7 +237,7 @@ impl Node {
         let event = if shared.config.ask_before_accept {
             Event::ConnectionRequest { connection, peer, address }
         } else {
-            Event::Connected { connection }
+            Event::Connected { connection, peer }
         };
         shared.events.push_back(event);
         Ok(connection)

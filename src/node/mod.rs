@@ -106,7 +106,7 @@ impl Node {
             let reason = if is_dialled { Error::Timeout } else { Error::Idle };
             self.table.remove(shared, now, handle, reason);
         }
-        shared.output.release_delayed(now);
+        shared.release_delayed(now);
     }
 
     /// When `handle_timeout` and `poll_transmit` want to be called next, if nothing else happens.
@@ -139,6 +139,10 @@ impl Node {
     pub fn handle_send_error(&mut self, _now: Time, transmit: &Transmit, error: SendError) {
         let Some(handle) = transmit.connection else { return };
         let Ok(connection) = self.table.get_mut(handle) else { return };
+        // An answer to whoever uses the peer's id: it says nothing of the way to the peer.
+        if transmit.to != connection.path.remote {
+            return;
+        }
         let event = match error {
             SendError::Unreachable => {
                 Event::PathUnreachable { connection: handle, address: transmit.to }
@@ -220,6 +224,7 @@ impl Node {
             return Err(Error::State);
         }
         self.bans.refuse_peer(now, peer);
+        self.shared.count_drop(DropReason::Refused);
         self.table.remove(&mut self.shared, now, connection, Error::Refused);
         Ok(())
     }

@@ -23,8 +23,12 @@ impl Node {
     /// `buf` may be swapped for another buffer: that hands packets over without a copy. Its length
     /// is then whatever the other one had; pass it again as it is.
     pub fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
-        self.shared.output.release_delayed(now);
-        let Outgoing { mut transmit, batch } = self.next_outgoing()?;
+        self.shared.release_delayed(now);
+        let Some(Outgoing { mut transmit, batch }) = self.next_outgoing() else {
+            // What ended unsent has left room too.
+            self.report_room();
+            return None;
+        };
         let segments = batch.segments();
         let spent = std::mem::replace(buf, batch.into_buffer());
         self.shared.output.pool.put(spent);
@@ -119,7 +123,7 @@ impl Node {
         segments
     }
 
-    /// Tells channels that found the node's queue full when half of it is free.
+    /// Tells channels that wait for room in the node's queue when half of it is free.
     fn report_room(&mut self) {
         let output = &mut self.shared.output;
         if output.bytes > self.shared.config.node_send_queue_bytes_max / 2 {
@@ -127,6 +131,7 @@ impl Node {
         }
         while let Some(handle) = output.blocked.pop_front() {
             let Some(channel) = self.shared.channels.get_mut(handle.0) else { continue };
+            channel.is_blocked = false;
             if std::mem::replace(&mut channel.wants_writable, false) {
                 let connection = channel.connection;
                 self.shared.events.push_back(Event::Writable { connection, channel: handle });

@@ -1,4 +1,5 @@
-//! The system's allocator, counting: how often it was asked, and for how many bytes that still live.
+//! The system's allocator, counting: how often it was asked, and for how many bytes that still
+//! live.
 
 #![allow(unsafe_code, reason = "GlobalAlloc is an unsafe trait")]
 

@@ -1,8 +1,9 @@
 //! `make bench`: speed and memory, as a table for people and as `target/bench.json` for programs.
 //!
-//! `cargo bench --bench bench -- [--quick] [group or name]..`: everything whose name begins so. Each
-//! value is the median of several samples; where there is a baseline, it is measured in the same
-//! run, a sample of it after each sample of ours. `--quick` takes shorter samples: noise, not news.
+//! `cargo bench --bench bench -- [--quick] [group or name]..`: everything whose name begins so.
+//! Each value is the median of several samples; where there is a baseline, it is measured in the
+//! same run, a sample of it after each sample of ours. `--quick` takes shorter samples: noise, not
+//! news.
 
 mod alloc;
 mod bare;
@@ -17,8 +18,6 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 
 fn main() {
     let mut run = Run::from_args(std::env::args().skip(1));
-    for group in [v0::measure] {
-        group(&mut run);
-    }
+    v0::measure(&mut run);
     run.finish();
 }

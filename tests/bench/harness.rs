@@ -74,6 +74,9 @@ impl Run {
             let of = self.samples();
             eprintln!("  {sample}/{of}: {ours:.1} {unit}, bare {bare:.1}, {:.3} x", ours / bare);
         }
+        // The machine drifts from pair to pair, which the ratio of two medians does not see.
+        let ratios = values.0.iter().zip(&values.1).map(|(ours, bare)| ours / bare);
+        eprintln!("  median of the ratios: {:.3} x", median(ratios.collect()));
         (median(values.0), median(values.1))
     }
 

@@ -102,6 +102,43 @@ static void call_everything(side *self) {
     if (runs > 20) self->also = NULL;
 }
 
+static void early_messages_reach_on_message_after_on_accept(void) {
+    pair both;
+    channeler_callbacks callbacks;
+    channeler_connection connection;
+    channeler_channel channel;
+    channeler_transmit transmit;
+    uint8_t buffer[2048];
+    int sent = 0;
+
+    pair_init(&both);
+    callbacks = side_callbacks(&both.a);
+    side_new(&both.a, &callbacks);
+    callbacks = side_callbacks(&both.b);
+    callbacks.on_accept = side_accept;
+    callbacks.on_message = side_message;
+    side_new(&both.b, &callbacks);
+
+    OK(channeler_node_connect(both.a.node, &both.b.peer, &both.b.address, &connection));
+    OK(channeler_channel_open(both.a.node, connection, NULL, &channel));
+    OK(channeler_channel_send(both.a.node, channel, BYTES("early"), 5));
+    OK(channeler_channel_send(both.a.node, channel, BYTES("bird"), 4));
+    CHECK(carry(&both.a, &both.b, both.now) == 1);
+    CHECK(carry(&both.b, &both.a, both.now) == 1);
+    /* The last packet of the handshake is lost; the one with the messages opens the channel. */
+    while (channeler_node_poll_transmit(both.a.node, both.now, buffer, sizeof buffer, &transmit) ==
+           CHANNELER_OK)
+        sent++;
+    CHECK(sent == 2);
+    OK(channeler_node_handle_datagram(both.b.node, both.now, &both.a.address, NULL, buffer,
+                                      transmit.length));
+    OK(channeler_node_process(both.b.node, 0));
+    CHECK(both.b.asked == 1 && both.b.messages == 2);
+    CHECK(both.b.message_length == 4 && memcmp(both.b.message, "bird", 4) == 0);
+    CHECK(both.b.events[CHANNELER_EVENT_READABLE] == 0);
+    pair_free(&both);
+}
+
 static void every_call_is_legal_inside(void) {
     pair both;
     channeler_connection connection;
@@ -306,6 +343,7 @@ static void the_log_is_silent_below_its_level(void) {
 int main(void) {
     messages_come_lent_and_are_not_kept();
     accept_is_asked_and_obeyed();
+    early_messages_reach_on_message_after_on_accept();
     every_call_is_legal_inside();
     freeing_inside_waits_for_the_callback();
     freeing_another_node_inside_works_at_once();

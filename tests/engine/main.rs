@@ -143,15 +143,16 @@ fn a_flooded_node_whose_owner_polls_only_the_fd_still_opens_channels() {
 #[test]
 fn the_timeout_is_zero_until_every_socket_is_drained() {
     let a = Peer::new(1, "127.0.0.1:0");
-    // Of different senders, so that the system does not join them; one batch takes 32.
+    // Of different senders, so that the system does not join them; one batch takes 32 at most.
     for _ in 0..40 {
         let sender = UdpSocket::bind("127.0.0.1:0").expect("bind");
         sender.send_to(b"rubbish", a.loopback()).expect("send");
     }
     a.engine.process(Some(PATIENCE)).expect("process");
     assert_eq!(a.engine.timeout(), Ok(Some(Duration::ZERO)));
-    a.engine.process(Some(PATIENCE)).expect("process");
-    assert_ne!(a.engine.timeout(), Ok(Some(Duration::ZERO)));
+    while a.engine.timeout() == Ok(Some(Duration::ZERO)) {
+        a.engine.process(Some(PATIENCE)).expect("process");
+    }
     assert_eq!(a.engine.stats().datagrams_received, 40);
 }
 

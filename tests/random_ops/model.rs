@@ -84,7 +84,7 @@ impl Model {
                 self.connections
                     .insert(connection, Connection { peer: Some(peer), connected: false });
             }
-            Event::Connected { connection } => self.take_connected(connection, node)?,
+            Event::Connected { connection, .. } => self.take_connected(connection, node)?,
             Event::ConnectionClosed { connection, .. } => {
                 if let Some((channel, _)) =
                     self.channels.iter().find(|(_, channel)| channel.connection == connection)

@@ -1,7 +1,7 @@
 //! Aim: where we send to changes only when a cookie exchange proved the new address.
 //! Method: nodes behind an address translation that changes, and a peer that spoofs.
 
-use channeler::io::{Event, Local, Receive};
+use channeler::io::{Event, Local, Receive, SendError, Transmit};
 use channeler::sim::{Link, Pair, World};
 use channeler::time::Time;
 
@@ -136,6 +136,26 @@ fn an_answer_to_a_spoofed_new_carries_no_message_of_the_real_peer() {
         }
         assert_eq!(world.receive(0, pair.channel).as_deref(), Some(&b"secret"[..]));
     }
+}
+
+#[test]
+fn an_answer_to_a_spoofer_that_cannot_be_sent_says_nothing_of_the_real_peer() {
+    let (mut world, pair) = pair();
+    let connection = pair.peer_connection;
+    let before = world.node(1).connection_info(connection).expect("there");
+    world.take_events(1);
+    for error in [SendError::TooLarge, SendError::Unreachable] {
+        let transmit = Transmit {
+            to: ([10, 9, 0, 66], 9).into(),
+            local: Local::default(),
+            len: 1_000,
+            segment_size: 1_000,
+            connection: Some(connection),
+        };
+        world.with(1, |node, now| node.handle_send_error(now, &transmit, error));
+    }
+    assert_eq!(world.node(1).connection_info(connection).expect("there"), before);
+    assert_eq!(world.events(1), []);
 }
 
 #[test]

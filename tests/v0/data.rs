@@ -294,6 +294,21 @@ fn calls_before_and_after_the_channel_is_open_return_what_their_documentation_sa
     assert!(!info.is_established && info.id.responder == channeler::id::ChannelId::NO_HALF);
 }
 
+#[test]
+fn a_stream_that_may_wait_fills_its_packets() {
+    let (mut world, pair) = bundling_pair();
+    let before = world.network.counters().sent;
+    for _ in 0..200 {
+        world.send(0, pair.channel, &[1; 100]).expect("room");
+        world.run_for(MILLI);
+    }
+    world.run_for(SECOND);
+    assert_eq!(world.receive_all(1, pair.peer_channel).len(), 200);
+    // 11 messages fill a packet, which takes 11 of the 20 ms that they may wait.
+    let sent = world.network.counters().sent - before;
+    assert!(sent <= 20, "{sent} packets for 200 messages of which 11 fit one");
+}
+
 fn pair() -> (World, Pair) {
     let mut world = World::with_nodes(1, 2);
     let pair = world.establish(0, 1);

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use channeler::config::ChannelConfig;
 use channeler::error::Error;
 use channeler::sim::{Link, World};
+use channeler::time::Time;
 
 use crate::tools::{MILLI, SECOND, closed, connection_closed};
 
@@ -50,12 +52,12 @@ fn keep_alives_of_one_side_keep_both_sides_alive() {
     assert_eq!(closed(&world, 0, pair.channel), None);
     assert_eq!(closed(&world, 1, pair.peer_channel), None);
     let sent = world.network.counters().sent - before;
-    assert!((28..=32).contains(&sent), "one each 20 s: {sent}");
+    assert!((56..=64).contains(&sent), "a question and an answer each 20 s: {sent}");
     assert_eq!(world.receive(1, pair.peer_channel), None, "the application sees nothing of them");
 }
 
 #[test]
-fn keep_alives_are_not_sent_while_messages_flow() {
+fn keep_alives_are_not_sent_while_both_sides_talk() {
     let mut world = World::new(1);
     world.add(|config| config.keep_alive = 20 * SECOND);
     world.add(|_| ());
@@ -63,9 +65,42 @@ fn keep_alives_are_not_sent_while_messages_flow() {
     let before = world.network.counters().sent;
     for _ in 0..100 {
         world.send(0, pair.channel, b"tick").expect("room");
+        world.send(1, pair.peer_channel, b"tock").expect("room");
         world.run_for(SECOND);
     }
-    assert_eq!(world.network.counters().sent - before, 100);
+    assert_eq!(world.network.counters().sent - before, 200);
+}
+
+#[test]
+fn keep_alives_keep_a_silent_channel_beside_a_busy_one() {
+    let mut world = World::new(1);
+    world.add(|config| config.keep_alive = 20 * SECOND);
+    world.add(|_| ());
+    let busy = world.establish(0, 1);
+    let silent = world.establish(0, 1);
+    for _ in 0..200 {
+        world.send(0, busy.channel, b"tick").expect("room");
+        world.send(1, busy.peer_channel, b"tock").expect("room");
+        world.run_for(SECOND);
+    }
+    assert_eq!(closed(&world, 0, silent.channel), None);
+    assert_eq!(closed(&world, 1, silent.peer_channel), None);
+}
+
+#[test]
+fn with_keep_alives_a_dead_peer_is_noticed_however_much_is_sent_to_it() {
+    let mut world = World::new(1);
+    world.add(|config| config.keep_alive = 20 * SECOND);
+    world.add(|_| ());
+    let pair = world.establish(0, 1);
+    world.network.set_all(Link { loss: 1.0, ..Link::default() });
+    for _ in 0..59 {
+        world.send(0, pair.channel, b"tick").expect("room");
+        world.run_for(SECOND);
+    }
+    assert_eq!(closed(&world, 0, pair.channel), None);
+    world.run_for(2 * SECOND);
+    assert_eq!(closed(&world, 0, pair.channel), Some(Error::Idle));
 }
 
 #[test]
@@ -79,6 +114,29 @@ fn without_idle_timeout_nothing_ends() {
     world.send(0, pair.channel, b"still").expect("room");
     world.run_for(SECOND);
     assert_eq!(world.receive(1, pair.peer_channel).as_deref(), Some(&b"still"[..]));
+}
+
+#[test]
+fn the_end_of_the_clock_never_comes_twice() {
+    for (idle_timeout, keep_alive) in [(60, 0), (0, 20)] {
+        let mut world = World::new(1);
+        for _ in 0..2 {
+            world.add(|config| {
+                config.idle_timeout = idle_timeout * SECOND;
+                config.keep_alive = keep_alive * SECOND;
+            });
+        }
+        let pair = world.establish(0, 1);
+        let end = Time::from_nanos(u64::MAX);
+        world.with(0, |node, _| {
+            node.send(end, pair.channel, b"last words").expect("room");
+            node.handle_timeout(end);
+            assert_eq!(node.poll_timeout(), None, "nothing is due after the end");
+            node.open_channel(end, pair.connection, &ChannelConfig::default()).expect("room");
+            node.handle_timeout(end);
+        });
+        assert_eq!(closed(&world, 0, pair.channel), None);
+    }
 }
 
 #[test]

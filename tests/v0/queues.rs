@@ -1,13 +1,15 @@
 //! Aim: every queue has its limit, and reaching it does what the documentation says.
 //! Method: two nodes with small queues.
 
-use channeler::config::NodeConfig;
+use channeler::config::{ChannelConfig, NodeConfig};
 use channeler::error::Error;
-use channeler::io::Event;
+use channeler::id::PeerId;
+use channeler::io::{Event, Local, Receive, SendError, Transmit};
 use channeler::node::DropReason;
 use channeler::sim::{Pair, World};
 
 use crate::tools::{SECOND, count, dropped};
+use crate::v0::{DEFAULT, Message, Peer};
 
 #[test]
 fn a_send_queue_full_of_bytes_would_block_then_is_writable() {
@@ -42,6 +44,83 @@ fn early_messages_are_limited_like_all_others() {
     world.run_for(SECOND);
     assert_eq!(world.node(1).stats().messages_received, sent as u64);
     assert_eq!(count(&world, 0, |e| matches!(e, Event::Writable { .. })), 1);
+}
+
+#[test]
+fn a_channel_hears_of_room_that_a_failed_handshake_leaves() {
+    let mut world = World::new(1);
+    world.add(|config| config.node_send_queue_bytes_max = 10_000);
+    world.add(|_| ());
+    let pair = world.establish(0, 1);
+    fill_with_early_messages(&mut world, 1, 0xdd);
+    assert_eq!(world.send(0, pair.channel, &[1; 1_000]), Err(Error::WouldBlock));
+    world.run_for(40 * SECOND);
+    let writable = |event: &Event| matches!(event, Event::Writable { .. });
+    assert_eq!(count(&world, 0, writable), 1);
+    world.send(0, pair.channel, &[1; 1_000]).expect("there is room");
+}
+
+#[test]
+fn a_full_channel_of_a_nearly_full_node_becomes_writable_again() {
+    let mut world = World::new(1);
+    world.add(|config| {
+        config.send_queue_bytes_max = 12_000;
+        config.node_send_queue_bytes_max = 40_000;
+    });
+    world.add(|_| ());
+    let pair = world.establish(0, 1);
+    fill_with_early_messages(&mut world, 2, 0xdd);
+    world.with(0, |node, now| {
+        while node.send(now, pair.channel, &[1; 1_000]).is_ok() {}
+        let stats = node.channel_stats(pair.channel).expect("open");
+        assert!(stats.send_queue_bytes > 10_000, "the channel is full, the node is not");
+    });
+    world.run_for(40 * SECOND);
+    let writable = |event: &Event| matches!(event, Event::Writable { .. });
+    assert_eq!(count(&world, 0, writable), 1);
+}
+
+#[test]
+fn a_full_channel_whose_early_messages_were_all_dropped_is_writable() {
+    let mut world = World::new(1);
+    world.add(|config| config.send_queue_bytes_max = 10_000);
+    world.add(|_| ());
+    let connection = world.connect(0, 1).expect("room");
+    let to = world.address(1);
+    let channel = world.with(0, |node, now| {
+        let config = ChannelConfig::default();
+        let channel = node.open_channel(now, connection, &config).expect("room");
+        while node.send(now, channel, &[1; 1_000]).is_ok() {}
+        let (local, len) = (Local::default(), 1_232);
+        let connection = Some(connection);
+        let transmit = Transmit { to, local, len, segment_size: len, connection };
+        node.handle_send_error(now, &transmit, SendError::TooLarge);
+        channel
+    });
+    world.run_for(SECOND);
+    let stats = world.node(0).channel_stats(channel).expect("open");
+    assert!(stats.messages_dropped > 0 && stats.messages_dropped == stats.messages_sent);
+    assert_eq!(count(&world, 0, |event| matches!(event, Event::Writable { .. })), 1);
+}
+
+#[test]
+fn confirmations_that_cannot_leave_do_not_pile_up() {
+    let mut world = World::new(1);
+    world.add(|config| config.keep_alive = SECOND);
+    let peer = Peer::new(&mut world, 1, 0);
+    let (id, cookie2) = peer.ask_new(&mut world, 7).expect("answered");
+    let finalize = Message::Finalize { id, cookie2, capabilities: 0 };
+    let packet = peer.packet(DEFAULT, &vec![finalize; 100]);
+    let receive = Receive { from: peer.address, local: Local::default(), stride: packet.len() };
+    world.with(0, |node, mut now| {
+        for _ in 0..100 {
+            node.handle_datagram(now, &receive, &packet);
+            now = now + SECOND;
+            node.handle_timeout(now);
+        }
+        let waiting = node.stats().send_queue_bytes;
+        assert!(waiting <= 130, "one confirmation and one question are enough: {waiting} bytes");
+    });
 }
 
 #[test]
@@ -111,6 +190,19 @@ fn assert_keeps_the_first_and_counts(mut world: World, pair: Pair, kept: u8) {
     world.send(0, pair.channel, b"room again").expect("room");
     world.run_for(SECOND);
     assert_eq!(world.receive_all(1, pair.peer_channel), [b"room again"]);
+}
+
+/// Opens `channels` channels to peer `tail`, who never answers, and gives each what it takes.
+fn fill_with_early_messages(world: &mut World, channels: usize, tail: u8) {
+    let (peer, address) = (PeerId([tail; 16]), ([10, 9, 9, tail], 9).into());
+    world.with(0, |node, now| {
+        let connection = node.connect(now, peer, address, Local::default()).expect("room");
+        for _ in 0..channels {
+            let config = ChannelConfig::default();
+            let channel = node.open_channel(now, connection, &config).expect("room");
+            while node.send(now, channel, &[1; 1_000]).is_ok() {}
+        }
+    });
 }
 
 fn pair(

@@ -43,7 +43,7 @@ pub(crate) fn connection_closed(
     connection: ConnectionHandle,
 ) -> Option<Error> {
     world.events(index).iter().find_map(|happened| {
-        let Event::ConnectionClosed { connection: which, reason } = happened.event else {
+        let Event::ConnectionClosed { connection: which, reason, .. } = happened.event else {
             return None;
         };
         (which == connection).then_some(reason)

@@ -41,7 +41,8 @@ fn add(run: &mut Run, name: &'static str, value: f64, most: f64) {
     run.add(Row { name, value, unit: "bytes", better, baseline: None, target });
 }
 
-/// One node that many peers open channels to. Only what the node in the middle allocates is counted.
+/// One node that many peers open channels to. Only what the node in the middle allocates is
+/// counted.
 struct Star {
     middle: Node,
     peers: Vec<Node>,

@@ -62,7 +62,8 @@ impl Pair {
         while self.carry(0) | self.carry(1) {}
     }
 
-    /// What one node has to send, to the other; then both nodes' events. Whether there was anything.
+    /// What one node has to send, to the other; then both nodes' events. Whether there was
+    /// anything.
     pub(crate) fn carry(&mut self, from: usize) -> bool {
         let mut is_busy = false;
         let address = self.addresses[from];

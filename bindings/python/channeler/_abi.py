@@ -1,0 +1,493 @@
+"""Declares what include/channeler.h declares, under the same names.
+
+Made by generate_abi.py from that header. Do not edit: run it again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    c_char_p,
+    c_int,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+from typing import Any
+
+Library = ctypes.CDLL
+
+SONAME_VERSION = 0
+CHANNELER_VERSION = "0.1.0"
+CHANNELER_OK = 0
+CHANNELER_ERR_UNEXPECTED = 1
+CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE = 2
+CHANNELER_ERR_DECODE = 3
+CHANNELER_ERR_ENCODE = 4
+CHANNELER_ERR_INVALID_CHANNELID = 5
+CHANNELER_ERR_INVALID_REFERENCE = 6
+CHANNELER_ERR_INVALID_PIPE_EVENT = 7
+CHANNELER_ERR_INVALID_MESSAGE_TYPE = 8
+CHANNELER_ERR_WRITE = 9
+CHANNELER_ERR_STATE = 10
+CHANNELER_ERR_DATA_UNAVAILABLE = 11
+CHANNELER_ERR_WOULD_BLOCK = 12
+CHANNELER_ERR_INVALID_ARGUMENT = 13
+CHANNELER_ERR_LIMIT = 14
+CHANNELER_ERR_TIMEOUT = 15
+CHANNELER_ERR_IDLE = 16
+CHANNELER_ERR_CLOSED = 17
+CHANNELER_ERR_REFUSED = 18
+CHANNELER_ERR_BANNED = 19
+CHANNELER_ERR_INVALID_ADDRESS = 20
+CHANNELER_ERR_SOCKET = 21
+CHANNELER_ERR_UNSUPPORTED = 22
+CHANNELER_ERR_POISONED = 23
+CHANNELER_ERR_USER = 1000
+CHANNELER_DROP_UNKNOWN_PROTOCOL = 0
+CHANNELER_DROP_LEGACY_OFF = 1
+CHANNELER_DROP_MALFORMED_PACKET = 2
+CHANNELER_DROP_BAD_CHECKSUM = 3
+CHANNELER_DROP_ENCRYPTED = 4
+CHANNELER_DROP_WRONG_RECIPIENT = 5
+CHANNELER_DROP_WRONG_SENDER = 6
+CHANNELER_DROP_BANNED = 7
+CHANNELER_DROP_MALFORMED_MESSAGE = 8
+CHANNELER_DROP_UNKNOWN_MESSAGE = 9
+CHANNELER_DROP_INVALID_CHANNEL_ID = 10
+CHANNELER_DROP_MISPLACED = 11
+CHANNELER_DROP_UNKNOWN_CHANNEL = 12
+CHANNELER_DROP_BAD_COOKIE = 13
+CHANNELER_DROP_DUPLICATE = 14
+CHANNELER_DROP_SIMULTANEOUS_OPEN = 15
+CHANNELER_DROP_AMPLIFICATION = 16
+CHANNELER_DROP_CONNECTION_LIMIT = 17
+CHANNELER_DROP_ADDRESS_LIMIT = 18
+CHANNELER_DROP_CHANNEL_LIMIT = 19
+CHANNELER_DROP_REFUSED = 20
+CHANNELER_DROP_REPLY_QUEUE_FULL = 21
+CHANNELER_DROP_RECEIVE_QUEUE_FULL = 22
+CHANNELER_DROP_EVENT_QUEUE_FULL = 23
+CHANNELER_DROP_COUNT = 24
+CHANNELER_ABI_VERSION = 1
+CHANNELER_PEER_ID_TEXT_MAX = 35
+CHANNELER_FAMILY_NONE = 0
+CHANNELER_FAMILY_IPV4 = 4
+CHANNELER_FAMILY_IPV6 = 6
+CHANNELER_ADDRESS_TEXT_MAX = 64
+CHANNELER_ROLE_INITIATOR = 1
+CHANNELER_ROLE_RESPONDER = 2
+CHANNELER_MODE_SOCKETS = 0
+CHANNELER_MODE_SANS_IO = 1
+CHANNELER_LEGACY_OFF = 0
+CHANNELER_LEGACY_ACCEPT = 1
+CHANNELER_CAP_RESEND = 1
+CHANNELER_CAP_ORDERED = 2
+CHANNELER_CAP_CLOSE_ON_LOSS = 4
+CHANNELER_LOG_ERROR = 1
+CHANNELER_LOG_WARN = 2
+CHANNELER_LOG_INFO = 3
+CHANNELER_LOG_DEBUG = 4
+CHANNELER_EVENT_CONNECTED = 1
+CHANNELER_EVENT_CONNECTION_CLOSED = 2
+CHANNELER_EVENT_CHANNEL_OPENED = 3
+CHANNELER_EVENT_CHANNEL_CLOSED = 4
+CHANNELER_EVENT_READABLE = 5
+CHANNELER_EVENT_WRITABLE = 6
+CHANNELER_EVENT_PATH_CHANGED = 7
+CHANNELER_EVENT_PATH_UNREACHABLE = 8
+CHANNELER_EVENT_PACKET_SIZE_REDUCED = 9
+CHANNELER_DROP_PLACES = 64
+CHANNELER_NO_DEADLINE = 2**64 - 1
+CHANNELER_SEND_TOO_LARGE = 1
+CHANNELER_SEND_UNREACHABLE = 2
+
+
+class channeler_peer_id(Structure):
+    _fields_ = [
+        ("bytes", c_uint8 * 16),
+    ]
+
+
+class channeler_address(Structure):
+    _fields_ = [
+        ("family", c_uint16),
+        ("port", c_uint16),
+        ("scope_id", c_uint32),
+        ("ip", c_uint8 * 16),
+    ]
+
+
+class channeler_connection(Structure):
+    _fields_ = [
+        ("id", c_uint64),
+    ]
+
+
+class channeler_connection_details(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("peer", channeler_peer_id),
+        ("address", channeler_address),
+        ("connected", c_uint32),
+        ("message_bytes_max", c_uint32),
+    ]
+
+
+class channeler_channel_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("capabilities", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class channeler_channel(Structure):
+    _fields_ = [
+        ("id", c_uint64),
+    ]
+
+
+channeler_release_fn = CFUNCTYPE(None, c_void_p, c_void_p, c_size_t)
+
+
+class channeler_message(Structure):
+    _fields_ = [
+        ("channel", channeler_channel),
+        ("data", c_void_p),
+        ("length", c_size_t),
+    ]
+
+
+class channeler_slot(Structure):
+    _fields_ = [
+        ("channel", channeler_channel),
+        ("buffer", c_void_p),
+        ("capacity", c_size_t),
+        ("length", c_size_t),
+        ("remaining", c_size_t),
+        ("status", c_int32),
+        ("reserved", c_uint32),
+    ]
+
+
+class channeler_channel_details(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("connection", channeler_connection),
+        ("initiator_half", c_uint32),
+        ("responder_half", c_uint32),
+        ("role", c_uint32),
+        ("capabilities", c_uint32),
+        ("established", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class channeler_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("peer_id", channeler_peer_id),
+        ("mode", c_uint32),
+        ("legacy", c_uint32),
+        ("accept_incoming", c_uint32),
+        ("padding", c_uint32),
+        ("packet_size", c_uint32),
+        ("segments_max", c_uint32),
+        ("handshake_retries", c_uint32),
+        ("log_level", c_uint32),
+        ("bundle_delay_ns", c_uint64),
+        ("handshake_timeout_ns", c_uint64),
+        ("cookie_epoch_ns", c_uint64),
+        ("idle_timeout_ns", c_uint64),
+        ("keep_alive_ns", c_uint64),
+        ("spin_ns", c_uint64),
+        ("connections_max", c_uint64),
+        ("connections_per_address_max", c_uint64),
+        ("channels_per_connection_max", c_uint64),
+        ("channels_max", c_uint64),
+        ("send_queue_bytes_max", c_uint64),
+        ("send_queue_packets_max", c_uint64),
+        ("node_send_queue_bytes_max", c_uint64),
+        ("receive_queue_bytes_max", c_uint64),
+        ("receive_queue_messages_max", c_uint64),
+        ("node_receive_queue_bytes_max", c_uint64),
+        ("replies_max", c_uint64),
+        ("events_max", c_uint64),
+        ("seed", c_uint8 * 32),
+    ]
+
+
+channeler_drop_fn = CFUNCTYPE(None, c_void_p)
+
+
+channeler_accept_fn = CFUNCTYPE(
+    c_int32,
+    c_void_p,
+    c_void_p,
+    channeler_connection,
+    POINTER(channeler_peer_id),
+    POINTER(channeler_address),
+)
+
+
+class channeler_event(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_uint32),
+        ("reason", c_int32),
+        ("connection", channeler_connection),
+        ("channel", channeler_channel),
+        ("address", channeler_address),
+        ("by_peer", c_uint32),
+        ("packet_size", c_uint32),
+        ("peer", channeler_peer_id),
+    ]
+
+
+channeler_event_fn = CFUNCTYPE(None, c_void_p, c_void_p, POINTER(channeler_event))
+
+
+channeler_message_fn = CFUNCTYPE(
+    None,
+    c_void_p,
+    c_void_p,
+    channeler_connection,
+    channeler_channel,
+    c_void_p,
+    c_size_t,
+)
+
+
+channeler_datagram_fn = CFUNCTYPE(
+    None,
+    c_void_p,
+    c_void_p,
+    POINTER(channeler_address),
+    c_void_p,
+    c_size_t,
+)
+
+
+channeler_log_fn = CFUNCTYPE(None, c_void_p, c_void_p, c_uint32, c_char_p)
+
+
+class channeler_callbacks(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("user_data", c_void_p),
+        ("drop", channeler_drop_fn),
+        ("on_accept", channeler_accept_fn),
+        ("on_event", channeler_event_fn),
+        ("on_message", channeler_message_fn),
+        ("on_datagram", channeler_datagram_fn),
+        ("on_log", channeler_log_fn),
+    ]
+
+
+class channeler_node_counters(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("datagrams_received", c_uint64),
+        ("bytes_received", c_uint64),
+        ("datagrams_sent", c_uint64),
+        ("bytes_sent", c_uint64),
+        ("messages_received", c_uint64),
+        ("messages_sent", c_uint64),
+        ("connections", c_uint64),
+        ("channels", c_uint64),
+        ("send_queue_bytes", c_uint64),
+        ("receive_queue_bytes", c_uint64),
+        ("dropped", c_uint64 * 64),
+    ]
+
+
+class channeler_connection_counters(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("datagrams_received", c_uint64),
+        ("bytes_received", c_uint64),
+        ("datagrams_sent", c_uint64),
+        ("bytes_sent", c_uint64),
+        ("channels", c_uint64),
+    ]
+
+
+class channeler_channel_counters(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("messages_sent", c_uint64),
+        ("bytes_sent", c_uint64),
+        ("messages_received", c_uint64),
+        ("bytes_received", c_uint64),
+        ("messages_dropped", c_uint64),
+        ("send_queue_bytes", c_uint64),
+        ("receive_queue_bytes", c_uint64),
+    ]
+
+
+class channeler_transmit(Structure):
+    _fields_ = [
+        ("to", channeler_address),
+        ("from", channeler_address),
+        ("length", c_size_t),
+        ("segment_size", c_size_t),
+        ("connection", channeler_connection),
+    ]
+
+
+PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
+    "channeler_version": (c_char_p, []),
+    "channeler_abi_version": (c_uint32, []),
+    "channeler_error_name": (c_char_p, [c_int32]),
+    "channeler_error_text": (c_char_p, [c_int32]),
+    "channeler_last_error": (c_char_p, []),
+    "channeler_peer_id_random": (c_int32, [POINTER(channeler_peer_id)]),
+    "channeler_peer_id_parse": (c_int32, [c_char_p, POINTER(channeler_peer_id)]),
+    "channeler_peer_id_format": (c_int32, [POINTER(channeler_peer_id), c_char_p, c_size_t]),
+    "channeler_address_parse": (c_int32, [c_char_p, POINTER(channeler_address)]),
+    "channeler_address_format": (c_int32, [POINTER(channeler_address), c_char_p, c_size_t]),
+    "channeler_address_from_sockaddr": (c_int32, [c_void_p, c_size_t, POINTER(channeler_address)]),
+    "channeler_address_to_sockaddr": (c_int32, [
+        POINTER(channeler_address),
+        c_void_p,
+        c_size_t,
+        POINTER(c_size_t),
+    ]),
+    "channeler_node_connect": (c_int32, [
+        c_void_p,
+        POINTER(channeler_peer_id),
+        POINTER(channeler_address),
+        POINTER(channeler_connection),
+    ]),
+    "channeler_connection_close": (c_int32, [c_void_p, channeler_connection]),
+    "channeler_connection_info": (c_int32, [
+        c_void_p,
+        channeler_connection,
+        POINTER(channeler_connection_details),
+    ]),
+    "channeler_channel_open": (c_int32, [
+        c_void_p,
+        channeler_connection,
+        POINTER(channeler_channel_options),
+        POINTER(channeler_channel),
+    ]),
+    "channeler_channel_close": (c_int32, [c_void_p, channeler_channel]),
+    "channeler_channel_send": (c_int32, [c_void_p, channeler_channel, c_void_p, c_size_t]),
+    "channeler_channel_send_buffer": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        c_void_p,
+        c_size_t,
+        channeler_release_fn,
+        c_void_p,
+    ]),
+    "channeler_channel_send_many": (c_int32, [
+        c_void_p,
+        POINTER(channeler_message),
+        c_size_t,
+        POINTER(c_size_t),
+    ]),
+    "channeler_channel_receive": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        c_void_p,
+        c_size_t,
+        POINTER(c_size_t),
+        POINTER(c_size_t),
+    ]),
+    "channeler_channel_receive_many": (c_int32, [
+        c_void_p,
+        POINTER(channeler_slot),
+        c_size_t,
+        POINTER(c_size_t),
+    ]),
+    "channeler_channel_info": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        POINTER(channeler_channel_details),
+    ]),
+    "channeler_options_init": (c_int32, [POINTER(channeler_options), c_size_t]),
+    "channeler_channel_options_init": (c_int32, [POINTER(channeler_channel_options), c_size_t]),
+    "channeler_callbacks_init": (c_int32, [POINTER(channeler_callbacks), c_size_t]),
+    "channeler_node_stats": (c_int32, [c_void_p, POINTER(channeler_node_counters)]),
+    "channeler_connection_stats": (c_int32, [
+        c_void_p,
+        channeler_connection,
+        POINTER(channeler_connection_counters),
+    ]),
+    "channeler_channel_stats": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        POINTER(channeler_channel_counters),
+    ]),
+    "channeler_drop_reason_name": (c_char_p, [c_size_t]),
+    "channeler_node_new": (c_int32, [
+        POINTER(channeler_options),
+        POINTER(channeler_callbacks),
+        POINTER(c_void_p),
+    ]),
+    "channeler_node_free": (c_int32, [c_void_p]),
+    "channeler_node_bind": (c_int32, [c_void_p, POINTER(channeler_address)]),
+    "channeler_node_local_address": (c_int32, [c_void_p, c_size_t, POINTER(channeler_address)]),
+    "channeler_node_peer_id": (c_int32, [c_void_p, POINTER(channeler_peer_id)]),
+    "channeler_node_start": (c_int32, [c_void_p]),
+    "channeler_node_stop": (c_int32, [c_void_p]),
+    "channeler_node_process": (c_int32, [c_void_p, c_int64]),
+    "channeler_node_flush": (c_int32, [c_void_p]),
+    "channeler_node_fd": (c_int32, [c_void_p, POINTER(c_int)]),
+    "channeler_node_timeout": (c_int32, [c_void_p, POINTER(c_int64)]),
+    "channeler_node_wake": (c_int32, [c_void_p]),
+    "channeler_node_ban_peer": (c_int32, [c_void_p, POINTER(channeler_peer_id), c_uint64]),
+    "channeler_node_ban_address": (c_int32, [c_void_p, POINTER(channeler_address), c_uint64]),
+    "channeler_node_lift_ban_peer": (c_int32, [
+        c_void_p,
+        POINTER(channeler_peer_id),
+        POINTER(c_int32),
+    ]),
+    "channeler_node_lift_ban_address": (c_int32, [
+        c_void_p,
+        POINTER(channeler_address),
+        POINTER(c_int32),
+    ]),
+    "channeler_node_handle_datagram": (c_int32, [
+        c_void_p,
+        c_uint64,
+        POINTER(channeler_address),
+        POINTER(channeler_address),
+        c_void_p,
+        c_size_t,
+    ]),
+    "channeler_node_handle_timeout": (c_int32, [c_void_p, c_uint64]),
+    "channeler_node_poll_transmit": (c_int32, [
+        c_void_p,
+        c_uint64,
+        c_void_p,
+        c_size_t,
+        POINTER(channeler_transmit),
+    ]),
+    "channeler_node_poll_timeout": (c_int32, [c_void_p, POINTER(c_uint64)]),
+    "channeler_node_handle_send_error": (c_int32, [
+        c_void_p,
+        c_uint64,
+        POINTER(channeler_transmit),
+        c_uint32,
+    ]),
+}
+
+
+def declare(library: Library) -> Library:
+    """Gives every function of the library its types."""
+    for name, (result, arguments) in PROTOTYPES.items():
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    return library

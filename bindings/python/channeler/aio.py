@@ -1,0 +1,362 @@
+"""The same for asyncio, without a thread: the event loop watches the node's descriptor.
+
+    async with aio.Node() as node:
+        connection = node.connect(peer, address)
+        channel = await connection.open_channel()
+        await channel.send(b"hello")
+        async for message in channel:
+            ...
+
+Everything here belongs to the event loop that runs when the node is entered: call it from there.
+The loop must be able to watch descriptors (`add_reader`), as all but Windows' default loop can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import AsyncIterator
+
+from . import node as sync
+from ._buffers import Buffer
+from .errors import (
+    ChannelerError,
+    Closed,
+    DataUnavailable,
+    ErrorCode,
+    InvalidChannel,
+    WouldBlock,
+    error_from,
+)
+from .events import (
+    ChannelClosed,
+    ChannelOpened,
+    Event,
+    Readable,
+    Writable,
+)
+from .stats import ChannelInfo, ChannelStats, ConnectionInfo, ConnectionStats, NodeStats
+from .values import Address, AddressLike, Capability, Options, PeerId, PeerIdLike
+
+# What ends an `async for` over a channel without an exception: version 0 has no message to say that
+# a channel was closed, so the peer's end of it is silence.
+_GOOD_ENDS = (ErrorCode.CLOSED, ErrorCode.IDLE)
+
+
+class Node:
+    """A node in an event loop: `async with Node() as node`."""
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        on_event: sync.OnEvent | None = None,
+        on_accept: sync.OnAccept | None = None,
+        on_datagram: sync.OnDatagram | None = None,
+        on_log: sync.OnLog | None = None,
+    ) -> None:
+        """Makes a node. What callbacks raise goes to the loop's exception handler.
+
+        `on_event` is told everything, also what this class deals with by itself.
+        """
+        self._user_on_event = on_event
+        self._channels: dict[int, Channel] = {}
+        # Those that ended leave it, so that it holds no more than there are channels.
+        self._incoming: dict[int, Channel] = {}
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._fd = -1
+        self._next_turn: asyncio.Handle | None = None
+        self._is_turn_soon = False
+        self._node = sync.Node(
+            options,
+            on_event=self._on_event,
+            on_accept=on_accept,
+            on_datagram=on_datagram,
+            on_log=on_log,
+        )
+
+    async def __aenter__(self) -> Node:
+        self._loop = asyncio.get_running_loop()
+        self._fd = self._node.fileno()
+        try:
+            self._loop.add_reader(self._fd, self._turn)
+        except NotImplementedError:
+            self._node.close()
+            raise
+        self._turn_soon()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Sends what is queued, frees the node, and ends what waits for it with `Closed`."""
+        if self._node.closed:
+            return
+        if self._loop is not None:
+            self._loop.remove_reader(self._fd)
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+        try:
+            self._node.flush()
+        finally:
+            self._node.close()
+            for channel in list(self._channels.values()):
+                channel._end(ErrorCode.CLOSED)
+            _wake(self._waiters)
+
+    @property
+    def peer_id(self) -> PeerId:
+        """Our own peer id."""
+        return self._node.peer_id
+
+    def bind(self, address: AddressLike) -> None:
+        """Opens a socket there; see `channeler.Node.bind`."""
+        self._node.bind(address)
+        self._turn_soon()
+
+    def local_address(self, index: int = 0) -> Address:
+        """The address of the socket that was bound as number `index`, from 0."""
+        return self._node.local_address(index)
+
+    def connect(self, peer: PeerIdLike, address: AddressLike) -> Connection:
+        """Begins a connection, or finds the one there is. Opening a channel sends first."""
+        return Connection(self, self._node.connect(peer, address))
+
+    async def incoming(self) -> AsyncIterator[Channel]:
+        """Channels that peers opened, as they come, until the node is closed."""
+        while not self._node.closed:
+            while self._incoming:
+                yield self._incoming.pop(next(iter(self._incoming)))
+            if not self._node.closed:
+                await _wait(self._waiters)
+
+    def ban_peer(self, peer: PeerIdLike, seconds: float) -> None:
+        """Bans a peer for that long, and closes its connection."""
+        self._node.ban_peer(peer, seconds)
+        self._turn_soon()
+
+    def ban_address(self, address: AddressLike, seconds: float) -> None:
+        """Bans an IP address for that long, and closes its connections."""
+        self._node.ban_address(address, seconds)
+        self._turn_soon()
+
+    def lift_ban_peer(self, peer: PeerIdLike) -> bool:
+        """Lifts the ban of a peer. False: there was none."""
+        return self._node.lift_ban_peer(peer)
+
+    def lift_ban_address(self, address: AddressLike) -> bool:
+        """Lifts the ban of an IP address. False: there was none."""
+        return self._node.lift_ban_address(address)
+
+    def stats(self) -> NodeStats:
+        """The node's counters."""
+        return self._node.stats()
+
+    def _turn_soon(self) -> None:
+        """Lets the node send what was queued, with everything else queued in this round."""
+        if self._loop is not None and not self._node.closed and not self._is_turn_soon:
+            self._arm(0.0)
+
+    def _turn(self) -> None:
+        if self._node.closed:
+            return
+        assert self._loop is not None, "turns are asked for after the node was entered"
+        try:
+            self._node.process(0)
+        except Exception as error:
+            context = {"message": f"in {self._node!r}", "exception": error}
+            self._loop.call_exception_handler(context)
+            # A node that cannot run any more would ask for the next turn for ever.
+            if isinstance(error, ChannelerError) and error.code == ErrorCode.POISONED:
+                self.close()
+        if not self._node.closed:
+            self._arm(self._node.timeout())
+
+    def _arm(self, seconds: float | None) -> None:
+        assert self._loop is not None, "turns are asked for after the node was entered"
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+        self._is_turn_soon = seconds is not None and seconds <= 0
+        if self._is_turn_soon:
+            self._next_turn = self._loop.call_soon(self._turn)
+        elif seconds is not None:
+            self._next_turn = self._loop.call_later(seconds, self._turn)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, ChannelOpened):
+            self._opened(event)
+        elif isinstance(event, (ChannelClosed, Readable, Writable)):
+            channel = self._channels.get(event.channel.id)
+            if channel is not None:
+                channel._tell(event)
+        if self._user_on_event is not None:
+            self._user_on_event(event)
+
+    def _opened(self, event: ChannelOpened) -> None:
+        channel = self._channels.get(event.channel.id)
+        if channel is None:
+            channel = Channel(Connection(self, event.connection), event.channel)
+        if event.by_peer:
+            self._incoming[event.channel.id] = channel
+            _wake(self._waiters)
+        channel._tell(event)
+
+
+class Connection:
+    """All that a node has with one peer."""
+
+    def __init__(self, node: Node, connection: sync.Connection) -> None:
+        self.node = node
+        self._connection = connection
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Connection):
+            return NotImplemented
+        return other._connection == self._connection
+
+    def __hash__(self) -> int:
+        return hash(self._connection)
+
+    async def open_channel(self, capabilities: Capability = Capability.NONE) -> Channel:
+        """Opens a channel, and waits until the peer has answered.
+
+        Raises `Timeout` when it does not, or why else it could not be opened. In protocol version 0
+        a peer answers before it decides whether to accept us, and says nothing when it does not.
+        """
+        channel = Channel(self, self._connection.open_channel(capabilities))
+        self.node._turn_soon()
+        try:
+            await channel._wait_open()
+        except asyncio.CancelledError:
+            channel.close()
+            raise
+        return channel
+
+    def close(self) -> None:
+        """Sends what is queued, then forgets the connection and its channels."""
+        self._connection.close()
+        self.node._turn_soon()
+
+    def info(self) -> ConnectionInfo:
+        """Who is at the other end, and what is possible."""
+        return self._connection.info()
+
+    def stats(self) -> ConnectionStats:
+        """The connection's counters."""
+        return self._connection.stats()
+
+
+class Channel:
+    """Messages both ways: `await send`, `await receive`, or `async for` over it."""
+
+    def __init__(self, connection: Connection, channel: sync.Channel) -> None:
+        self.connection = connection
+        self._channel = channel
+        self._is_open = False
+        self._reason: ErrorCode | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
+        connection.node._channels[channel.id] = self
+
+    async def __aenter__(self) -> Channel:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Messages as they come, until the channel was closed or fell silent."""
+        while True:
+            try:
+                message = await self.receive()
+            except ChannelerError:
+                if self._reason in _GOOD_ENDS:
+                    return
+                raise
+            yield message
+
+    @property
+    def reason(self) -> ErrorCode | None:
+        """Why the channel ended; None while it has not."""
+        return self._reason
+
+    async def send(self, data: Buffer) -> None:
+        """Queues a copy of a message, and waits for room where there is none."""
+        while True:
+            self._raise_if_ended()
+            try:
+                self._channel.send(data)
+            except WouldBlock:
+                self.connection.node._turn_soon()
+                await _wait(self._waiters)
+            else:
+                self.connection.node._turn_soon()
+                return
+
+    async def receive(self) -> bytes:
+        """Reads the oldest message, or waits for it."""
+        while True:
+            self._raise_if_ended()
+            try:
+                return self._channel.receive()
+            except DataUnavailable:
+                await _wait(self._waiters)
+
+    def close(self) -> None:
+        """Sends what is queued, then forgets the channel; again does no harm."""
+        if self._reason is not None:
+            return
+        try:
+            self._channel.close()
+        except (Closed, InvalidChannel):
+            return
+        self._end(ErrorCode.CLOSED)
+        self.connection.node._turn_soon()
+
+    def info(self) -> ChannelInfo:
+        """What the channel is, and who opened it."""
+        return self._channel.info()
+
+    def stats(self) -> ChannelStats:
+        """The channel's counters."""
+        return self._channel.stats()
+
+    async def _wait_open(self) -> None:
+        while not self._is_open:
+            self._raise_if_ended()
+            await _wait(self._waiters)
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, ChannelOpened):
+            self._is_open = True
+        elif isinstance(event, ChannelClosed):
+            self._end(event.reason)
+        _wake(self._waiters)
+
+    def _end(self, reason: ErrorCode) -> None:
+        if self._reason is None:
+            self._reason = reason
+        self.connection.node._channels.pop(self._channel.id, None)
+        self.connection.node._incoming.pop(self._channel.id, None)
+        _wake(self._waiters)
+
+    def _raise_if_ended(self) -> None:
+        if self._reason is not None:
+            raise error_from(self._reason)
+
+
+async def _wait(waiters: set[asyncio.Future[None]]) -> None:
+    """Until something happened, which may be nothing for us."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiters.add(future)
+    try:
+        await future
+    finally:
+        waiters.discard(future)
+
+
+def _wake(waiters: set[asyncio.Future[None]]) -> None:
+    for waiter in list(waiters):
+        if not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,143 @@
+"""What `on_event` is told: a class for each kind of event."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable
+
+from . import _abi
+from .errors import ErrorCode
+from .values import Address, PeerId
+
+if TYPE_CHECKING:
+    from .node import Channel, Connection, NodeBase
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened. Later versions may have more kinds: ignore those you do not know."""
+
+    connection: Connection
+
+
+@dataclass(frozen=True)
+class Connected(Event):
+    """The peer's node answered; a first `ChannelOpened` follows.
+
+    In version 0 that is not yet a welcome: a node that refuses cannot say so.
+    """
+
+    peer: PeerId
+
+
+@dataclass(frozen=True)
+class ConnectionClosed(Event):
+    """The connection ended with all its channels; calls with it fail from now on."""
+
+    peer: PeerId
+    reason: ErrorCode
+    """`CLOSED`, `IDLE`, `BANNED`, `TIMEOUT` (nothing ever answered), or `LIMIT` (it had no channel,
+    and its place went to another).
+    """
+
+
+@dataclass(frozen=True)
+class ChannelOpened(Event):
+    """A channel is established."""
+
+    channel: Channel
+    by_peer: bool
+    """Whether the peer opened it."""
+
+
+@dataclass(frozen=True)
+class ChannelClosed(Event):
+    """A channel ended, or could not be opened; calls with it fail from now on."""
+
+    channel: Channel
+    reason: ErrorCode
+    """`CLOSED`, `IDLE`, `TIMEOUT` (the peer never answered), or the connection's."""
+
+
+@dataclass(frozen=True)
+class Readable(Event):
+    """A channel that had nothing to read has. It comes once: read until `DataUnavailable`."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True)
+class Writable(Event):
+    """A channel whose send raised `WouldBlock` has room again."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True)
+class PathChanged(Event):
+    """The peer proved a new address; we send there now."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class PathUnreachable(Event):
+    """The system says that this address of the peer cannot be reached. Nothing is closed."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class PacketSizeReduced(Event):
+    """The path takes only packets of this size; larger messages raise `MessageTooLarge`."""
+
+    packet_size: int
+
+
+def event_from(node: NodeBase, event: _abi.channeler_event) -> Event | None:
+    """The library's struct as one of the classes; None: of a kind that we do not know."""
+    make = _MAKERS.get(event.kind)
+    return None if make is None else make(node, _whole(event))
+
+
+def _whole(event: _abi.channeler_event) -> _abi.channeler_event:
+    """The struct with all fields: those that an older library does not have are zero."""
+    if event.struct_size >= ctypes.sizeof(event):
+        return event
+    out = _abi.channeler_event()
+    ctypes.memmove(ctypes.byref(out), ctypes.byref(event), event.struct_size)
+    return out
+
+
+_Maker = Callable[["NodeBase", _abi.channeler_event], Event]
+
+_MAKERS: dict[int, _Maker] = {
+    _abi.CHANNELER_EVENT_CONNECTED: lambda node, event: Connected(
+        node._connection(event), PeerId._from_c(event.peer)
+    ),
+    _abi.CHANNELER_EVENT_CONNECTION_CLOSED: lambda node, event: ConnectionClosed(
+        node._connection(event), PeerId._from_c(event.peer), ErrorCode(event.reason)
+    ),
+    _abi.CHANNELER_EVENT_CHANNEL_OPENED: lambda node, event: ChannelOpened(
+        node._connection(event), node._channel(event), bool(event.by_peer)
+    ),
+    _abi.CHANNELER_EVENT_CHANNEL_CLOSED: lambda node, event: ChannelClosed(
+        node._connection(event), node._channel(event), ErrorCode(event.reason)
+    ),
+    _abi.CHANNELER_EVENT_READABLE: lambda node, event: Readable(
+        node._connection(event), node._channel(event)
+    ),
+    _abi.CHANNELER_EVENT_WRITABLE: lambda node, event: Writable(
+        node._connection(event), node._channel(event)
+    ),
+    _abi.CHANNELER_EVENT_PATH_CHANGED: lambda node, event: PathChanged(
+        node._connection(event), Address._from_c(event.address)
+    ),
+    _abi.CHANNELER_EVENT_PATH_UNREACHABLE: lambda node, event: PathUnreachable(
+        node._connection(event), Address._from_c(event.address)
+    ),
+    _abi.CHANNELER_EVENT_PACKET_SIZE_REDUCED: lambda node, event: PacketSizeReduced(
+        node._connection(event), event.packet_size
+    ),
+}

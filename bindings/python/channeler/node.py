@@ -1,0 +1,527 @@
+"""Nodes, connections and channels, for people."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import threading
+import warnings
+import weakref
+from typing import Callable, Iterable, Iterator, NamedTuple, Sequence, TypeVar
+
+from . import _abi
+from ._buffers import Buffer, WritableBuffer, readable, writable
+from ._callbacks import Hold, Lent, callbacks_for, release
+from ._lib import library
+from .errors import (
+    ChannelerError,
+    DataUnavailable,
+    ErrorCode,
+    check,
+    error_from,
+)
+from .events import Event
+from .stats import (
+    ChannelInfo,
+    ChannelStats,
+    ConnectionInfo,
+    ConnectionStats,
+    NodeStats,
+    channel_info,
+    connection_info,
+    counters,
+    read_struct,
+)
+from .values import (
+    Address,
+    AddressLike,
+    Capability,
+    LogLevel,
+    Options,
+    PeerId,
+    PeerIdLike,
+    nanoseconds,
+    to_address,
+    to_peer_id,
+    unsigned,
+)
+
+OnEvent = Callable[[Event], object]
+OnMessage = Callable[["Channel", bytes], object]
+OnAccept = Callable[["Connection", PeerId, Address], bool]
+OnDatagram = Callable[[Address, bytes], object]
+OnLog = Callable[[LogLevel, str], object]
+
+# No UDP datagram is larger, so no message is.
+_MESSAGE_BYTES_MAX = 65536
+# Longest sleep in C: a signal that comes right before it begins is seen after this at the latest.
+_SLEEP_NS_MAX = 1_000_000_000
+
+_Self = TypeVar("_Self", bound="NodeBase")
+
+
+class Received(NamedTuple):
+    """What `receive_many` read from a channel."""
+
+    channel: Channel
+    data: bytes
+    remaining: int
+    """Bytes of the same message that did not fit and still wait."""
+    error: ChannelerError | None
+    """Why nothing was read."""
+
+
+class NodeBase:
+    """What nodes with sockets and without them share. Make a `Node` or a `SansIoNode`."""
+
+    _MODE: int
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        on_event: OnEvent | None = None,
+        on_message: OnMessage | None = None,
+        on_accept: OnAccept | None = None,
+        on_datagram: OnDatagram | None = None,
+        on_log: OnLog | None = None,
+    ) -> None:
+        """Makes a node that calls these functions, in the thread that runs it.
+
+        Without `on_message` messages are kept for `Channel.receive`, and a `Readable` event tells
+        of them. Without `on_accept` everybody may connect. What a callback raises is raised by the
+        call that ran it (`process`, say), or logged when the node has its own thread.
+        """
+        self._handle: int | None = None
+        self._on_event = on_event
+        self._on_message = on_message
+        self._on_accept = on_accept
+        self._on_datagram = on_datagram
+        self._on_log = on_log
+        settings = (options or Options())._to_c(self._MODE)
+        self._hold = Hold(self)
+        out = ctypes.c_void_p()
+        try:
+            callbacks = callbacks_for(self, self._hold.token)
+            check(
+                library.channeler_node_new(
+                    ctypes.byref(settings), ctypes.byref(callbacks), ctypes.byref(out)
+                )
+            )
+        except BaseException:
+            self._hold.forget()
+            raise
+        self._handle = out.value
+        self._is_closed = False
+        self._closing = threading.Lock()
+        _nodes.add(self)
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None and not self._is_closed:
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self)
+            self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else str(self.peer_id)
+        return f"<channeler.{type(self).__name__} {state}>"
+
+    def close(self) -> None:
+        """Frees the node with its sockets, connections and channels; again does no harm.
+
+        Nothing is said to the peers: `flush` first to send what is queued. Inside a callback of
+        the node it takes effect when the callback returns, and no further one is called.
+        """
+        # Of several threads one gets it, and nobody gives it back.
+        if not self._closing.acquire(blocking=False):
+            return
+        self._is_closed = True
+        self._hold.run(lambda: int(library.channeler_node_free(self._handle)))
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called. Every call then raises `StateError`."""
+        return self._is_closed
+
+    @property
+    def peer_id(self) -> PeerId:
+        """Our own peer id."""
+        out = _abi.channeler_peer_id()
+        check(library.channeler_node_peer_id(self._handle, ctypes.byref(out)))
+        return PeerId._from_c(out)
+
+    def connect(self, peer: PeerIdLike, address: AddressLike) -> Connection:
+        """Begins a connection, or finds the one there is. Opening a channel sends first."""
+        out = _abi.channeler_connection()
+        check(
+            library.channeler_node_connect(
+                self._handle,
+                ctypes.byref(to_peer_id(peer)._to_c()),
+                ctypes.byref(to_address(address)._to_c()),
+                ctypes.byref(out),
+            )
+        )
+        return Connection(self, out.id)
+
+    def process(self, timeout: float | None = None) -> None:
+        """Runs the node for one turn: receives, sends, does what is due, calls the callbacks.
+
+        Waits up to `timeout` seconds (None: as long as need be) for something to do, and may
+        return earlier with nothing done: call it in a loop. A `SansIoNode` never waits.
+        """
+        timeout_ns = _SLEEP_NS_MAX
+        if timeout is not None:
+            timeout_ns = min(timeout_ns, nanoseconds(max(timeout, 0.0), "timeout"))
+        self._hold.run(lambda: int(library.channeler_node_process(self._handle, timeout_ns)))
+
+    def ban_peer(self, peer: PeerIdLike, seconds: float) -> None:
+        """Bans a peer for that long, and closes its connection."""
+        span_ns = nanoseconds(seconds, "seconds")
+        pointer = ctypes.byref(to_peer_id(peer)._to_c())
+        check(library.channeler_node_ban_peer(self._handle, pointer, span_ns))
+
+    def ban_address(self, address: AddressLike, seconds: float) -> None:
+        """Bans an IP address, whatever the port, for that long, and closes its connections."""
+        span_ns = nanoseconds(seconds, "seconds")
+        pointer = ctypes.byref(to_address(address)._to_c())
+        check(library.channeler_node_ban_address(self._handle, pointer, span_ns))
+
+    def lift_ban_peer(self, peer: PeerIdLike) -> bool:
+        """Lifts the ban of a peer. False: there was none."""
+        lifted = ctypes.c_int32()
+        pointer = ctypes.byref(to_peer_id(peer)._to_c())
+        check(library.channeler_node_lift_ban_peer(self._handle, pointer, ctypes.byref(lifted)))
+        return bool(lifted.value)
+
+    def lift_ban_address(self, address: AddressLike) -> bool:
+        """Lifts the ban of an IP address. False: there was none."""
+        lifted = ctypes.c_int32()
+        pointer = ctypes.byref(to_address(address)._to_c())
+        check(library.channeler_node_lift_ban_address(self._handle, pointer, ctypes.byref(lifted)))
+        return bool(lifted.value)
+
+    def send_many(self, messages: Iterable[tuple[Channel, Buffer]]) -> int:
+        """Queues messages at the cost of one lock; returns how many were taken.
+
+        Fewer than given were taken when a queue was full: a `Writable` event follows for the
+        channel of the first that was not. Other errors are raised, with that number as `sent`.
+        """
+        taken = [(channel, readable(data)) for channel, data in messages]
+        array = (_abi.channeler_message * len(taken))()
+        for entry, (channel, data) in zip(array, taken):
+            entry.channel.id = channel.id
+            entry.data = data.address()
+            entry.length = data.length
+        sent = ctypes.c_size_t()
+        status = library.channeler_channel_send_many(
+            self._handle, array, len(array), ctypes.byref(sent)
+        )
+        if status != _abi.CHANNELER_ERR_WOULD_BLOCK:
+            try:
+                check(status)
+            except ChannelerError as error:
+                error.sent = sent.value
+                raise
+        return sent.value
+
+    def receive_many(
+        self, channels: Sequence[Channel], bytes_max: int = 2048
+    ) -> list[Received]:
+        """Reads a message from each of the channels that has one, at the cost of one lock.
+
+        A channel that is named twice gives two. The rest of a message longer than `bytes_max`
+        waits. Channels with nothing to read are left out.
+        """
+        room = unsigned(bytes_max, 31, "bytes_max")
+        buffer = ctypes.create_string_buffer(room * len(channels))
+        array = (_abi.channeler_slot * len(channels))()
+        for index, (slot, channel) in enumerate(zip(array, channels)):
+            slot.channel.id = channel.id
+            slot.buffer = ctypes.addressof(buffer) + index * room
+            slot.capacity = room
+        received = ctypes.c_size_t()
+        status = library.channeler_channel_receive_many(
+            self._handle, array, len(array), ctypes.byref(received)
+        )
+        if status != _abi.CHANNELER_ERR_DATA_UNAVAILABLE:
+            check(status)
+        found = []
+        for slot, channel in zip(array, channels):
+            if slot.status == _abi.CHANNELER_OK:
+                data = ctypes.string_at(slot.buffer, slot.length)
+                found.append(Received(channel, data, slot.remaining, None))
+            elif slot.status != _abi.CHANNELER_ERR_DATA_UNAVAILABLE:
+                found.append(Received(channel, b"", 0, error_from(slot.status)))
+        return found
+
+    def stats(self) -> NodeStats:
+        """The node's counters."""
+        return counters(
+            NodeStats,
+            read_struct(
+                _abi.channeler_node_counters,
+                lambda out: int(library.channeler_node_stats(self._handle, out)),
+            ),
+        )
+
+    def _connection_of(self, id: int) -> Connection:
+        return Connection(self, id)
+
+    def _channel_of(self, id: int) -> Channel:
+        return Channel(self, id)
+
+    def _connection(self, event: _abi.channeler_event) -> Connection:
+        return self._connection_of(event.connection.id)
+
+    def _channel(self, event: _abi.channeler_event) -> Channel:
+        return self._channel_of(event.channel.id)
+
+
+class Node(NodeBase):
+    """A node with UDP sockets: `bind`, then `process` in a loop, or `start` for its own thread."""
+
+    _MODE = _abi.CHANNELER_MODE_SOCKETS
+
+    def bind(self, address: AddressLike) -> None:
+        """Opens a socket there. Port 0: any that is free; "[::]:port" takes IPv4, too."""
+        pointer = ctypes.byref(to_address(address)._to_c())
+        check(library.channeler_node_bind(self._handle, pointer))
+
+    def local_address(self, index: int = 0) -> Address:
+        """The address of the socket that was bound as number `index`, from 0."""
+        out = _abi.channeler_address()
+        number = unsigned(index, 8 * ctypes.sizeof(ctypes.c_size_t), "index")
+        check(library.channeler_node_local_address(self._handle, number, ctypes.byref(out)))
+        return Address._from_c(out)
+
+    def start(self) -> None:
+        """Starts a thread of the node's own, which runs it and calls the callbacks."""
+        check(library.channeler_node_start(self._handle))
+
+    def stop(self) -> None:
+        """Stops that thread, and waits for its end."""
+        check(library.channeler_node_stop(self._handle))
+
+    def flush(self) -> None:
+        """Sends what is queued now, without waiting and without callbacks."""
+        check(library.channeler_node_flush(self._handle))
+
+    def fileno(self) -> int:
+        """The descriptor for a `select` of your own. Ask for `timeout` anew before each sleep;
+        when it is readable or the timeout has passed, call `process(0)`.
+        """
+        out = ctypes.c_int()
+        check(library.channeler_node_fd(self._handle, ctypes.byref(out)))
+        return out.value
+
+    def timeout(self) -> float | None:
+        """How many seconds your own loop may sleep before `process(0)`; None: for ever."""
+        out = ctypes.c_int64()
+        check(library.channeler_node_timeout(self._handle, ctypes.byref(out)))
+        return None if out.value < 0 else out.value / 1e9
+
+    def wake(self) -> None:
+        """Makes a `process` that sleeps in another thread return, or the next one."""
+        check(library.channeler_node_wake(self._handle))
+
+
+class _Handle:
+    """A plain value of a node: equal to another of the same number, and fit for keys of dicts."""
+
+    __slots__ = ("node", "id")
+
+    def __init__(self, node: NodeBase, id: int) -> None:
+        self.node = node
+        self.id = id
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return other.node is self.node and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"<channeler.{type(self).__name__} {self.id:#x}>"
+
+
+class Connection(_Handle):
+    """All that a node has with one peer. Calls raise `InvalidConnection` once it has ended."""
+
+    __slots__ = ()
+
+    def open_channel(self, capabilities: Capability = Capability.NONE) -> Channel:
+        """Begins to open a channel; a `ChannelOpened` or `ChannelClosed` event follows.
+
+        Messages may be sent at once: they leave with the last packet of the handshake.
+        """
+        options = _abi.channeler_channel_options()
+        check(
+            library.channeler_channel_options_init(ctypes.byref(options), ctypes.sizeof(options))
+        )
+        options.capabilities = unsigned(capabilities, 32, "capabilities")
+        out = _abi.channeler_channel()
+        check(
+            library.channeler_channel_open(
+                self.node._handle, self._to_c(), ctypes.byref(options), ctypes.byref(out)
+            )
+        )
+        return Channel(self.node, out.id)
+
+    def close(self) -> None:
+        """Sends what is queued, then forgets the connection and its channels."""
+        check(library.channeler_connection_close(self.node._handle, self._to_c()))
+
+    def info(self) -> ConnectionInfo:
+        """Who is at the other end, and what is possible."""
+        return connection_info(
+            read_struct(
+                _abi.channeler_connection_details,
+                lambda out: int(
+                    library.channeler_connection_info(self.node._handle, self._to_c(), out)
+                ),
+            )
+        )
+
+    def stats(self) -> ConnectionStats:
+        """The connection's counters."""
+        return counters(
+            ConnectionStats,
+            read_struct(
+                _abi.channeler_connection_counters,
+                lambda out: int(
+                    library.channeler_connection_stats(self.node._handle, self._to_c(), out)
+                ),
+            ),
+        )
+
+    def _to_c(self) -> _abi.channeler_connection:
+        return _abi.channeler_connection(self.id)
+
+
+class Channel(_Handle):
+    """Messages both ways. Calls raise `InvalidChannel` once it has ended."""
+
+    __slots__ = ()
+
+    def send(self, data: Buffer) -> None:
+        """Queues a copy of a message; it leaves with the node's next turn, or with `flush`.
+
+        Raises `WouldBlock` when the queue is full (a `Writable` event follows), and
+        `MessageTooLarge` past `ConnectionInfo.message_bytes_max`.
+        """
+        taken = readable(data)
+        check(
+            library.channeler_channel_send(
+                self.node._handle, self._to_c(), taken.pointer, taken.length
+            )
+        )
+
+    def send_buffer(self, data: Buffer, on_release: Callable[[], object] | None = None) -> None:
+        """Queues a message without a copy: `data` is kept until the library gives it back.
+
+        Do not change it before; a bytearray cannot be resized meanwhile. Then `on_release` is
+        called, where callbacks are: in the thread that runs the node. When this call fails, it is
+        not called. Raises as `send`, and `LimitReached`.
+        """
+        hold = self.node._hold
+        taken = readable(data)
+        token = hold.lend(Lent(taken, on_release))
+        status = library.channeler_channel_send_buffer(
+            self.node._handle, self._to_c(), taken.pointer, taken.length, release, token
+        )
+        if status != _abi.CHANNELER_OK:
+            hold.take_back(token)
+        check(status)
+
+    def receive(self) -> bytes:
+        """Reads the oldest message, or the rest of one. Raises `DataUnavailable` when none is."""
+        buffer = ctypes.create_string_buffer(_MESSAGE_BYTES_MAX)
+        length = self._receive(buffer, len(buffer))[0]
+        return ctypes.string_at(buffer, length)
+
+    def receive_into(self, buffer: WritableBuffer) -> tuple[int, int]:
+        """Reads the oldest message, or the rest of one, into `buffer`.
+
+        Returns how many bytes were written, and how many of the same message still wait.
+        """
+        room = writable(buffer)
+        return self._receive(room.pointer, room.length)
+
+    def messages(self) -> Iterator[bytes]:
+        """Reads messages until there are none: what to do on a `Readable` event."""
+        while True:
+            try:
+                message = self.receive()
+            except DataUnavailable:
+                return
+            yield message
+
+    def close(self) -> None:
+        """Sends what is queued, then forgets the channel. Messages not yet read are lost."""
+        check(library.channeler_channel_close(self.node._handle, self._to_c()))
+
+    def connection(self) -> Connection:
+        """The connection that it is a channel of."""
+        return self.node._connection_of(self.info().connection_id)
+
+    def info(self) -> ChannelInfo:
+        """What the channel is, and who opened it."""
+        return channel_info(
+            read_struct(
+                _abi.channeler_channel_details,
+                lambda out: int(
+                    library.channeler_channel_info(self.node._handle, self._to_c(), out)
+                ),
+            )
+        )
+
+    def stats(self) -> ChannelStats:
+        """The channel's counters."""
+        return counters(
+            ChannelStats,
+            read_struct(
+                _abi.channeler_channel_counters,
+                lambda out: int(
+                    library.channeler_channel_stats(self.node._handle, self._to_c(), out)
+                ),
+            ),
+        )
+
+    def _receive(self, pointer: object, capacity: int) -> tuple[int, int]:
+        length, remaining = ctypes.c_size_t(), ctypes.c_size_t()
+        check(
+            library.channeler_channel_receive(
+                self.node._handle,
+                self._to_c(),
+                pointer,
+                capacity,
+                ctypes.byref(length),
+                ctypes.byref(remaining),
+            )
+        )
+        return length.value, remaining.value
+
+    def _to_c(self) -> _abi.channeler_channel:
+        return _abi.channeler_channel(self.id)
+
+
+_nodes: weakref.WeakSet[NodeBase] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """No thread of a node may call Python after its end."""
+    for node in list(_nodes):
+        try:
+            node.close()
+        except ChannelerError as error:
+            # Poisoned, say; there is nothing left to be done about it.
+            if error.code != ErrorCode.STATE:
+                warnings.warn(f"{node!r}: {error}", ResourceWarning, stacklevel=1)

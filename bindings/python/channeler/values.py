@@ -1,0 +1,321 @@
+"""Plain values: peer ids, addresses, capabilities, settings."""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+from dataclasses import dataclass, fields
+from enum import IntEnum, IntFlag
+from typing import Any, Union
+
+from . import _abi
+from ._lib import library
+from .errors import ErrorCode, InvalidAddress, InvalidArgument, check
+
+_SOCKADDR_BYTES_MAX = 128
+
+
+class Capability(IntFlag):
+    """What a channel promises. Protocol version 0 carries these bits and fulfils none."""
+
+    NONE = 0
+    RESEND = _abi.CHANNELER_CAP_RESEND
+    ORDERED = _abi.CHANNELER_CAP_ORDERED
+    CLOSE_ON_LOSS = _abi.CHANNELER_CAP_CLOSE_ON_LOSS
+
+
+class Role(IntEnum):
+    """Who opened a channel: we (`INITIATOR`) or the peer."""
+
+    INITIATOR = _abi.CHANNELER_ROLE_INITIATOR
+    RESPONDER = _abi.CHANNELER_ROLE_RESPONDER
+
+
+class Legacy(IntEnum):
+    """Whether protocol version 0, neither encrypted nor authenticated, is spoken."""
+
+    OFF = _abi.CHANNELER_LEGACY_OFF
+    ACCEPT = _abi.CHANNELER_LEGACY_ACCEPT
+
+
+class LogLevel(IntEnum):
+    """How severe a line for a log is; a smaller number is more severe."""
+
+    ERROR = _abi.CHANNELER_LOG_ERROR
+    WARN = _abi.CHANNELER_LOG_WARN
+    INFO = _abi.CHANNELER_LOG_INFO
+    DEBUG = _abi.CHANNELER_LOG_DEBUG
+
+
+class SendFailure(IntEnum):
+    """Why a datagram could not be sent, for `SansIoNode.handle_send_error`."""
+
+    TOO_LARGE = _abi.CHANNELER_SEND_TOO_LARGE
+    UNREACHABLE = _abi.CHANNELER_SEND_UNREACHABLE
+
+
+@dataclass(frozen=True, order=True)
+class PeerId:
+    """Who a peer is: 16 bytes. In protocol version 0 peers choose them at will."""
+
+    raw: bytes
+
+    def __post_init__(self) -> None:
+        raw = bytes(self.raw)
+        if len(raw) != 16:
+            raise InvalidArgument(
+                ErrorCode.INVALID_ARGUMENT, f"a peer id has 16 bytes, not {len(raw)}"
+            )
+        object.__setattr__(self, "raw", raw)
+
+    @staticmethod
+    def random() -> PeerId:
+        """Draws one from the operating system."""
+        out = _abi.channeler_peer_id()
+        check(library.channeler_peer_id_random(ctypes.byref(out)))
+        return PeerId._from_c(out)
+
+    @staticmethod
+    def parse(text: str) -> PeerId:
+        """Reads 32 hexadecimal digits, with or without "0x" before them."""
+        out = _abi.channeler_peer_id()
+        check(library.channeler_peer_id_parse(_text_to_c(text), ctypes.byref(out)))
+        return PeerId._from_c(out)
+
+    def __str__(self) -> str:
+        buffer = ctypes.create_string_buffer(_abi.CHANNELER_PEER_ID_TEXT_MAX)
+        check(library.channeler_peer_id_format(self._to_c(), buffer, len(buffer)))
+        return buffer.value.decode()
+
+    def __bytes__(self) -> bytes:
+        return self.raw
+
+    @staticmethod
+    def _from_c(peer: _abi.channeler_peer_id) -> PeerId:
+        return PeerId(bytes(peer.bytes))
+
+    def _to_c(self) -> _abi.channeler_peer_id:
+        return _abi.channeler_peer_id.from_buffer_copy(self.raw)
+
+
+@dataclass(frozen=True, order=True)
+class Address:
+    """A UDP address: IP as text, port, and the interface's number if IPv6 needs one."""
+
+    host: str
+    port: int
+    scope_id: int = 0
+
+    def __post_init__(self) -> None:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        try:
+            packed = socket.inet_pton(family, self.host)
+        except (OSError, ValueError):
+            raise _no_address(f"'{self.host}' is no IP address") from None
+        if not 0 <= self.port <= 0xFFFF:
+            raise _no_address(f"port {self.port} is not from 0 to 65535")
+        if not 0 <= self.scope_id <= 0xFFFF_FFFF:
+            raise _no_address(f"scope {self.scope_id} is not from 0 to 4294967295")
+        # The same address has the same text, so that equality and hash do what they should.
+        object.__setattr__(self, "host", socket.inet_ntop(family, packed))
+
+    @staticmethod
+    def parse(text: str) -> Address:
+        """Reads "192.0.2.1:7000", "[2001:db8::1]:7000" or "[fe80::1%eth0]:7000"."""
+        out = _abi.channeler_address()
+        check(library.channeler_address_parse(_text_to_c(text), ctypes.byref(out)))
+        return Address._from_c(out)
+
+    @staticmethod
+    def from_sockaddr(sockaddr: bytes) -> Address:
+        """Takes the bytes of the system's `struct sockaddr_in` or `sockaddr_in6`."""
+        out = _abi.channeler_address()
+        check(library.channeler_address_from_sockaddr(sockaddr, len(sockaddr), ctypes.byref(out)))
+        return Address._from_c(out)
+
+    @staticmethod
+    def from_tuple(address: tuple[Any, ...]) -> Address:
+        """Takes what `socket.recvfrom` and its like give."""
+        host, port = address[0], address[1]
+        scope_id = address[3] if len(address) > 3 else 0
+        return Address(str(host).partition("%")[0], int(port), int(scope_id))
+
+    def to_sockaddr(self) -> bytes:
+        """The bytes of the system's `struct sockaddr_in` or `sockaddr_in6`."""
+        buffer = ctypes.create_string_buffer(_SOCKADDR_BYTES_MAX)
+        length = ctypes.c_size_t()
+        check(
+            library.channeler_address_to_sockaddr(
+                self._to_c(), buffer, len(buffer), ctypes.byref(length)
+            )
+        )
+        return buffer.raw[: length.value]
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """What `socket.sendto` and its like take."""
+        if ":" in self.host:
+            return (self.host, self.port, 0, self.scope_id)
+        return (self.host, self.port)
+
+    def __str__(self) -> str:
+        buffer = ctypes.create_string_buffer(_abi.CHANNELER_ADDRESS_TEXT_MAX)
+        check(library.channeler_address_format(self._to_c(), buffer, len(buffer)))
+        return buffer.value.decode()
+
+    @staticmethod
+    def _from_c(address: _abi.channeler_address) -> Address:
+        family, size = socket.AF_INET6, 16
+        if address.family == _abi.CHANNELER_FAMILY_IPV4:
+            family, size = socket.AF_INET, 4
+        host = socket.inet_ntop(family, bytes(address.ip)[:size])
+        return Address(host, address.port, address.scope_id)
+
+    @staticmethod
+    def _from_c_or_none(address: _abi.channeler_address) -> Address | None:
+        if address.family == _abi.CHANNELER_FAMILY_NONE:
+            return None
+        return Address._from_c(address)
+
+    def _to_c(self) -> _abi.channeler_address:
+        is_ipv6 = ":" in self.host
+        packed = socket.inet_pton(socket.AF_INET6 if is_ipv6 else socket.AF_INET, self.host)
+        family = _abi.CHANNELER_FAMILY_IPV6 if is_ipv6 else _abi.CHANNELER_FAMILY_IPV4
+        out = _abi.channeler_address(family, self.port, self.scope_id)
+        ctypes.memmove(out.ip, packed, len(packed))
+        return out
+
+
+PeerIdLike = Union[PeerId, str]
+"""A peer id, or its text."""
+
+AddressLike = Union[Address, str]
+"""An address, or its text."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of a node. Times are in seconds. What is None is as the library has it by default.
+
+    `Options.defaults()` tells those, and include/channeler.h what each means and may be.
+    """
+
+    peer_id: PeerId | None = None
+    legacy: Legacy | None = None
+    accept_incoming: bool | None = None
+    padding: bool | None = None
+    packet_size: int | None = None
+    segments_max: int | None = None
+    handshake_retries: int | None = None
+    log_level: LogLevel | None = None
+    bundle_delay: float | None = None
+    handshake_timeout: float | None = None
+    cookie_epoch: float | None = None
+    idle_timeout: float | None = None
+    keep_alive: float | None = None
+    spin: float | None = None
+    connections_max: int | None = None
+    connections_per_address_max: int | None = None
+    channels_per_connection_max: int | None = None
+    channels_max: int | None = None
+    send_queue_bytes_max: int | None = None
+    send_queue_packets_max: int | None = None
+    node_send_queue_bytes_max: int | None = None
+    receive_queue_bytes_max: int | None = None
+    receive_queue_messages_max: int | None = None
+    node_receive_queue_bytes_max: int | None = None
+    replies_max: int | None = None
+    events_max: int | None = None
+    seed: bytes | None = None
+
+    @staticmethod
+    def defaults() -> Options:
+        """The settings that the library has by default. All-zero ids and seeds are None."""
+        out = _new_options()
+        values: dict[str, Any] = {}
+        for name in (field.name for field in fields(Options)):
+            if name in _DURATIONS:
+                values[name] = getattr(out, f"{name}_ns") / 1e9
+            elif name in _CONVERTED:
+                values[name] = _CONVERTED[name](getattr(out, name))
+            elif name not in ("peer_id", "seed"):
+                values[name] = getattr(out, name)
+        return Options(**values)
+
+    def _to_c(self, mode: int) -> _abi.channeler_options:
+        out = _new_options()
+        out.mode = mode
+        for name in (field.name for field in fields(self)):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if name == "peer_id":
+                out.peer_id = value._to_c()
+            elif name == "seed":
+                out.seed = (ctypes.c_uint8 * 32)(*_seed(value))
+            elif name in _DURATIONS:
+                setattr(out, f"{name}_ns", nanoseconds(value, name))
+            else:
+                bits = 8 * getattr(_abi.channeler_options, name).size
+                setattr(out, name, unsigned(value, bits, name))
+        return out
+
+
+_DURATIONS = frozenset(
+    ("bundle_delay", "handshake_timeout", "cookie_epoch", "idle_timeout", "keep_alive", "spin")
+)
+_CONVERTED = {"legacy": Legacy, "accept_incoming": bool, "padding": bool, "log_level": LogLevel}
+
+
+def nanoseconds(seconds: float, name: str) -> int:
+    """Seconds as the library wants them."""
+    try:
+        return unsigned(round(seconds * 1e9), 64, name)
+    except (OverflowError, ValueError):
+        raise InvalidArgument(
+            ErrorCode.INVALID_ARGUMENT, f"{name} is {seconds} seconds; it cannot be"
+        ) from None
+
+
+def unsigned(value: int, bits: int, name: str) -> int:
+    """`value`, which ctypes would cut to `bits` without a word."""
+    number = int(value)
+    if not 0 <= number < 1 << bits:
+        raise InvalidArgument(
+            ErrorCode.INVALID_ARGUMENT, f"{name} is {value}; allowed is 0 to {(1 << bits) - 1}"
+        )
+    return number
+
+
+def to_peer_id(peer: PeerIdLike) -> PeerId:
+    """A peer id, from its text if need be."""
+    return PeerId.parse(peer) if isinstance(peer, str) else peer
+
+
+def to_address(address: AddressLike) -> Address:
+    """An address, from its text if need be."""
+    return Address.parse(address) if isinstance(address, str) else address
+
+
+def _new_options() -> _abi.channeler_options:
+    out = _abi.channeler_options()
+    check(library.channeler_options_init(ctypes.byref(out), ctypes.sizeof(out)))
+    return out
+
+
+def _seed(seed: bytes) -> bytes:
+    if len(seed) != 32:
+        raise InvalidArgument(
+            ErrorCode.INVALID_ARGUMENT, f"seed has {len(seed)} bytes; it must have 32"
+        )
+    return bytes(seed)
+
+
+def _no_address(detail: str) -> InvalidAddress:
+    return InvalidAddress(ErrorCode.INVALID_ADDRESS, detail)
+
+
+def _text_to_c(text: str) -> bytes:
+    encoded = text.encode(errors="surrogateescape")
+    if b"\0" in encoded:
+        raise InvalidArgument(ErrorCode.INVALID_ARGUMENT, "the text has a zero byte in it")
+    return encoded

@@ -1,0 +1,102 @@
+"""What the examples share: addresses as PEERID@IP:PORT, ends, and errors as one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from typing import Callable, Iterator, NoReturn, TypeVar
+
+import channeler
+
+_T = TypeVar("_T")
+
+GOOD, FAILED, USAGE, LOST = 0, 1, 2, 3
+"""What the examples exit with."""
+
+# 0.2 s, 0.4 s, .. 3.2 s: after 6 s nobody is there.
+HANDSHAKE_RETRIES = 4
+
+
+class UsageError(Exception):
+    """The program was called wrongly."""
+
+
+def peer_text(peer: channeler.PeerId, address: channeler.Address) -> str:
+    """Who and where, in one word."""
+    return f"{peer}@{address}"
+
+
+def connection_text(connection: channeler.Connection) -> str:
+    """Who is at the other end of a connection."""
+    info = connection.info()
+    return peer_text(info.peer, info.address)
+
+
+def listen_at(node: channeler.Node, text: str) -> None:
+    """Opens a socket at IP:PORT, and prints what the other side must be given."""
+    address = parse(channeler.Address.parse, text)
+    with said("listen"):
+        node.bind(address)
+    address = node.local_address()
+    print(f"listening on {peer_text(node.peer_id, address)}", flush=True)
+    # 0.0.0.0 and [::] are all addresses of this machine, and none to send to.
+    if address.host in ("0.0.0.0", "::"):
+        host = "[::]" if address.host == "::" else address.host
+        print(f"(give others an address of this machine in place of {host})", file=sys.stderr)
+
+
+def connect_to(node: channeler.Node, text: str) -> channeler.Connection:
+    """Begins a connection to PEERID@IP:PORT, as `listen_at` prints it."""
+    peer, at, address = text.partition("@")
+    if not at:
+        raise UsageError(f"'{text}' is not PEERID@IP:PORT, as the other side prints it")
+    target = parse(channeler.Address.parse, address)
+    # We need a socket of the same family; which port does not matter.
+    node.bind("[::]:0" if ":" in target.host else "0.0.0.0:0")
+    return node.connect(parse(channeler.PeerId.parse, peer), target)
+
+
+def parse(read: Callable[[str], _T], text: str) -> _T:
+    """What the user typed may be wrong; that is not the world's fault."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise UsageError(error) from None
+
+
+@contextmanager
+def said(what: str) -> Iterator[None]:
+    """Says what was being done when a call of the library failed."""
+    try:
+        yield
+    except channeler.ChannelerError as error:
+        raise channeler.error_from(error.code, f"{what}: {error.detail}") from None
+
+
+def printable(message: bytes) -> str:
+    """What a peer sent, without codes that repaint a terminal."""
+    text = message.decode(errors="replace")
+    return "".join(c if c.isprintable() or c == "\t" else "?" for c in text)
+
+
+def run(program: Callable[[list[str]], int], usage: str) -> NoReturn:
+    """Runs a program with its arguments, and exits with what it returns."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    # Both ends are the same; Ctrl-C also where a shell had turned it off.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    arguments = sys.argv[1:]
+    usage = usage.format(name=os.path.basename(sys.argv[0]))
+    if arguments in (["-h"], ["--help"]):
+        print(usage, end="")
+        sys.exit(GOOD)
+    try:
+        sys.exit(program(arguments))
+    except UsageError as error:
+        print(error if error.args else usage.rstrip(), file=sys.stderr)
+        sys.exit(USAGE)
+    except (channeler.ChannelerError, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(FAILED)
