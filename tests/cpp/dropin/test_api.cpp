@@ -329,7 +329,8 @@ TEST(Api, is_a_template_of_its_parts)
   connection link{*self, peerid{}};
   listener heard;
   api calls{link, std::bind(&listener::established, &heard, _1, _2),
-      std::bind(&listener::to_send, &heard, _1), [&heard](channelid, std::size_t) { ++heard.count; }};
+      std::bind(&listener::to_send, &heard, _1),
+      [&heard](channelid, std::size_t) { ++heard.count; }};
   ASSERT_EQ(ERR_SUCCESS, calls.establish_channel(link.peer()));
   ASSERT_EQ(1, heard.count);
   auto const slot = calls.packet_to_send(DEFAULT_CHANNELID).data;
