@@ -294,7 +294,8 @@ TEST(Capabilities, bits_by_name)
 
 TEST(Cookie, equal_the_vectors_of_the_project)
 {
-  for (auto const & one : help::own_vectors("v0.json")["cookies"]) {
+  auto const vectors = help::own_vectors("v0.json");
+  for (auto const & one : vectors["cookies"]) {
     auto const secret = help::from_hex(one["secret"]);
     auto const raw = help::from_hex(one["initiator_peer"]);
     auto const other = help::from_hex(one["responder_peer"]);

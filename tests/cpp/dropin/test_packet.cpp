@@ -202,7 +202,8 @@ TEST(PacketVectors, of_the_project)
 // Whatever the bytes, everything may be asked of a packet, and nothing outside is touched.
 TEST(PacketVectors, malformed_ones_of_the_project)
 {
-  for (auto const & one : help::own_vectors("v0.json")["packets"]["bad"]) {
+  auto const vectors = help::own_vectors("v0.json");
+  for (auto const & one : vectors["packets"]["bad"]) {
     help::exact const raw{help::from_hex(one["hex"])};
     packet_wrapper pkt{raw.data.get(), raw.size, false};
     bool is_good = false;

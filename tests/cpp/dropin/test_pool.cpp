@@ -184,8 +184,13 @@ TEST(Timeouts, tags_compare_and_hash)
   ASSERT_EQ(2u, (std::unordered_set<tag>{one, other, {1, 2}}.size()));
 }
 
-TEST(Macros, are_statements_that_evaluate_nothing)
+TEST(Macros, are_statements_that_evaluate_nothing_without_debug)
 {
+#if defined(DEBUG)
+  int const expected = 3;
+#else
+  int const expected = 0;
+#endif
   int evaluated = 0;
   if (evaluated == 0)
     LIBLOG_DEBUG("count " << ++evaluated);
@@ -193,5 +198,5 @@ TEST(Macros, are_statements_that_evaluate_nothing)
     LIBLOG_WARN("never");
   LIBLOG_ERROR("count " << ++evaluated);
   LIBLOG_ET("count " << ++evaluated, ERR_STATE);
-  ASSERT_EQ(0, evaluated);
+  ASSERT_EQ(expected, evaluated);
 }
