@@ -31,7 +31,7 @@ RELEASE := target/release
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 CARGO_TEST := cargo test --quiet --features sim
 
-CHECKS := scripts fmt tidy clippy doc rust header symbols c python examples cpp readme
+CHECKS := scripts fmt tidy clippy doc rust header symbols c cpp cppapi python examples readme
 
 .PHONY: help demo test build lib install uninstall bench fuzz soak sanitize bless clean $(CHECKS)
 
@@ -138,6 +138,10 @@ c: lib
 ## cpp: the drop-in headers with gcc, clang and sanitizers; CMake, pkg-config, make and meson
 cpp: lib
 	VERSION='$(VERSION)' SONAME='$(SONAME)' scripts/test-cpp
+
+## cppapi: the C++17 API, with each compiler, plainly and under sanitizers
+cppapi: lib
+	scripts/test-cpp-api
 
 ## python: the ctypes package has good types, installs into an environment, passes its tests
 python: lib

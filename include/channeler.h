@@ -785,15 +785,15 @@ typedef struct channeler_options {
     uint64_t cookie_epoch_ns;
     /**
      * A channel, then its connection, ends after this long without a packet either way; with
-     * `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; at most
-     * 365 days.
+     * `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; else 1
+     * ms to 365 days.
      */
     uint64_t idle_timeout_ns;
     /**
      * How often a peer that says nothing, or a channel that nothing is said on, is asked for a
      * sign of life. It keeps the channel on both sides and in the NATs between, and tells a silent
-     * peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never; at most 365
-     * days.
+     * peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never;
+     * else 1 ms to half of `idle_timeout_ns`, which the peer's answer must not miss.
      */
     uint64_t keep_alive_ns;
     /**
@@ -806,7 +806,8 @@ typedef struct channeler_options {
      */
     uint64_t connections_max;
     /**
-     * Connections that peers of one IP address began. Default 64; 1 to 16777216.
+     * Connections that peers of one IP address (of IPv6: of one /64 network) began. Default 64; 1
+     * to 16777216.
      */
     uint64_t connections_per_address_max;
     /**
@@ -1133,7 +1134,8 @@ typedef struct channeler_channel_counters {
      */
     uint64_t bytes_received;
     /**
-     * Messages dropped because the receive queue was full.
+     * Messages dropped: received ones because the receive queue was full, sent ones because the
+     * path's packet size shrank below them while the channel was opening.
      */
     uint64_t messages_dropped;
     /**
@@ -1883,7 +1885,8 @@ const char *channeler_drop_reason_name(size_t index);
  *
  * `options` may be NULL (defaults: sockets, a random peer id), and so may `callbacks` (none); both
  * are read during the call only. A node with sockets has none yet: see `channeler_node_bind`.
- * Owner: the caller, until `channeler_node_free`.
+ * Owner: the caller, until `channeler_node_free`. After `fork` a node is the parent's alone: the
+ * child may use it in no call, for its thread and locks are not there and its sockets are shared.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`out` is NULL; a wrong `struct_size`; a struct longer
  * than this library knows, with something in the part that it does not know; a setting out of its
  * range), `_SOCKET` (the system gives no poller), `_UNSUPPORTED`. When it fails, no callback is

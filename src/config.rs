@@ -23,6 +23,10 @@ pub const BATCH_SEGMENTS_MAX: usize = 64;
 /// Bans of each kind that a node remembers; a further one is `Limit`.
 pub const BANS_MAX: usize = 4_096;
 
+/// Wrong cookies in one datagram, after which its other ones are not looked at: each is a guess at
+/// 32 bits, and costs us more than the datagram's sender.
+pub const BAD_COOKIES_MAX: u32 = 8;
+
 /// How long a refused peer is not asked about again: it repeats itself, and cannot be told.
 pub const REFUSAL: Duration = Duration::from_secs(10);
 
@@ -88,16 +92,18 @@ pub struct NodeConfig {
     pub cookie_epoch: Duration,
     /// A channel, then its connection, ends after this long without a packet either way; with
     /// `keep_alive`, after this long without a packet from the peer. Zero: never. Default 60 s (the
-    /// reference's intended timeout).
+    /// reference's intended timeout); at least 1 ms.
     pub idle_timeout: Duration,
     /// How often a peer that says nothing, or a channel that nothing is said on, is asked for a
     /// sign of life. Keeps both sides and the NATs between them from forgetting the channel, and
-    /// tells a silent peer from a dead one. Zero (default): never.
+    /// tells a silent peer from a dead one. Zero (default): never; else 1 ms to half of
+    /// `idle_timeout`, which the peer's answer must not miss.
     pub keep_alive: Duration,
 
     /// Connections at once. Default 16,384.
     pub connections_max: usize,
-    /// Connections of one source IP address that peers began. Default 64: a household behind a NAT.
+    /// Connections of one source IP address that peers began; of IPv6, of one /64 network, which a
+    /// host has to itself. Default 64: a household behind a NAT.
     pub connections_per_address_max: usize,
     /// Channels of one connection, both directions together. Default 65,536; at most 131,070.
     pub channels_per_connection_max: usize,
@@ -177,6 +183,10 @@ impl NodeConfig {
         let second = 1_000_000_000_u128;
         let day = 86_400 * second;
         let nanos = |span: Duration| span.as_nanos();
+        // Zero is never; below a millisecond it was another unit that was meant.
+        let idle_or_ever =
+            if self.idle_timeout.is_zero() { 2 * 365 * day } else { nanos(self.idle_timeout) };
+        let least = |span: Duration| if span.is_zero() { 0 } else { second / 1_000 };
         for (name, value, least, most) in [
             ("packet_size", packets.0, PACKET_SIZE_MIN as u128, PACKET_SIZE_MAX as u128),
             ("bundle_delay", nanos(self.bundle_delay), 0, second),
@@ -184,8 +194,8 @@ impl NodeConfig {
             ("handshake_timeout", nanos(self.handshake_timeout), second / 1_000, 60 * second),
             ("handshake_retries", u128::from(self.handshake_retries), 0, 16),
             ("cookie_epoch", nanos(self.cookie_epoch), second, day),
-            ("idle_timeout", nanos(self.idle_timeout), 0, 365 * day),
-            ("keep_alive", nanos(self.keep_alive), 0, 365 * day),
+            ("idle_timeout", nanos(self.idle_timeout), least(self.idle_timeout), 365 * day),
+            ("keep_alive", nanos(self.keep_alive), least(self.keep_alive), idle_or_ever / 2),
             ("connections_max", self.connections_max as u128, 1, slots),
             ("connections_per_address_max", self.connections_per_address_max as u128, 1, slots),
             ("channels_per_connection_max", self.channels_per_connection_max as u128, 1, 131_070),

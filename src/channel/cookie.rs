@@ -32,8 +32,8 @@ pub(crate) struct Reference {
 /// cut to the 32 bits of the wire.
 ///
 /// Each epoch has a secret of its own; the previous one is still good, so that a cookie lives for
-/// one to two epochs. 32 bits are what the wire offers: a blind attacker needs 2^31 datagrams on
-/// average, within that life, to pass for one address.
+/// one to two epochs. 32 bits are what the wire offers: a blind attacker needs 2^31 guesses on
+/// average (two secrets are good), `BAD_COOKIES_MAX` a datagram, to pass for another address once.
 #[derive(Debug)]
 pub(crate) struct Keyed {
     epoch: Duration,

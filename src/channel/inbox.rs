@@ -21,8 +21,32 @@ pub(crate) struct Inbox {
     lengths: VecDeque<u32>,
 }
 
-/// A ring larger than this is given back when it runs empty.
+/// Inboxes that ran empty, for the next channel that has messages to keep: the steady state
+/// allocates nothing, and a channel keeps no memory for what it once held.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the boxes move between here and channels without a copy")]
+pub(crate) struct SpareInboxes(Vec<Box<Inbox>>);
+
+impl SpareInboxes {
+    /// Most that are kept.
+    const COUNT_MAX: usize = 64;
+
+    pub(crate) fn take(&mut self) -> Box<Inbox> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    /// Takes the inbox of a channel back if it is empty.
+    pub(crate) fn put(&mut self, inbox: &mut Option<Box<Inbox>>) {
+        let Some(empty) = inbox.take_if(|inbox| inbox.is_empty()) else { return };
+        if empty.is_small() && self.0.len() < SpareInboxes::COUNT_MAX {
+            self.0.push(empty);
+        }
+    }
+}
+
+/// Rings larger than these are not kept when they run empty.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
+const KEPT_LENGTHS_MAX: usize = 4 * 1024;
 
 impl Inbox {
     /// Takes a message in; false, and nothing taken, when a limit would be passed.
@@ -52,14 +76,15 @@ impl Inbox {
         out[..from_head].copy_from_slice(&head[..from_head]);
         out[from_head..len].copy_from_slice(&tail[..len - from_head]);
         self.bytes.drain(..len);
-        if self.bytes.is_empty() && self.bytes.capacity() > KEPT_BYTES_MAX {
-            self.bytes = VecDeque::new();
-        }
         Ok(Received { len, remaining })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.lengths.is_empty()
+    }
+
+    fn is_small(&self) -> bool {
+        self.bytes.capacity() <= KEPT_BYTES_MAX && self.lengths.capacity() <= KEPT_LENGTHS_MAX
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -7,8 +7,8 @@ mod outbox;
 use std::time::Duration;
 
 pub(crate) use cookie::{Bound, Cookies, reference_cookie};
-pub(crate) use inbox::Inbox;
 pub use inbox::Received;
+pub(crate) use inbox::{Inbox, SpareInboxes};
 pub(crate) use outbox::{Batch, Content, Framing, Outbox, Pool, Taken};
 
 use crate::config::{NodeConfig, Profile};
@@ -25,7 +25,7 @@ pub(crate) struct Channel {
     pub(crate) capabilities: Capabilities,
     pub(crate) handshake: Handshake,
     pub(crate) outbox: Outbox,
-    /// Made when the first message is kept: most channels lend theirs.
+    /// There while messages wait; see `SpareInboxes`.
     pub(crate) inbox: Option<Box<Inbox>>,
     pub(crate) stats: ChannelStats,
     /// When a packet last came or went.

@@ -58,12 +58,17 @@ impl Answers {
         Answers { size_max, batch: None }
     }
 
-    fn push(&mut self, shared: &mut Shared, inbound: &Inbound<'_>, answer: &Encoded) {
+    /// Whether there is room for one more; else that is counted.
+    fn check_room(&self, shared: &mut Shared) -> bool {
         if shared.is_reference() {
-            return answer_alone(shared, inbound, answer);
+            // Each answer has a packet of its own, no larger than a question's.
+            let has_room = shared.output.loose.len() < shared.config.replies_max;
+            if !has_room {
+                shared.count_drop(DropReason::ReplyQueueFull);
+            }
+            return has_room;
         }
         let room = self.size_max.saturating_sub(ENVELOPE_SIZE);
-        let framing = stranger_framing(&shared.config, inbound.peer());
         let has_room = match &self.batch {
             Some(batch) => batch.takes_answer(ANSWER_SIZE, self.size_max),
             None => room >= ANSWER_SIZE && shared.output.loose.len() < shared.config.replies_max,
@@ -74,8 +79,16 @@ impl Answers {
             } else {
                 DropReason::ReplyQueueFull
             });
-            return;
         }
+        has_room
+    }
+
+    /// Adds an answer; the caller knows that there is room.
+    fn push(&mut self, shared: &mut Shared, inbound: &Inbound<'_>, answer: &Encoded) {
+        if shared.is_reference() {
+            return answer_alone(shared, inbound, answer);
+        }
+        let framing = stranger_framing(&shared.config, inbound.peer());
         let batch = self.batch.get_or_insert_with(|| {
             let mut batch = Batch::new(&mut shared.output.pool);
             batch.begin(&framing);
@@ -105,9 +118,6 @@ impl Answers {
 
 /// The reference answers each NEW with a packet, on the channel that the NEW came on.
 fn answer_alone(shared: &mut Shared, inbound: &Inbound<'_>, answer: &Encoded) {
-    if shared.output.loose.len() >= shared.config.replies_max {
-        return shared.count_drop(DropReason::ReplyQueueFull);
-    }
     let mut framing = stranger_framing(&shared.config, inbound.peer());
     framing.header.channel = inbound.packet.header.channel;
     let content = Content { lead: &[], head: answer.as_slice(), body: &[], answer: 0 };
@@ -139,6 +149,10 @@ pub(crate) fn answer_new(
     id: ChannelId,
     cookie1: u32,
 ) {
+    // First, for the cookie costs more than all else that a NEW makes us do.
+    if !answers.check_room(shared) {
+        return;
+    }
     let bound = responder_bound(shared, inbound);
     let cookie2 = shared.cookies.make_responder(&bound, id);
     let answer = Encoded::new(&Message::ChannelAcknowledge { id, cookie1, cookie2 });

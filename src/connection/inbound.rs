@@ -41,7 +41,10 @@ impl Inbound<'_> {
 impl Connection {
     /// A packet of this peer's came.
     pub(crate) fn count_packet(&mut self, inbound: &Inbound<'_>) {
-        self.last_heard = inbound.now;
+        // Packets from elsewhere may be anybody's, until a cookie proves the address.
+        if inbound.from == self.path.remote {
+            self.last_heard = inbound.now;
+        }
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += inbound.size as u64;
     }
@@ -71,7 +74,7 @@ impl Connection {
         handle: ChannelHandle,
         message: &[u8],
     ) {
-        let Shared { channels, config, events, stats, .. } = &mut *shared;
+        let Shared { channels, config, events, stats, spare_inboxes, .. } = &mut *shared;
         let Some(channel) = channels.get_mut(handle.0) else { return };
         if message.is_empty() {
             return;
@@ -87,7 +90,7 @@ impl Connection {
             return;
         }
         let queued = stats.receive_queue_bytes as usize + message.len();
-        let inbox = channel.inbox.get_or_insert_default();
+        let inbox = channel.inbox.get_or_insert_with(|| spare_inboxes.take());
         let was_empty = inbox.is_empty();
         let is_kept = queued <= config.node_receive_queue_bytes_max
             && inbox.push(
@@ -96,6 +99,7 @@ impl Connection {
                 config.receive_queue_messages_max,
             );
         if !is_kept {
+            spare_inboxes.put(&mut channel.inbox);
             channel.stats.messages_dropped += 1;
             return shared.count_drop(DropReason::ReceiveQueueFull);
         }

@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     pub(crate) state: State,
     /// The source prefix that this connection counts against; none when we began it.
     pub(crate) source: Option<IpAddr>,
-    /// When anything last came from the peer.
+    /// When anything last came from the peer, from where we send to.
     pub(crate) last_heard: Time,
     /// The half of the NEWs that ask for a sign of life; they open nothing.
     ping_half: Option<u16>,

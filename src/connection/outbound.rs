@@ -311,6 +311,10 @@ impl Connection {
 
     /// Hands the connection's handshake packets to the node, for the connection is about to go.
     pub(super) fn flush_control(&mut self, shared: &mut Shared) {
+        // Mostly so: connections end idle, perhaps thousands at once, and the queues may be long.
+        if !self.is_control_scheduled {
+            return;
+        }
         let framing = self.control_framing(&shared.config);
         while let Some(taken) = self.control.take(&framing, &mut shared.output.pool) {
             self.push_taken(shared, taken);

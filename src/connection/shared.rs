@@ -6,7 +6,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::output::{Destination, Loose, Output, Source};
-use crate::channel::{Batch, Channel, Content, Cookies, Framing, Retry};
+use crate::channel::{Batch, Channel, Content, Cookies, Framing, Retry, SpareInboxes};
 use crate::config::{NodeConfig, Profile};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId};
@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) halves: VecDeque<u16>,
     pub(crate) cookies: Cookies,
     pub(crate) channels: Slots<Channel>,
+    pub(crate) spare_inboxes: SpareInboxes,
     pub(crate) output: Output,
     /// One entry at most for each channel; see `arm`.
     pub(crate) timers: BTreeSet<(Time, ChannelHandle)>,
@@ -37,6 +38,7 @@ impl Shared {
         Shared {
             cookies: Cookies::new(&config, now, &mut rng),
             channels: Slots::new(config.tag),
+            spare_inboxes: SpareInboxes::default(),
             config,
             rng,
             halves: VecDeque::new(),

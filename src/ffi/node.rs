@@ -16,7 +16,8 @@ use crate::id::PeerId;
 ///
 /// `options` may be NULL (defaults: sockets, a random peer id), and so may `callbacks` (none); both
 /// are read during the call only. A node with sockets has none yet: see `channeler_node_bind`.
-/// Owner: the caller, until `channeler_node_free`.
+/// Owner: the caller, until `channeler_node_free`. After `fork` a node is the parent's alone: the
+/// child may use it in no call, for its thread and locks are not there and its sockets are shared.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`out` is NULL; a wrong `struct_size`; a struct longer
 /// than this library knows, with something in the part that it does not know; a setting out of its
 /// range), `_SOCKET` (the system gives no poller), `_UNSUPPORTED`. When it fails, no callback is

@@ -68,20 +68,21 @@ pub struct channeler_options {
     /// 1 s to 1 day.
     pub cookie_epoch_ns: u64,
     /// A channel, then its connection, ends after this long without a packet either way; with
-    /// `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; at most
-    /// 365 days.
+    /// `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; else 1
+    /// ms to 365 days.
     pub idle_timeout_ns: u64,
     /// How often a peer that says nothing, or a channel that nothing is said on, is asked for a
     /// sign of life. It keeps the channel on both sides and in the NATs between, and tells a silent
-    /// peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never; at most 365
-    /// days.
+    /// peer from a dead one: set both this and `idle_timeout_ns`. Default 0: never;
+    /// else 1 ms to half of `idle_timeout_ns`, which the peer's answer must not miss.
     pub keep_alive_ns: u64,
     /// How long `channeler_node_process` and the node's own thread poll the sockets before they
     /// sleep: lower latency for a busy processor. Default 0; at most 1 ms. Sockets only.
     pub spin_ns: u64,
     /// Connections at once. Default 16384; 1 to 16777216.
     pub connections_max: u64,
-    /// Connections that peers of one IP address began. Default 64; 1 to 16777216.
+    /// Connections that peers of one IP address (of IPv6: of one /64 network) began. Default 64; 1
+    /// to 16777216.
     pub connections_per_address_max: u64,
     /// Channels of one connection, those of both sides together. Default 65536; 1 to 131070.
     pub channels_per_connection_max: u64,

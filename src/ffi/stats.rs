@@ -76,7 +76,8 @@ pub struct channeler_channel_counters {
     pub messages_received: u64,
     /// Their bytes.
     pub bytes_received: u64,
-    /// Messages dropped because the receive queue was full.
+    /// Messages dropped: received ones because the receive queue was full, sent ones because the
+    /// path's packet size shrank below them while the channel was opening.
     pub messages_dropped: u64,
     /// Bytes waiting to be sent now, envelopes included.
     pub send_queue_bytes: u64,

@@ -1,6 +1,6 @@
 //! Who is not served, and until when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use crate::config::{BANS_MAX, REFUSAL};
@@ -13,8 +13,11 @@ use crate::time::Time;
 pub(crate) struct Bans {
     peers: BTreeMap<PeerId, Time>,
     addresses: BTreeMap<IpAddr, Time>,
-    /// Peers that the application refused a moment ago.
-    refused: BTreeMap<PeerId, Time>,
+    /// Who the application refused a moment ago, and where it was: a peer id alone proves nothing,
+    /// and its owner may be elsewhere.
+    refused: BTreeSet<(PeerId, IpAddr)>,
+    /// The same with the end of each refusal, the earliest first.
+    refusals: VecDeque<(Time, (PeerId, IpAddr))>,
 }
 
 impl Bans {
@@ -27,13 +30,25 @@ impl Bans {
     }
 
     /// Remembers a refusal; when too many are remembered, this one is not.
-    pub(crate) fn refuse_peer(&mut self, now: Time, peer: PeerId) {
-        let is_remembered = insert(&mut self.refused, now, peer, now + REFUSAL);
-        debug_assert!(is_remembered.is_ok() || self.refused.len() >= BANS_MAX);
+    pub(crate) fn refuse_peer(&mut self, now: Time, peer: PeerId, ip: IpAddr) {
+        self.forget_refusals(now);
+        if self.refusals.len() < BANS_MAX && self.refused.insert((peer, ip)) {
+            self.refusals.push_back((now + REFUSAL, (peer, ip)));
+        }
     }
 
-    pub(crate) fn has_refused(&self, now: Time, peer: PeerId) -> bool {
-        self.refused.get(&peer).is_some_and(|until| now < *until)
+    pub(crate) fn has_refused(&mut self, now: Time, peer: PeerId, ip: IpAddr) -> bool {
+        self.forget_refusals(now);
+        self.refused.contains(&(peer, ip))
+    }
+
+    fn forget_refusals(&mut self, now: Time) {
+        while let Some((until, who)) = self.refusals.front()
+            && *until <= now
+        {
+            self.refused.remove(who);
+            self.refusals.pop_front();
+        }
     }
 
     pub(crate) fn lift_peer(&mut self, peer: PeerId) -> bool {
@@ -74,6 +89,23 @@ fn insert<K: Ord>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_end_and_more_than_remembered_are_forgotten() {
+        let mut bans = Bans::default();
+        let (now, later) = (Time::ZERO, Time::ZERO + REFUSAL);
+        let ip = IpAddr::from([192, 0, 2, 1]);
+        let peer = |number: usize| PeerId((number as u128).to_be_bytes());
+        for number in 0..=BANS_MAX {
+            bans.refuse_peer(now, peer(number), ip);
+        }
+        assert!(bans.has_refused(now, peer(BANS_MAX - 1), ip));
+        assert!(!bans.has_refused(now, peer(BANS_MAX), ip));
+        assert!(!bans.has_refused(now, peer(0), IpAddr::from([192, 0, 2, 2])));
+        bans.refuse_peer(later, peer(BANS_MAX), ip);
+        assert!(bans.has_refused(later, peer(BANS_MAX), ip));
+        assert!(!bans.has_refused(later, peer(0), ip));
+    }
 
     #[test]
     fn a_full_table_makes_room_only_of_expired_bans() {

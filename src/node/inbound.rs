@@ -1,7 +1,7 @@
 //! From datagrams to connections.
 
 use super::Node;
-use crate::config::Legacy;
+use crate::config::{BAD_COOKIES_MAX, Legacy};
 use crate::connection::{self, Answers, Inbound};
 use crate::id::{Capabilities, ChannelId, ConnectionHandle};
 use crate::io::{Event, Receive, canonical};
@@ -18,6 +18,7 @@ struct Progress {
     /// The sender's connection, once there is one.
     connection: Option<ConnectionHandle>,
     answers: Answers,
+    bad_cookies: u32,
 }
 
 impl Node {
@@ -75,22 +76,24 @@ impl Node {
 
     fn handle_v0(&mut self, inbound: &Inbound<'_>) {
         let connection = self.table.by_peer(inbound.peer());
+        // The packet's channel, once it was looked up.
         let mut channel = None;
         // What one datagram may cause to be sent before its address is proven.
         let mut allowance = Some(inbound.size);
         if let Some(Ok(connection)) = connection.map(|handle| self.table.get_mut(handle)) {
             let shared = &mut self.shared;
             connection.count_packet(inbound);
-            channel = connection.touch_channel(shared, inbound);
+            let touched = connection.touch_channel(shared, inbound);
+            channel = Some(touched);
             if connection.path.remote == inbound.from {
                 allowance = allowance.filter(|_| !connection.path.is_proven);
-            } else if channel.is_some() {
+            } else if touched.is_some() {
                 let probe_size = connection.probe_path(shared, inbound);
                 allowance = allowance.map(|bytes| bytes - probe_size);
             }
         }
         let answers = Answers::new(allowance, &self.shared.config);
-        let mut progress = Progress { connection, answers };
+        let mut progress = Progress { connection, answers, bad_cookies: 0 };
         for message in Messages::new(inbound.packet.payload) {
             let message = match message {
                 Ok(message) => message,
@@ -115,8 +118,7 @@ impl Node {
             let shared = &mut self.shared;
             let Ok(connection) = self.table.get_mut(connection) else { continue };
             // A handshake message before it in the packet may just have opened the channel.
-            channel = channel.or_else(|| connection.touch_channel(shared, inbound));
-            match channel {
+            match *channel.get_or_insert_with(|| connection.touch_channel(shared, inbound)) {
                 Some(channel) => connection.handle_data(shared, inbound, channel, bytes),
                 None => self.shared.count_drop(self.misplaced_data(inbound)),
             }
@@ -186,7 +188,8 @@ impl Node {
             debug_assert!(known.is_ok(), "the connection was just looked up");
             return;
         }
-        if !shared.config.accept_incoming || self.bans.has_refused(inbound.now, inbound.peer()) {
+        let was_refused = self.bans.has_refused(inbound.now, inbound.peer(), inbound.from.ip());
+        if !shared.config.accept_incoming || was_refused {
             return shared.count_drop(DropReason::Refused);
         }
         if half == ChannelId::NO_HALF {
@@ -208,7 +211,9 @@ impl Node {
         if !id.is_complete() {
             return self.shared.count_drop(DropReason::InvalidChannelId);
         }
-        if !connection::is_cookie_good(&self.shared, inbound, id, cookie) {
+        let is_heard = progress.bad_cookies < BAD_COOKIES_MAX;
+        if !is_heard || !connection::is_cookie_good(&self.shared, inbound, id, cookie) {
+            progress.bad_cookies += 1;
             return self.shared.count_drop(DropReason::BadCookie);
         }
         let connection = match progress.connection {
@@ -227,7 +232,7 @@ impl Node {
     }
 
     fn admit(&mut self, inbound: &Inbound<'_>) -> Result<ConnectionHandle, DropReason> {
-        let was_refused = self.bans.has_refused(inbound.now, inbound.peer());
+        let was_refused = self.bans.has_refused(inbound.now, inbound.peer(), inbound.from.ip());
         if !self.shared.config.accept_incoming || was_refused {
             return Err(DropReason::Refused);
         }

@@ -211,19 +211,19 @@ impl Node {
         self.table.with(connection, |connection| connection.accept(shared, now))?
     }
 
-    /// Says no to a `ConnectionRequest`. No event follows, and what the peer repeats is dropped for
-    /// a while (`REFUSAL`): v0 cannot tell it.
+    /// Says no to a `ConnectionRequest`. No event follows, and what the peer repeats from
+    /// there is dropped for a while (`REFUSAL`): v0 cannot tell it.
     ///
     /// # Errors
     ///
     /// As `accept`.
     pub fn refuse(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
         let asking = self.table.get(connection)?;
-        let peer = asking.peer;
+        let (peer, ip) = (asking.peer, asking.path.remote.ip());
         if asking.state != State::Asked {
             return Err(Error::State);
         }
-        self.bans.refuse_peer(now, peer);
+        self.bans.refuse_peer(now, peer, ip);
         self.shared.count_drop(DropReason::Refused);
         self.table.remove(&mut self.shared, now, connection, Error::Refused);
         Ok(())
@@ -294,9 +294,11 @@ impl Node {
     ///
     /// `InvalidChannelId`, `DataUnavailable` when nothing waits.
     pub fn receive(&mut self, channel: ChannelHandle, out: &mut [u8]) -> Result<Received, Error> {
-        let inbox = &mut self.shared.channel_mut(channel)?.inbox;
-        let received = inbox.as_mut().ok_or(Error::DataUnavailable)?.pop(out)?;
-        self.shared.stats.receive_queue_bytes -= received.len as u64;
+        let Shared { channels, spare_inboxes, stats, .. } = &mut self.shared;
+        let channel = channels.get_mut(channel.0).ok_or(Error::InvalidChannelId)?;
+        let received = channel.inbox.as_mut().ok_or(Error::DataUnavailable)?.pop(out)?;
+        spare_inboxes.put(&mut channel.inbox);
+        stats.receive_queue_bytes -= received.len as u64;
         Ok(received)
     }
 

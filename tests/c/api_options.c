@@ -22,7 +22,7 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.struct_size == sizeof options);
     CHECK(options.mode == CHANNELER_MODE_SOCKETS && options.legacy == CHANNELER_LEGACY_ACCEPT);
     CHECK(options.accept_incoming == 1 && options.padding == 0 && options.packet_size == 1232);
-    CHECK(options.segments_max == 1 && options.handshake_retries == 6);
+    CHECK(options.segments_max == 1 && options.handshake_retries == 5);
     CHECK(options.log_level == CHANNELER_LOG_INFO && options.bundle_delay_ns == 0);
     CHECK(options.handshake_timeout_ns == 200000000 && options.cookie_epoch_ns == 30 * SECOND);
     CHECK(options.idle_timeout_ns == 60 * SECOND && options.keep_alive_ns == 0);
@@ -136,6 +136,11 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(cookie_epoch_ns, 0, "cookie_epoch");
     REFUSED(idle_timeout_ns, UINT64_MAX, "idle_timeout");
     REFUSED(keep_alive_ns, UINT64_MAX, "keep_alive");
+    /* Seconds where nanoseconds belong. */
+    REFUSED(idle_timeout_ns, 60, "idle_timeout");
+    REFUSED(keep_alive_ns, 20, "keep_alive");
+    /* A peer that is asked once a minute cannot be heard within the minute of idle_timeout. */
+    REFUSED(keep_alive_ns, 60 * SECOND, "keep_alive");
     REFUSED(spin_ns, 1000001, "spin_ns is 1000001; allowed is 0 to 1000000");
     REFUSED(connections_max, 0, "connections_max");
     REFUSED(connections_per_address_max, UINT64_MAX, "connections_per_address_max");

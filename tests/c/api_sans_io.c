@@ -93,7 +93,7 @@ static void nobody_answers_and_that_is_told(void) {
         both.now = deadline;
         OK(channeler_node_handle_timeout(both.a.node, both.now));
     }
-    CHECK(sent == 7); /* once, and handshake_retries more */
+    CHECK(sent == 6); /* once, and handshake_retries more */
     CHECK(both.a.last[CHANNELER_EVENT_CHANNEL_CLOSED].reason == CHANNELER_ERR_TIMEOUT);
     CHECK(both.a.last[CHANNELER_EVENT_CHANNEL_CLOSED].channel.id == channel.id);
     pair_free(&both);

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# What the scenarios of the examples share. $EXAMPLES is the folder of the programs, $TOOL the words
-# of a command to run them under (valgrind), or nothing.
+# What the scenarios of the examples share. $EXAMPLES is the folder of the programs,
+# $EXAMPLES_DIALLING that of those which connect to others (the same, if it is not set), $TOOL the
+# words of a command to run them under (valgrind), or nothing.
 set -euo pipefail
 
 WAIT_SECONDS=${WAIT_SECONDS:-60}
@@ -22,9 +23,18 @@ fail() {
     exit 1
 }
 
+# Prints the path of a program in the role that its first argument says.
+program() { # name, argument ..
+    case ${2:-} in
+    client | join | send) echo "${EXAMPLES_DIALLING:-$EXAMPLES}/$1" ;;
+    *) echo "$EXAMPLES/$1" ;;
+    esac
+}
+
 # Runs a program that ends by itself; its output goes to $work/NAME.out and .err.
 run() { # name, expected exit code, program, argument ..
-    local name=$1 expected=$2 program=$EXAMPLES/$3 code=0
+    local name=$1 expected=$2 program code=0
+    program=$(program "${@:3}")
     shift 3
     timeout $WAIT_SECONDS "${tool[@]}" "$program" "$@" >"$work/$name.out" 2>"$work/$name.err" ||
         code=$?
@@ -34,7 +44,8 @@ run() { # name, expected exit code, program, argument ..
 # Starts a program in the background, with its input from $work/NAME.in when there is one; $started
 # is its process.
 start() { # name, program, argument ..
-    local name=$1 program=$EXAMPLES/$2 input=/dev/null
+    local name=$1 program input=/dev/null
+    program=$(program "${@:2}")
     shift 2
     [ ! -e "$work/$name.in" ] || input=$work/$name.in
     "${tool[@]}" "$program" "$@" <"$input" >"$work/$name.out" 2>"$work/$name.err" &

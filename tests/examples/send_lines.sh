@@ -91,7 +91,7 @@ lossy
 listen bar 127.0.0.1:0
 timeout "$WAIT_SECONDS" python3 -c 'import os, pty, sys
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' \
-    "$EXAMPLES/send_lines" send "$peer" LICENSE-MIT >"$work/bar-send.out" </dev/null
+    "$(program send_lines send)" send "$peer" LICENSE-MIT >"$work/bar-send.out" </dev/null
 receiver_ended 0
 has bar-send.out '\[#{30}\] 100 %'
 

@@ -121,6 +121,7 @@ impl Op {
 
 fn draw_link(random: &mut Random) -> Link {
     let milli = Duration::from_millis(1);
+    // The slowest link empties the longest queue in 3 s: before what `heal` waits for.
     let rates = [None, None, Some(1_000_000), Some(50_000)];
     Link {
         delay: random.span(100 * milli),
@@ -131,7 +132,7 @@ fn draw_link(random: &mut Random) -> Link {
         reorder_by: random.span(200 * milli),
         corrupt: random.one_of(&[0.0, 0.0, 0.1]),
         rate: rates[random.index(4)],
-        queue_bytes: random.one_of(&[3_000, 64_000]),
+        queue_bytes: random.one_of(&[3_000, 16_000]),
         mtu: random.one_of(&[65_507, 65_507, 1_300, 700]),
         mtu_reported: random.chance(0.5),
         outages: Vec::new(),

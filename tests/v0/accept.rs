@@ -9,6 +9,7 @@ use channeler::node::DropReason;
 use channeler::sim::World;
 
 use crate::tools::{MILLI, SECOND, closed, count, dropped};
+use crate::v0::Peer;
 
 #[test]
 fn an_accepted_connection_reports_connected_then_its_channel() {
@@ -49,6 +50,27 @@ fn a_refused_connection_leaves_nothing_and_is_not_asked_about_for_a_while() {
     world.open(0, connection).expect("room");
     assert!(world.run_until(SECOND, |world| world.events(1).len() == 2));
     assert_eq!(world.node(1).stats().connections, 1);
+}
+
+#[test]
+fn a_refused_liar_does_not_lock_out_the_peer_that_it_claimed_to_be() {
+    let mut world = World::new(1);
+    world.add(|config| config.ask_before_accept = true);
+    let liar = Peer::new(&mut world, 1, 0);
+    let honest = Peer { id: liar.id, ..Peer::new(&mut world, 2, 0) };
+    let requests = |world: &World| {
+        let asked = world.events(0).iter().filter_map(|happened| {
+            let Event::ConnectionRequest { connection, .. } = happened.event else { return None };
+            Some(connection)
+        });
+        asked.collect::<Vec<_>>()
+    };
+    liar.open(&mut world, 7).expect("answered");
+    let request = requests(&world)[0];
+    world.with(0, |node, now| node.refuse(now, request)).expect("waiting");
+    assert_eq!(liar.open(&mut world, 8), None, "it is not asked about again");
+    honest.open(&mut world, 9).expect("answered");
+    assert_eq!(requests(&world).len(), 2);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use channeler::sim::{Link, World};
 use channeler::time::Time;
 
 use crate::tools::{MILLI, SECOND, closed, connection_closed};
+use crate::v0::{Message, Peer};
 
 #[test]
 fn silence_ends_the_channel_then_the_connection_on_both_sides() {
@@ -207,4 +208,19 @@ fn connect_returns_the_connection_there_is() {
     let pair = world.establish(0, 1);
     assert_eq!(world.connect(0, 1), Ok(pair.connection));
     assert_eq!(world.connect(1, 0), Ok(pair.peer_connection));
+}
+
+#[test]
+fn packets_from_elsewhere_do_not_keep_a_dead_peer_alive() {
+    let mut world = World::new(1);
+    world.add(|config| config.keep_alive = 20 * SECOND);
+    let peer = Peer::new(&mut world, 1, 0);
+    peer.open(&mut world, 7).expect("answered");
+    let channel = world.opened(0, 0)[0].1;
+    let elsewhere = Peer { id: peer.id, ..Peer::new(&mut world, 2, 0) };
+    for _ in 0..20 {
+        elsewhere.send(&mut world, 0x0101_0101, &[Message::Data(b"I am alive".to_vec())]);
+        world.run_for(10 * SECOND);
+    }
+    assert_eq!(closed(&world, 0, channel), Some(Error::Idle));
 }

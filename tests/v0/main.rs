@@ -18,3 +18,4 @@ mod queues;
 mod reference_peer;
 mod tools;
 mod vectors;
+mod work;

@@ -1,0 +1,195 @@
+// What every example here needs: addresses as text, a way to stop, exit codes. A program that you
+// copy takes this file with it.
+
+#ifndef EXAMPLES_COMMON_HPP
+#define EXAMPLES_COMMON_HPP
+
+#include <channeler/channeler.hpp>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <signal.h>
+
+namespace net = channeler::net;
+using namespace std::literals;
+using clock_type = std::chrono::steady_clock;
+
+// What the examples exit with.
+enum exit_code { exit_good = 0, exit_failed = 1, exit_usage = 2, exit_lost = 3 };
+
+// --- errors ------------------------------------------------------------------------------------
+
+// What the user typed is wrong, not the world.
+struct usage_error : std::runtime_error {
+    using runtime_error::runtime_error;
+};
+
+// Ends the program: something failed, and this is what to say.
+struct failure : std::runtime_error {
+    using runtime_error::runtime_error;
+};
+
+[[noreturn]] inline void fail_errno(const std::string &what)
+{
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+// Says that `who` does not answer, or has gone.
+[[noreturn]] inline void fail_closed(const std::string &who, net::errc reason)
+{
+    throw failure(who + ": " + std::string(net::error_text(reason)) + " (" +
+                  std::string(net::error_name(reason)) + ")");
+}
+
+// The value of a result. result::value() throws what exactly was wrong; this says what for.
+template <class T> T must(net::result<T> result, std::string_view what)
+{
+    if (result) return std::move(result).value();
+    throw failure(std::string(what) + ": " + net::exception(result.error()).what());
+}
+
+// The same for what the user typed.
+template <class T> T parsed(net::result<T> result)
+{
+    if (result) return std::move(result).value();
+    throw usage_error(std::string(result.error().message()));
+}
+
+// What is printed must reach the reader: a full disk or a closed pipe is an error, too.
+inline void flush_output()
+{
+    if (!std::cout.flush()) throw failure("standard output: cannot be written");
+}
+
+// Runs a program's `run`, and turns what it throws into a line and an exit code.
+template <class Run> int guarded(Run run)
+{
+    try {
+        return run();
+    } catch (const usage_error &error) {
+        std::cerr << error.what() << '\n';
+        return exit_usage;
+    } catch (const std::exception &error) {
+        std::cerr << error.what() << '\n';
+        return exit_failed;
+    }
+}
+
+// Reads a whole number from `min` to `max`.
+inline std::uint64_t parse_number(const std::string &text, std::uint64_t min, std::uint64_t max)
+{
+    std::uint64_t number = 0;
+    bool is_good = !text.empty() && text.size() < 19; // of which none overflows
+    for (const char digit : text) {
+        is_good = is_good && digit >= '0' && digit <= '9';
+        if (is_good) number = number * 10 + static_cast<std::uint64_t>(digit - '0');
+    }
+    if (!is_good || number < min || number > max)
+        throw usage_error("'" + text + "' is not a number from " + std::to_string(min) + " to " +
+                          std::to_string(max));
+    return number;
+}
+
+// Prints what a peer sent. It may hold anything, such as codes that repaint a terminal: control
+// characters become '?'.
+inline void print_text(std::ostream &out, net::bytes text)
+{
+    for (const std::uint8_t byte : text) {
+        const bool is_control = (byte < 0x20 && byte != '\t') || byte == 0x7f;
+        out.put(is_control ? '?' : static_cast<char>(byte));
+    }
+}
+
+// --- signals -----------------------------------------------------------------------------------
+
+inline volatile sig_atomic_t stop_asked = 0; // 1 after Ctrl-C
+inline net::node_ref stop_node;              // the node to wake then
+
+// From now on Ctrl-C sets `stop_asked` and ends a process() that waits. wake() is one of the few
+// functions that a signal handler may call; a node that is gone is an error there, and no harm.
+inline void stop_on_signals(const net::node &node)
+{
+    stop_node = node;
+    struct sigaction action = {};
+    action.sa_handler = [](int) {
+        const int saved = errno;
+        stop_asked = 1;
+        static_cast<void>(stop_node.wake());
+        errno = saved;
+    };
+    if (sigaction(SIGINT, &action, nullptr) != 0 || sigaction(SIGTERM, &action, nullptr) != 0)
+        fail_errno("sigaction");
+}
+
+// --- nodes and peers ---------------------------------------------------------------------------
+
+// The defaults, but one.
+inline net::options default_options()
+{
+    net::options options;
+    options.handshake_retries = 4; // 0.2 s, 0.4 s, .. 3.2 s: after 6 s nobody is there
+    return options;
+}
+
+// Makes a node. Ctrl-C wakes it. It has no socket yet.
+inline net::node new_node(const net::options &options, net::callbacks callbacks)
+{
+    net::node node = must(net::node::create(options, std::move(callbacks)), "make a node");
+    stop_on_signals(node);
+    return node;
+}
+
+// Who and where, in one word: PEERID@IP:PORT.
+inline std::string peer_text(const net::peer_id &peer, const net::address &address)
+{
+    return peer.text() + "@" + address.text();
+}
+
+// Who is at the other end of a connection.
+inline std::string peer_text(const net::connection &connection)
+{
+    const net::connection_details details = must(connection.info(), "connection");
+    return peer_text(details.peer, details.address);
+}
+
+// Opens a socket at `text`, such as "127.0.0.1:7000", "[::1]:7000", or with port 0 for any that is
+// free; "[::]:7000" takes IPv4 and IPv6. Then prints what the other side must be given.
+inline void listen_at(const net::node &node, const std::string &text)
+{
+    must(node.bind(parsed(net::address::parse(text))), "listen");
+    const net::address address = must(node.local_address(), "own address");
+    std::cout << "listening on " << peer_text(must(node.peer_id(), "own peer id"), address)
+              << '\n';
+    flush_output();
+    // 0.0.0.0 and [::] are all addresses of this machine, and none to send to.
+    bool is_all = true;
+    for (const std::uint8_t byte : address.ip()) is_all = is_all && byte == 0;
+    if (is_all)
+        std::cerr << "(give others an address of this machine in place of "
+                  << (address.family() == net::family::ipv6 ? "[::]" : "0.0.0.0") << ")\n";
+}
+
+// Begins a connection to `text`, a PEERID@IP:PORT as listen_at prints it.
+inline net::connection connect_to(const net::node &node, const std::string &text)
+{
+    const std::size_t at = text.find('@');
+    if (at == std::string::npos)
+        throw usage_error("'" + text + "' is not PEERID@IP:PORT, as the other side prints it");
+    const auto peer = parsed(net::peer_id::parse(text.substr(0, at)));
+    const auto address = parsed(net::address::parse(text.substr(at + 1)));
+
+    // We need a socket of the same family; which port does not matter.
+    const bool is_ipv6 = address.family() == net::family::ipv6;
+    const auto any = parsed(net::address::parse(is_ipv6 ? "[::]:0" : "0.0.0.0:0"));
+    must(node.bind(any), "open a socket");
+    return must(node.connect(peer, address), "connect");
+}
+
+#endif

@@ -1,0 +1,217 @@
+// Connections and channels.
+// Part of channeler/channeler.hpp: include that.
+
+#ifndef CHANNELER_NET_CHANNEL_HPP
+#define CHANNELER_NET_CHANNEL_HPP
+
+#include <channeler/net/options.hpp>
+
+#include <memory>
+
+namespace channeler {
+namespace net {
+
+class node_ref;
+class connection;
+class channel;
+
+/// Counters; their fields are said in channeler.h.
+using connection_counters = channeler_connection_counters;
+using channel_counters = channeler_channel_counters;
+
+/// What channel::receive did.
+struct received {
+    std::size_t length;    ///< Bytes written.
+    std::size_t remaining; ///< Bytes of the same message still waiting.
+};
+
+/// A channel: a value, which closes nothing when it goes.
+class channel {
+public:
+    /// No channel.
+    channel() = default;
+    channel(channeler_node *node, channeler_channel raw) noexcept : node_(node), raw_(raw) {}
+
+    explicit operator bool() const noexcept { return raw_.id != 0; }
+    node_ref node() const noexcept;
+    channeler_channel capi() const noexcept { return raw_; }
+
+    /// Queues a copy.
+    result<void> send(bytes message) const
+    {
+        return detail::done(
+            channeler_channel_send(node_, raw_, message.data(), message.size()));
+    }
+
+    /// Queues a container of bytes without copying them (channeler_channel_send_buffer): it moves
+    /// into the library, and is destroyed when that needs it no more. When the call fails, it has
+    /// moved back into `message`.
+    template <class Buffer, class = std::enable_if_t<!std::is_lvalue_reference_v<Buffer>>>
+    result<void> send_owned(Buffer &&message) const
+    {
+        auto held = std::make_unique<Buffer>(std::move(message));
+        const bytes view(*held);
+        const std::int32_t status = channeler_channel_send_buffer(
+            node_, raw_, view.data(), view.size(),
+            [](void *user_data, const std::uint8_t *, std::size_t) {
+                delete static_cast<Buffer *>(user_data);
+            },
+            held.get());
+        if (status != CHANNELER_OK) {
+            message = std::move(*held);
+            return detail::failure(status);
+        }
+        static_cast<void>(held.release());
+        return {};
+    }
+
+    result<received> receive(mutable_bytes room) const
+    {
+        received got = {};
+        const std::int32_t status = channeler_channel_receive(
+            node_, raw_, room.data(), room.size(), &got.length, &got.remaining);
+        return detail::made(status, [&] { return got; });
+    }
+
+    result<void> close() const { return detail::done(channeler_channel_close(node_, raw_)); }
+
+    result<struct channel_details> info() const;
+
+    result<channel_counters> stats() const
+    {
+        channel_counters out = {};
+        out.struct_size = sizeof out;
+        const std::int32_t status = channeler_channel_stats(node_, raw_, &out);
+        return detail::made(status, [&] { return out; });
+    }
+
+private:
+    channeler_node *node_ = nullptr;
+    channeler_channel raw_ = {};
+};
+
+inline bool operator==(const channel &left, const channel &right) noexcept
+{
+    return left.capi().id == right.capi().id;
+}
+inline bool operator!=(const channel &left, const channel &right) noexcept
+{
+    return !(left == right);
+}
+inline bool operator<(const channel &left, const channel &right) noexcept
+{
+    return left.capi().id < right.capi().id;
+}
+
+/// A connection: a value, which closes nothing when it goes.
+class connection {
+public:
+    /// No connection.
+    connection() = default;
+    connection(channeler_node *node, channeler_connection raw) noexcept : node_(node), raw_(raw) {}
+
+    explicit operator bool() const noexcept { return raw_.id != 0; }
+    node_ref node() const noexcept;
+    channeler_connection capi() const noexcept { return raw_; }
+
+    result<channel> open_channel(const channel_options &options = {}) const
+    {
+        const channeler_channel_options settings = options.capi();
+        channeler_channel raw = {};
+        const std::int32_t status = channeler_channel_open(node_, raw_, &settings, &raw);
+        return detail::made(status, [&] { return channel(node_, raw); });
+    }
+
+    result<void> close() const { return detail::done(channeler_connection_close(node_, raw_)); }
+
+    result<struct connection_details> info() const;
+
+    result<connection_counters> stats() const
+    {
+        connection_counters out = {};
+        out.struct_size = sizeof out;
+        const std::int32_t status = channeler_connection_stats(node_, raw_, &out);
+        return detail::made(status, [&] { return out; });
+    }
+
+private:
+    channeler_node *node_ = nullptr;
+    channeler_connection raw_ = {};
+};
+
+inline bool operator==(const connection &left, const connection &right) noexcept
+{
+    return left.capi().id == right.capi().id;
+}
+inline bool operator!=(const connection &left, const connection &right) noexcept
+{
+    return !(left == right);
+}
+inline bool operator<(const connection &left, const connection &right) noexcept
+{
+    return left.capi().id < right.capi().id;
+}
+
+/// What a connection is.
+struct connection_details {
+    peer_id peer;
+    net::address address;
+    bool connected;
+    std::size_t message_bytes_max;
+};
+
+/// What a channel is.
+struct channel_details {
+    net::connection connection;
+    std::uint32_t initiator_half;
+    std::uint32_t responder_half;
+    net::role role;
+    net::capabilities capabilities;
+    bool established;
+};
+
+inline result<connection_details> connection::info() const
+{
+    channeler_connection_details raw = {};
+    raw.struct_size = sizeof raw;
+    const std::int32_t status = channeler_connection_info(node_, raw_, &raw);
+    return detail::made(status, [&] {
+        return connection_details{peer_id(raw.peer), address(raw.address), raw.connected != 0,
+                                  raw.message_bytes_max};
+    });
+}
+
+inline result<channel_details> channel::info() const
+{
+    channeler_channel_details raw = {};
+    raw.struct_size = sizeof raw;
+    const std::int32_t status = channeler_channel_info(node_, raw_, &raw);
+    return detail::made(status, [&] {
+        return channel_details{connection(node_, raw.connection), raw.initiator_half,
+                               raw.responder_half, role(raw.role), capabilities(raw.capabilities),
+                               raw.established != 0};
+    });
+}
+
+} // namespace net
+} // namespace channeler
+
+namespace std {
+
+template <> struct hash<channeler::net::connection> {
+    size_t operator()(const channeler::net::connection &connection) const noexcept
+    {
+        return hash<uint64_t>()(connection.capi().id);
+    }
+};
+
+template <> struct hash<channeler::net::channel> {
+    size_t operator()(const channeler::net::channel &channel) const noexcept
+    {
+        return hash<uint64_t>()(channel.capi().id);
+    }
+};
+
+} // namespace std
+
+#endif
