@@ -1,5 +1,5 @@
-// What the README of the reference implementation shows, as a whole program over UDP sockets: two of
-// them establish a channel, one sends a message, the other answers it.
+// What the README of the reference implementation shows, as a whole program over UDP sockets: two
+// of them establish a channel, one sends a message, the other answers it.
 //
 //     reference_readme SELF PEER 0                   waits; prints the port that it got
 //     reference_readme PEER SELF 0 PORT 'a message'  connects to that port

@@ -1,4 +1,4 @@
-/* The whole C API, and in C++ what the reference implementation's own <channeler/channeler.h> has. */
+/* The whole C API, and in C++ what the reference's own <channeler/channeler.h> has. */
 #ifndef CHANNELER_CHANNELER_H
 #define CHANNELER_CHANNELER_H
 

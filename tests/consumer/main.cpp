@@ -1,5 +1,5 @@
-// A program against an installed library: every header of the reference, also where its README finds
-// them, and two instances that exchange a message.
+// A program against an installed library: every header of the reference, also where its README
+// finds them, and two instances that exchange a message.
 #include <channeler/capabilities.h>
 #include <channeler/channeler.h>
 #include <channeler/channelid.h>
