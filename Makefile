@@ -31,7 +31,7 @@ RELEASE := target/release
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 CARGO_TEST := cargo test --quiet --features sim
 
-CHECKS := scripts fmt tidy clippy doc rust header symbols c cppapi python examples readme
+CHECKS := scripts fmt tidy clippy doc rust header symbols c cpp cppapi python examples readme
 
 .PHONY: help demo test build lib install uninstall bench fuzz soak sanitize bless clean $(CHECKS)
 
@@ -134,6 +134,10 @@ symbols: lib
 ## c: the C and C++ tests, under AddressSanitizer and under valgrind
 c: lib
 	scripts/test-c
+
+## cpp: the drop-in headers with gcc, clang and sanitizers; CMake, pkg-config, make and meson
+cpp: lib
+	VERSION='$(VERSION)' SONAME='$(SONAME)' scripts/test-cpp
 
 ## cppapi: the C++17 API, with each compiler, plainly and under sanitizers
 cppapi: lib

@@ -194,6 +194,51 @@
 #define CHANNELER_PEER_ID_TEXT_MAX 35
 
 /**
+ * What each packet of protocol version 0 begins with.
+ */
+#define CHANNELER_WIRE_PROTOCOL_ID 203595156
+
+/**
+ * The half of a channel id that nobody has chosen yet.
+ */
+#define CHANNELER_WIRE_NO_HALF 61680
+
+/**
+ * Message kind: the initiator asks for a channel (`id.initiator_half`, `cookie1`).
+ */
+#define CHANNELER_WIRE_NEW 10
+
+/**
+ * Message kind: the responder offers it (`id`, `cookie1`, `cookie2`).
+ */
+#define CHANNELER_WIRE_ACKNOWLEDGE 11
+
+/**
+ * Message kind: the initiator takes it (`id`, `cookie2`, `capabilities`).
+ */
+#define CHANNELER_WIRE_FINALIZE 12
+
+/**
+ * Message kind: it establishes the channel of its packet (`cookie1`: either, `capabilities`).
+ */
+#define CHANNELER_WIRE_COOKIE 13
+
+/**
+ * Message kind: what the application sends (`payload`).
+ */
+#define CHANNELER_WIRE_DATA 20
+
+/**
+ * A payload size: as many bytes as a varint before them says.
+ */
+#define CHANNELER_WIRE_SIZE_VARIABLE -1
+
+/**
+ * A payload size: there is no such message.
+ */
+#define CHANNELER_WIRE_SIZE_UNKNOWN -2
+
+/**
  * No address.
  */
 #define CHANNELER_FAMILY_NONE 0
@@ -222,6 +267,22 @@
  * The peer opened the channel.
  */
 #define CHANNELER_ROLE_RESPONDER 2
+
+/**
+ * Protocol version 0 as this library speaks it: keyed cookies, packets shared by messages,
+ * retries, data before the handshake's end.
+ */
+#define CHANNELER_PROFILE_NODE 0
+
+/**
+ * Protocol version 0 to the byte as the reference implementation speaks it; sans-IO only.
+ *
+ * Cookies are CRC-32 over the secret of `channeler_node_set_secret`. Each message has a packet, of
+ * full size, announced by a `CHANNELER_EVENT_PACKET`; `channeler_node_poll_transmit` gives packets
+ * in the order of these events. There are no timers. Peers that were not dialled cannot connect.
+ * `on_message` hears of each message, which also waits for `channeler_channel_receive`.
+ */
+#define CHANNELER_PROFILE_REFERENCE 1
 
 /**
  * The node opens sockets, and lives on the system's clock.
@@ -332,6 +393,13 @@
 #define CHANNELER_EVENT_PACKET_SIZE_REDUCED 9
 
 /**
+ * The next `channeler_node_poll_transmit` not spoken for by an earlier event of this kind gives a
+ * packet on the channel `id` (handshakes: both halves `CHANNELER_WIRE_NO_HALF`). Only with
+ * `CHANNELER_PROFILE_REFERENCE`.
+ */
+#define CHANNELER_EVENT_PACKET 10
+
+/**
  * Places for counters of dropped things in `channeler_node_counters`; those past
  * `CHANNELER_DROP_COUNT` are for later reasons, and 0.
  */
@@ -368,6 +436,98 @@ typedef struct channeler_peer_id {
      */
     uint8_t bytes[16];
 } channeler_peer_id;
+
+/**
+ * A channel id as packets have it: one half chosen by each side.
+ */
+typedef struct channeler_wire_id {
+    /**
+     * The half of the side that opened the channel; `CHANNELER_WIRE_NO_HALF`: none yet.
+     */
+    uint16_t initiator_half;
+    /**
+     * The half of the other side; `CHANNELER_WIRE_NO_HALF`: none yet.
+     */
+    uint16_t responder_half;
+} channeler_wire_id;
+
+/**
+ * A message of a packet. Which fields its kind has is said at `CHANNELER_WIRE_NEW` and the others;
+ * the rest is 0.
+ */
+typedef struct channeler_wire_message {
+    /**
+     * `CHANNELER_WIRE_*`.
+     */
+    uint32_t kind;
+    /**
+     * The channel.
+     */
+    struct channeler_wire_id id;
+    /**
+     * The initiator's cookie.
+     */
+    uint32_t cookie1;
+    /**
+     * The responder's cookie.
+     */
+    uint32_t cookie2;
+    /**
+     * The sum of `CHANNELER_CAP_*` bits.
+     */
+    uint32_t capabilities;
+    /**
+     * Parsed: bytes of the whole message. Not read when written.
+     */
+    size_t size;
+    /**
+     * Parsed: what follows the kind (and the length) in the parsed bytes, whose owner's it stays.
+     * Written: the bytes of a `CHANNELER_WIRE_DATA`; NULL when there are none.
+     */
+    const uint8_t *payload;
+    /**
+     * Bytes of `payload`.
+     */
+    size_t payload_size;
+} channeler_wire_message;
+
+/**
+ * The header of a packet.
+ */
+typedef struct channeler_wire_header {
+    /**
+     * `CHANNELER_WIRE_PROTOCOL_ID`, unless it is another protocol's.
+     */
+    uint32_t protocol;
+    /**
+     * Who sends it.
+     */
+    struct channeler_peer_id sender;
+    /**
+     * Who it is for.
+     */
+    struct channeler_peer_id recipient;
+    /**
+     * The channel of its messages.
+     */
+    struct channeler_wire_id id;
+    /**
+     * Bit 0: encrypted; bit 1: spin.
+     */
+    uint16_t flags;
+    /**
+     * Bytes of the whole packet.
+     */
+    uint16_t packet_size;
+    /**
+     * The sequence number.
+     */
+    uint16_t sequence;
+    /**
+     * Bytes of the payload.
+     */
+    uint16_t payload_size;
+} channeler_wire_header;
 
 /**
  * A UDP address: the same on every system, unlike `sockaddr`.
@@ -699,6 +859,14 @@ typedef struct channeler_options {
      * (default): drawn from the operating system. Sans-IO only.
      */
     uint8_t seed[32];
+    /**
+     * `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only).
+     */
+    uint32_t profile;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
 } channeler_options;
 
 /**
@@ -760,6 +928,14 @@ typedef struct channeler_event {
      * The peer.
      */
     struct channeler_peer_id peer;
+    /**
+     * A channel as packets name it.
+     */
+    struct channeler_wire_id id;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } channeler_event;
 
 /**
@@ -1081,6 +1257,188 @@ int32_t channeler_peer_id_format(const struct channeler_peer_id *peer,
                                  size_t capacity);
 
 /**
+ * Reads the varint at the front of `data`: its value to `value`, and how many bytes it takes
+ * to `size`.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_DECODE` (it is cut off, or
+ * larger than 64 bits). Thread: any.
+ *
+ * Pointers:
+ * `data` is NULL or has `length` readable bytes; `value` and `size` are NULL or writable.
+ */
+int32_t channeler_wire_varint_parse(const uint8_t *data,
+                                    size_t length,
+                                    uint64_t *value,
+                                    size_t *size);
+
+/**
+ * Writes `value` as a varint to `buffer`, and how many bytes that took (at most 10) to `size`.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INSUFFICIENT_BUFFER_SIZE`
+ * (nothing was written). Thread: any.
+ *
+ * Pointers:
+ * `buffer` is NULL or has `capacity` writable bytes; `size` is NULL or writable.
+ */
+int32_t channeler_wire_varint_write(uint64_t value,
+                                    uint8_t *buffer,
+                                    size_t capacity,
+                                    size_t *size);
+
+/**
+ * Tells how many bytes follow the kind of a message: a number from 0, or
+ * `CHANNELER_WIRE_SIZE_VARIABLE`, or `CHANNELER_WIRE_SIZE_UNKNOWN`. Thread: any.
+ */
+int64_t channeler_wire_payload_size(uint32_t kind);
+
+/**
+ * Reads the message at the front of `data`; what follows it is not looked at.
+ *
+ * `out->payload` points into `data`, whose owner's it stays.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_MESSAGE_TYPE` (unknown
+ * kind), `_INSUFFICIENT_BUFFER_SIZE` (`data` ends before the message does), `_DECODE` (kind or
+ * length is no varint). Thread: any.
+ *
+ * Pointers:
+ * `data` is NULL or has `length` readable bytes; `out` is NULL or writable.
+ */
+int32_t channeler_wire_message_parse(const uint8_t *data,
+                                     size_t length,
+                                     struct channeler_wire_message *out);
+
+/**
+ * Tells how many bytes `channeler_wire_message_write` writes for a message.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_MESSAGE_TYPE`,
+ * `_ENCODE` (more capabilities than the wire has room for). Thread: any.
+ *
+ * Pointers:
+ * `message` is NULL or readable, with `payload_size` readable bytes at `payload` if its kind is
+ * `CHANNELER_WIRE_DATA`; `size` is NULL or writable.
+ */
+int32_t channeler_wire_message_size(const struct channeler_wire_message *message, size_t *size);
+
+/**
+ * Writes a message to `buffer`, and how many bytes that took to `size`.
+ *
+ * Errors: as `channeler_wire_message_size`, and `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing
+ * was written). Thread: any.
+ *
+ * Pointers:
+ * `message` as for `channeler_wire_message_size`; `buffer` is NULL or has `capacity` writable
+ * bytes, which the payload is not part of; `size` is NULL or writable.
+ */
+int32_t channeler_wire_message_write(const struct channeler_wire_message *message,
+                                     uint8_t *buffer,
+                                     size_t capacity,
+                                     size_t *size);
+
+/**
+ * Reads the header at the front of a packet. Nothing is checked but that it is there.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INSUFFICIENT_BUFFER_SIZE` (fewer
+ * than 48 bytes; from 44 on, the public header can be had by passing 44: `sequence` and
+ * `payload_size` are 0 then). Thread: any.
+ *
+ * Pointers:
+ * `packet` is NULL or has `length` readable bytes; `out` is NULL or writable.
+ */
+int32_t channeler_wire_header_parse(const uint8_t *packet,
+                                    size_t length,
+                                    struct channeler_wire_header *out);
+
+/**
+ * Writes the header of a packet, as it is given, to its first 48 bytes.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INSUFFICIENT_BUFFER_SIZE` (fewer
+ * than 48 bytes). Thread: any.
+ *
+ * Pointers:
+ * `header` is NULL or readable; `packet` is NULL or has `length` writable bytes.
+ */
+int32_t channeler_wire_header_write(const struct channeler_wire_header *header,
+                                    uint8_t *packet,
+                                    size_t length);
+
+/**
+ * Computes the checksum that a packet of `length` bytes should end with.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INSUFFICIENT_BUFFER_SIZE` (no
+ * room for a checksum: fewer than 4 bytes). Thread: any.
+ *
+ * Pointers:
+ * `packet` is NULL or has `length` readable bytes; `checksum` is NULL or writable.
+ */
+int32_t channeler_wire_checksum(const uint8_t *packet, size_t length, uint32_t *checksum);
+
+/**
+ * Reads the checksum that a packet of `length` bytes does end with.
+ *
+ * Errors: as `channeler_wire_checksum`. Thread: any.
+ *
+ * Pointers:
+ * As `channeler_wire_checksum`.
+ */
+int32_t channeler_wire_checksum_parse(const uint8_t *packet, size_t length, uint32_t *checksum);
+
+/**
+ * Writes a checksum to the last 4 bytes of a packet of `length` bytes.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`packet` is NULL), `_INSUFFICIENT_BUFFER_SIZE` (fewer
+ * than 4 bytes). Thread: any.
+ *
+ * Pointers:
+ * `packet` is NULL or has `length` writable bytes.
+ */
+int32_t channeler_wire_checksum_write(uint32_t checksum,
+                                      uint8_t *packet,
+                                      size_t length);
+
+/**
+ * Computes the cookie that the reference implementation puts into NEW, for the initiator's half of
+ * a channel id.
+ *
+ * It is a CRC-32 and protects nothing: one is enough to make others. Nodes use better ones.
+ * `secret` may be NULL when `secret_length` is 0.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL). Thread: any.
+ *
+ * Pointers:
+ * `secret` is NULL or has `secret_length` readable bytes; `initiator` and `responder` are NULL or
+ * readable; `cookie` is NULL or writable.
+ */
+int32_t channeler_wire_cookie_initiator(const uint8_t *secret,
+                                        size_t secret_length,
+                                        const struct channeler_peer_id *initiator,
+                                        const struct channeler_peer_id *responder,
+                                        uint16_t initiator_half,
+                                        uint32_t *cookie);
+
+/**
+ * Computes the cookie that the reference implementation puts into ACKNOWLEDGE, for a whole channel
+ * id. Otherwise as `channeler_wire_cookie_initiator`.
+ *
+ * Pointers:
+ * As `channeler_wire_cookie_initiator`.
+ */
+int32_t channeler_wire_cookie_responder(const uint8_t *secret,
+                                        size_t secret_length,
+                                        const struct channeler_peer_id *initiator,
+                                        const struct channeler_peer_id *responder,
+                                        struct channeler_wire_id id,
+                                        uint32_t *cookie);
+
+/**
+ * Draws a half of a channel id from the operating system; never `CHANNELER_WIRE_NO_HALF`.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`half` is NULL), `_UNSUPPORTED` (the system gives no
+ * randomness). Thread: any.
+ *
+ * Pointers:
+ * `half` is NULL or writable.
+ */
+int32_t channeler_wire_random_half(uint16_t *half);
+
+/**
  * Reads an address from text: `192.0.2.1:7000`, `[2001:db8::1]:7000`, `[fe80::1%eth0]:7000`.
  *
  * Names of hosts are not looked up. An IPv6 scope is a number or the name of an interface.
@@ -1338,6 +1696,100 @@ int32_t channeler_channel_receive_many(struct channeler_node *node,
 int32_t channeler_channel_info(struct channeler_node *node,
                                struct channeler_channel channel,
                                struct channeler_channel_details *out);
+
+/**
+ * Sets the secret that cookies are made with from now on; NULL and 0 are an empty one.
+ *
+ * `secret` is read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, or `secret` is though `length` is not
+ * 0), `_STATE` (the profile is not `CHANNELER_PROFILE_REFERENCE`; the node was freed),
+ * `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `secret` is NULL or has `length` readable
+ * bytes.
+ */
+int32_t channeler_node_set_secret(struct channeler_node *node,
+                                  const uint8_t *secret,
+                                  size_t length);
+
+/**
+ * Gives halves of channel ids to use, in this order, before random ones: for tests that need ids
+ * known beforehand. They replace those given before and not used yet.
+ *
+ * A half of `CHANNELER_WIRE_NO_HALF` is skipped. `halves` may be NULL when `count` is 0, and is
+ * read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, or `halves` is though `count` is not
+ * 0), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `halves` is NULL or has `count` readable
+ * entries.
+ */
+int32_t channeler_node_supply_halves(struct channeler_node *node,
+                                     const uint16_t *halves,
+                                     size_t count);
+
+/**
+ * Finds a channel of `connection` by its id on the wire, and writes it to `out`: an established
+ * one by its complete id; one in any state, ours before the peer's, by its initiator's half alone.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_REFERENCE` (no such
+ * connection, or it ended), `_INVALID_CHANNELID` (no such channel), `_STATE` (the node was freed),
+ * `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or writable.
+ */
+int32_t channeler_channel_find(struct channeler_node *node,
+                               struct channeler_connection connection,
+                               struct channeler_wire_id id,
+                               struct channeler_channel *out);
+
+/**
+ * Adds a channel to `connection` without a handshake, and writes it to `out`: established when
+ * `id` is complete, being opened when it has the initiator's half alone. No event follows.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_REFERENCE` (no such
+ * connection, or it ended), `_INVALID_CHANNELID` (no initiator's half), `_LIMIT`, `_STATE` (it is
+ * there already; the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or writable.
+ */
+int32_t channeler_channel_adopt(struct channeler_node *node,
+                                struct channeler_connection connection,
+                                struct channeler_wire_id id,
+                                struct channeler_channel *out);
+
+/**
+ * Makes the channel of `connection` that is being opened with the initiator's half of `id`
+ * established, as `id`. No event follows.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_REFERENCE` (no such
+ * connection, or it ended), `_INVALID_CHANNELID` (`id` is not complete, or no such channel),
+ * `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_channel_complete(struct channeler_node *node,
+                                   struct channeler_connection connection,
+                                   struct channeler_wire_id id);
+
+/**
+ * Adds a channel with a fresh initiator's half to `connection`, as if it were being opened, but
+ * sends nothing; writes its id to `out`. No event follows.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_REFERENCE` (no such
+ * connection, or it ended), `_LIMIT`, `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or writable.
+ */
+int32_t channeler_channel_new_pending(struct channeler_node *node,
+                                      struct channeler_connection connection,
+                                      struct channeler_wire_id *out);
 
 /**
  * Fills `options` with the defaults of this library.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::id::{Capabilities, Handle, PeerId};
 
-/// The smallest packet size: large enough for a padded NEW and its answer, and for real messages.
-pub const PACKET_SIZE_MIN: usize = 128;
+/// The smallest packet size: an envelope and the largest handshake message.
+pub const PACKET_SIZE_MIN: usize = 65;
 
 /// The largest packet size: what UDP over IPv4 can carry.
 pub const PACKET_SIZE_MAX: usize = 65_507;
@@ -41,6 +41,18 @@ pub enum Legacy {
     Accept,
 }
 
+/// How v0 is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// Keyed cookies, shared packets, retries, confirmations, early data.
+    #[default]
+    Node,
+    /// To the byte as the reference implementation speaks it, for programs written against that:
+    /// CRC-32 cookies over a secret of the application's, one message a packet, each announced by
+    /// `Event::Packet`, full padding, and nothing that the application did not cause: no timers.
+    Reference,
+}
+
 /// Settings of a node. Start from `NodeConfig::new` and change what you need.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -50,6 +62,8 @@ pub struct NodeConfig {
     pub tag: u16,
     /// Whether v0 peers are served.
     pub legacy: Legacy,
+    /// How they are spoken to.
+    pub profile: Profile,
     /// Whether peers that we did not dial may connect. Off: their handshakes are dropped, counted.
     pub accept_incoming: bool,
     /// Whether the owner answers `ConnectionRequest` events. Off: each is accepted by itself.
@@ -121,6 +135,7 @@ impl NodeConfig {
             peer_id,
             tag: 1,
             legacy: Legacy::default(),
+            profile: Profile::default(),
             accept_incoming: true,
             ask_before_accept: false,
             lend_messages: false,

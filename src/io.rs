@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::ops::Range;
 
 use crate::error::Error;
-use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
+use crate::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
 
 /// Our end of a datagram: which socket, and which of its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -144,6 +144,11 @@ pub enum Event {
         connection: ConnectionHandle,
         /// The new packet size, in bytes of UDP payload.
         packet_size: usize,
+    },
+    /// The next `poll_transmit` returns a packet of this channel (only with `Profile::Reference`).
+    Packet {
+        /// The channel it is on; handshakes run on `ChannelId::DEFAULT`.
+        id: ChannelId,
     },
     /// A datagram of no protocol of ours, lent like `Message` (only with `raw_datagrams`).
     Datagram {

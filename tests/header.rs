@@ -36,9 +36,11 @@ fn generate(root: &Path) -> String {
     for noun in [
         "version",
         "peer_id",
+        "wire",
         "address",
         "connection",
         "channel",
+        "reference",
         "options",
         "lifetime",
         "callbacks",

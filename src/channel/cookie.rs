@@ -7,17 +7,35 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 use siphasher::sip::SipHasher24;
 
+use crate::config::{NodeConfig, Profile};
 use crate::id::{ChannelId, PeerId};
 use crate::time::Time;
+use crate::wire::checksum;
 
-/// Makes and checks cookies: SipHash-2-4 over peers, channel, transport address and time epoch,
+/// Makes and checks cookies.
+#[derive(Debug)]
+pub(crate) enum Cookies {
+    /// Ours.
+    Keyed(Keyed),
+    /// The reference's, for those who must equal it.
+    Reference(Reference),
+}
+
+/// Cookies as the reference makes them: CRC-32 over a secret, both peers and the channel. They
+/// bind neither address nor time, and one sample is enough to forge others.
+#[derive(Debug, Default)]
+pub(crate) struct Reference {
+    pub(crate) secret: Vec<u8>,
+}
+
+/// SipHash-2-4 over peers, channel, transport address and time epoch,
 /// cut to the 32 bits of the wire.
 ///
 /// Each epoch has a secret of its own; the previous one is still good, so that a cookie lives for
 /// one to two epochs. 32 bits are what the wire offers: a blind attacker needs 2^31 guesses on
 /// average (two secrets are good), `BAD_COOKIES_MAX` a datagram, to pass for another address once.
 #[derive(Debug)]
-pub(crate) struct Cookies {
+pub(crate) struct Keyed {
     epoch: Duration,
     /// Number of the current epoch.
     current: u64,
@@ -35,15 +53,74 @@ pub(crate) struct Bound {
 }
 
 impl Cookies {
-    pub(crate) fn new(epoch: Duration, now: Time, rng: &mut ChaCha12Rng) -> Cookies {
-        let mut cookies = Cookies { epoch, current: 0, secrets: [[0; 16]; 2] };
+    pub(crate) fn new(config: &NodeConfig, now: Time, rng: &mut ChaCha12Rng) -> Cookies {
+        match config.profile {
+            Profile::Node => Cookies::Keyed(Keyed::new(config.cookie_epoch, now, rng)),
+            Profile::Reference => Cookies::Reference(Reference::default()),
+        }
+    }
+
+    /// Moves on to the epoch of `now`. Call before the others.
+    pub(crate) fn rotate(&mut self, now: Time, rng: &mut ChaCha12Rng) {
+        match self {
+            Cookies::Keyed(keyed) => keyed.rotate(now, rng),
+            Cookies::Reference(_) => {}
+        }
+    }
+
+    /// Cookie 1: the initiator's, over its own half.
+    pub(crate) fn make_initiator(&self, bound: &Bound, half: u16) -> u32 {
+        match self {
+            Cookies::Keyed(keyed) => keyed.mac(0, bound, u32::from(half), 1),
+            Cookies::Reference(reference) => reference.crc(bound, &half.to_be_bytes()),
+        }
+    }
+
+    /// Cookie 2: the responder's, over the whole id.
+    pub(crate) fn make_responder(&self, bound: &Bound, id: ChannelId) -> u32 {
+        match self {
+            Cookies::Keyed(keyed) => keyed.mac(0, bound, id.to_wire(), 2),
+            Cookies::Reference(reference) => reference.crc(bound, &id.to_wire().to_be_bytes()),
+        }
+    }
+
+    /// Whether `cookie` is a cookie 2 that we made in this epoch or the one before.
+    pub(crate) fn check_responder(&self, bound: &Bound, id: ChannelId, cookie: u32) -> bool {
+        match self {
+            Cookies::Keyed(keyed) => {
+                (0..2).any(|age| keyed.mac(age, bound, id.to_wire(), 2) == cookie)
+            }
+            Cookies::Reference(_) => self.make_responder(bound, id) == cookie,
+        }
+    }
+}
+
+impl Reference {
+    fn crc(&self, bound: &Bound, channel: &[u8]) -> u32 {
+        reference_cookie(&self.secret, bound.initiator, bound.responder, channel)
+    }
+}
+
+/// The reference's cookie: CRC-32 (IEEE) over secret, peers, and the channel's bytes as on the wire
+/// (two of a half, four of an id).
+pub(crate) fn reference_cookie(
+    secret: &[u8],
+    initiator: PeerId,
+    responder: PeerId,
+    channel: &[u8],
+) -> u32 {
+    checksum::crc32(&[secret, &initiator.0, &responder.0, channel])
+}
+
+impl Keyed {
+    fn new(epoch: Duration, now: Time, rng: &mut ChaCha12Rng) -> Keyed {
+        let mut cookies = Keyed { epoch, current: 0, secrets: [[0; 16]; 2] };
         cookies.secrets.iter_mut().for_each(|secret| rng.fill_bytes(secret));
         cookies.current = cookies.number(now);
         cookies
     }
 
-    /// Moves on to the epoch of `now`. Call before `make` and `check`.
-    pub(crate) fn rotate(&mut self, now: Time, rng: &mut ChaCha12Rng) {
+    fn rotate(&mut self, now: Time, rng: &mut ChaCha12Rng) {
         let number = self.number(now);
         if number <= self.current {
             return;
@@ -54,21 +131,6 @@ impl Cookies {
         }
         rng.fill_bytes(&mut self.secrets[0]);
         self.current = number;
-    }
-
-    /// Cookie 1: the initiator's, over its own half.
-    pub(crate) fn make_initiator(&self, bound: &Bound, half: u16) -> u32 {
-        self.mac(0, bound, u32::from(half), 1)
-    }
-
-    /// Cookie 2: the responder's, over the whole id.
-    pub(crate) fn make_responder(&self, bound: &Bound, id: ChannelId) -> u32 {
-        self.mac(0, bound, id.to_wire(), 2)
-    }
-
-    /// Whether `cookie` is a cookie 2 that we made in this epoch or the one before.
-    pub(crate) fn check_responder(&self, bound: &Bound, id: ChannelId, cookie: u32) -> bool {
-        (0..2).any(|age| self.mac(age, bound, id.to_wire(), 2) == cookie)
     }
 
     fn number(&self, now: Time) -> u64 {
@@ -144,7 +206,7 @@ mod tests {
 
     fn cookies() -> (Cookies, ChaCha12Rng) {
         let mut rng = ChaCha12Rng::from_seed([1; 32]);
-        (Cookies::new(EPOCH, Time::ZERO, &mut rng), rng)
+        (Cookies::Keyed(Keyed::new(EPOCH, Time::ZERO, &mut rng)), rng)
     }
 
     fn bound() -> Bound {

@@ -84,6 +84,18 @@ impl Batch {
         Batch { buffer: pool.get(), ..Batch::default() }
     }
 
+    /// A sealed packet with nothing but `content`.
+    pub(crate) fn single(framing: &Framing, content: &Content<'_>, pool: &mut Pool) -> Batch {
+        let mut batch = Batch::new(pool);
+        batch.begin(framing);
+        batch.append(content.head);
+        batch.append(content.body);
+        batch.answers = content.answer;
+        let split = batch.seal(framing, false, pool);
+        debug_assert!(split.is_none(), "nothing stands before a single packet");
+        batch
+    }
+
     /// Whether the open packet takes `content` too.
     fn has_room(&self, framing: &Framing, content: &Content<'_>) -> bool {
         let size = self.open + content.head.len() + content.body.len() + FOOTER_SIZE;

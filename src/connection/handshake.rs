@@ -1,10 +1,10 @@
 //! Channel negotiation: both sides of NEW, ACKNOWLEDGE, FINALIZE and COOKIE.
 
 use super::inbound::Inbound;
-use super::output::{Loose, Source};
+use super::output::{Destination, Loose, Source};
 use super::shared::Shared;
 use super::{Connection, State};
-use crate::channel::{Batch, Bound, Framing, Handshake, Pending};
+use crate::channel::{Batch, Bound, Content, Framing, Handshake, Pending};
 use crate::config::{ChannelConfig, NodeConfig};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle, PeerId, Role};
@@ -60,6 +60,14 @@ impl Answers {
 
     /// Whether there is room for one more; else that is counted.
     fn check_room(&self, shared: &mut Shared) -> bool {
+        if shared.is_reference() {
+            // Each answer has a packet of its own, no larger than a question's.
+            let has_room = shared.output.loose.len() < shared.config.replies_max;
+            if !has_room {
+                shared.count_drop(DropReason::ReplyQueueFull);
+            }
+            return has_room;
+        }
         let room = self.size_max.saturating_sub(ENVELOPE_SIZE);
         let has_room = match &self.batch {
             Some(batch) => batch.takes_answer(ANSWER_SIZE, self.size_max),
@@ -77,6 +85,9 @@ impl Answers {
 
     /// Adds an answer; the caller knows that there is room.
     fn push(&mut self, shared: &mut Shared, inbound: &Inbound<'_>, answer: &Encoded) {
+        if shared.is_reference() {
+            return answer_alone(shared, inbound, answer);
+        }
         let framing = stranger_framing(&shared.config, inbound.peer());
         let batch = self.batch.get_or_insert_with(|| {
             let mut batch = Batch::new(&mut shared.output.pool);
@@ -103,6 +114,15 @@ impl Answers {
         let bytes = batch.len();
         shared.output.push_loose(Loose { to, local, connection, batch, bytes });
     }
+}
+
+/// The reference answers each NEW with a packet, on the channel that the NEW came on.
+fn answer_alone(shared: &mut Shared, inbound: &Inbound<'_>, answer: &Encoded) {
+    let mut framing = stranger_framing(&shared.config, inbound.peer());
+    framing.header.channel = inbound.packet.header.channel;
+    let content = Content { lead: &[], head: answer.as_slice(), body: &[], answer: 0 };
+    let destination = Destination { to: inbound.from, local: inbound.local, connection: None };
+    shared.send_announced(&framing, &content, &destination);
 }
 
 /// Framing of handshake packets: the default channel, at the configured size.
@@ -165,17 +185,79 @@ impl Connection {
         if self.state == State::Asked {
             return Err(Error::State);
         }
-        let half = self.fresh_half(shared)?;
-        let id = ChannelId { initiator: half, responder: ChannelId::NO_HALF };
-        let handle = self.add_channel(shared, now, Role::Initiator, id)?;
-        let cookie = self.make_cookie1(shared, half, self.path.remote);
-        let retry = shared.retry(now, 0, cookie);
+        let id = self.new_pending_channel(shared, now)?;
+        let handle = self.channel_by_id(id).ok_or(Error::Unexpected)?;
         let channel = shared.channel_mut(handle)?;
         channel.capabilities = config.capabilities;
-        channel.handshake = Handshake::Pending(Pending { cookie, retry, early: None });
-        self.send_new(shared, now, half, cookie);
+        if let Handshake::Pending(Pending { cookie, .. }) = channel.handshake {
+            self.send_new(shared, now, id.initiator, cookie);
+        }
         shared.arm(handle, self.last_heard);
         Ok(handle)
+    }
+
+    /// The established channel with a complete id, or the one with an initiator half: ours first.
+    pub(crate) fn channel_by_id(&self, id: ChannelId) -> Option<ChannelHandle> {
+        if id.is_complete() {
+            return self.registry.find(id);
+        }
+        if id.responder != ChannelId::NO_HALF {
+            return None;
+        }
+        let ours = self.registry.by_half(Role::Initiator, id.initiator);
+        ours.or_else(|| self.registry.by_half(Role::Responder, id.initiator))
+    }
+
+    /// Adds a channel without a handshake.
+    pub(crate) fn adopt_channel(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        id: ChannelId,
+    ) -> Result<ChannelHandle, Error> {
+        if id.initiator == ChannelId::NO_HALF {
+            return Err(Error::InvalidChannelId);
+        }
+        if self.registry.by_half(Role::Initiator, id.initiator).is_some() {
+            return Err(Error::State);
+        }
+        let handle = self.add_channel(shared, now, Role::Initiator, id)?;
+        if !id.is_complete() {
+            let cookie = self.make_cookie1(shared, id.initiator, self.path.remote);
+            let retry = shared.retry(now, 0, cookie);
+            shared.channel_mut(handle)?.handshake =
+                Handshake::Pending(Pending { cookie, retry, early: None });
+        }
+        Ok(handle)
+    }
+
+    /// Makes a pending channel established, without a handshake.
+    pub(crate) fn complete_channel(
+        &mut self,
+        shared: &mut Shared,
+        id: ChannelId,
+    ) -> Result<(), Error> {
+        let pending = self.registry.by_half(Role::Initiator, id.initiator);
+        let handle = pending.filter(|_| id.is_complete()).ok_or(Error::InvalidChannelId)?;
+        let channel = shared.channel_mut(handle)?;
+        if channel.is_established() {
+            return Err(Error::InvalidChannelId);
+        }
+        channel.id = id;
+        channel.handshake = Handshake::Done;
+        self.registry.complete(id);
+        Ok(())
+    }
+
+    /// Adds a pending channel with a fresh half.
+    pub(crate) fn new_pending_channel(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+    ) -> Result<ChannelId, Error> {
+        let half = self.fresh_half(shared)?;
+        let id = ChannelId { initiator: half, responder: ChannelId::NO_HALF };
+        self.adopt_channel(shared, now, id).map(|_| id)
     }
 
     /// A half that no channel or probe of ours uses.
@@ -246,6 +328,9 @@ impl Connection {
             && shared.channel(ours).is_ok_and(|channel| !channel.is_established())
         {
             shared.count_drop(DropReason::SimultaneousOpen);
+            if shared.is_reference() {
+                return self.forget_channel(shared, inbound.now, ours);
+            }
             return self.rename_pending(shared, inbound.now, ours);
         }
         let known = self.registry.by_half(Role::Responder, half);
@@ -412,6 +497,9 @@ impl Connection {
     }
 
     fn prove_path(&mut self, shared: &mut Shared, from: std::net::SocketAddr, local: Local) {
+        if shared.is_reference() {
+            return;
+        }
         if self.path.prove(from, local) && self.state != State::Asked {
             let event = Event::PathChanged { connection: self.handle, address: from };
             shared.events.push_back(event);
@@ -421,6 +509,9 @@ impl Connection {
     /// Asks an address that packets of this peer come from to prove itself, once in a while.
     /// Returns the bytes that it sends there: no more than the datagram had.
     pub(crate) fn probe_path(&mut self, shared: &mut Shared, inbound: &Inbound<'_>) -> usize {
+        if shared.is_reference() {
+            return 0;
+        }
         let is_answerable = inbound.size >= ENVELOPE_SIZE + ANSWER_SIZE;
         if !is_answerable || !self.path.may_probe(inbound.now, shared.config.handshake_timeout) {
             return 0;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::shared::Shared;
 use super::{Connection, State};
 use crate::channel::{Channel, Handshake};
+use crate::config::Profile;
 use crate::id::{ChannelHandle, PeerId};
 use crate::io::{Event, Local};
 use crate::stats::DropReason;
@@ -105,7 +106,12 @@ impl Connection {
         count_received(channel, message);
         stats.messages_received += 1;
         stats.receive_queue_bytes += message.len() as u64;
-        if was_empty && self.state != State::Asked {
+        if config.profile == Profile::Reference {
+            // Programs written for the reference hear of every message, and read it when they like.
+            let bytes = inbound.range_of(message);
+            let connection = self.handle;
+            events.push_back(Event::Message { connection, channel: handle, bytes });
+        } else if was_empty && self.state != State::Asked {
             events.push_back(Event::Readable { connection: self.handle, channel: handle });
         }
     }

@@ -2,11 +2,11 @@
 
 use super::handshake::{ANSWER_SIZE, Encoded, stranger_framing};
 use super::inbound::Inbound;
-use super::output::{Loose, Source};
+use super::output::{Destination, Loose, Source};
 use super::shared::Shared;
 use super::{Connection, State};
 use crate::channel::{Batch, Channel, Content, Early, Framing, Handshake, Taken};
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, Profile};
 use crate::error::Error;
 use crate::id::ChannelHandle;
 use crate::io::Event;
@@ -118,6 +118,9 @@ impl Connection {
         let Shared { channels, config, output, .. } = shared;
         let Some(channel) = channels.get_mut(handle.0) else { return };
         let framing = self.framing(config, channel);
+        if config.profile == Profile::Reference {
+            return shared.send_announced(&framing, content, &self.destination());
+        }
         output.bytes += channel.outbox.push(&framing, content, &mut output.pool);
         channel.last_active = now;
         schedule_channel(shared, now, handle);
@@ -150,6 +153,9 @@ impl Connection {
     /// A packet without messages: it confirms a channel. Whatever waits on the channel already does
     /// the same: a peer must not make these pile up.
     pub(super) fn send_empty(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+        if shared.is_reference() {
+            return;
+        }
         let Ok(channel) = shared.channel_mut(handle) else { return };
         if !channel.outbox.is_empty() {
             channel.last_active = now;
@@ -188,6 +194,9 @@ impl Connection {
     ) {
         let framing = self.control_framing(&shared.config);
         let content = Content { lead: &[], head: message.as_slice(), body: &[], answer };
+        if shared.is_reference() {
+            return shared.send_announced(&framing, &content, &self.destination());
+        }
         shared.output.bytes += self.control.push(&framing, &content, &mut shared.output.pool);
         self.schedule_control(shared, now);
     }
@@ -205,14 +214,18 @@ impl Connection {
             padding: true,
             ..self.control_framing(&shared.config)
         };
-        let mut batch = Batch::new(&mut shared.output.pool);
-        batch.begin(&framing);
-        batch.append(message.as_slice());
-        batch.seal(&framing, false, &mut shared.output.pool);
-        let (to, local, bytes) = (inbound.from, inbound.local, batch.len());
-        let connection = Some(self.handle);
-        shared.output.push_loose(Loose { to, local, connection, batch, bytes });
-        bytes
+        let content = Content { lead: &[], head: message.as_slice(), body: &[], answer: 0 };
+        shared.send_single(&framing, &content, &self.destination_of(inbound))
+    }
+
+    fn destination_of(&self, inbound: &Inbound<'_>) -> Destination {
+        let (to, local) = (inbound.from, inbound.local);
+        Destination { to, local, connection: Some(self.handle) }
+    }
+
+    fn destination(&self) -> Destination {
+        let (to, local) = (self.path.remote, self.path.local);
+        Destination { to, local, connection: Some(self.handle) }
     }
 
     fn framing(&self, config: &NodeConfig, channel: &Channel) -> Framing {

@@ -19,6 +19,14 @@ pub(crate) enum Source {
     Channel(ChannelHandle),
 }
 
+/// Where packets go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Destination {
+    pub(crate) to: SocketAddr,
+    pub(crate) local: Local,
+    pub(crate) connection: Option<ConnectionHandle>,
+}
+
 /// A batch that no channel or connection owns: answers to strangers, and last words of the closed.
 #[derive(Debug)]
 pub(crate) struct Loose {

@@ -41,14 +41,19 @@ impl Registry {
         if let Some(recent) = self.recent.filter(|recent| recent.id == id) {
             return Some(recent.handle);
         }
-        let entry = self.find(id)?;
+        let entry = self.find_entry(id)?;
         self.recent = Some(entry);
         Some(entry.handle)
     }
 
     /// Whether an established channel has this id.
     pub(crate) fn has_id(&self, id: ChannelId) -> bool {
-        self.find(id).is_some()
+        self.find_entry(id).is_some()
+    }
+
+    /// The established channel with this id.
+    pub(crate) fn find(&self, id: ChannelId) -> Option<ChannelHandle> {
+        self.find_entry(id).map(|entry| entry.handle)
     }
 
     /// Writes the responder's half into the entry of a channel that we opened.
@@ -71,7 +76,7 @@ impl Registry {
         self.channels.is_empty()
     }
 
-    fn find(&self, id: ChannelId) -> Option<Entry> {
+    fn find_entry(&self, id: ChannelId) -> Option<Entry> {
         [Role::Initiator, Role::Responder]
             .into_iter()
             .filter_map(|role| self.channels.get(&(role, id.initiator)))

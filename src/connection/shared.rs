@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, VecDeque};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::output::{Output, Source};
-use crate::channel::{Channel, Cookies, Retry, SpareInboxes};
-use crate::config::NodeConfig;
+use super::output::{Destination, Loose, Output, Source};
+use crate::channel::{Batch, Channel, Content, Cookies, Framing, Retry, SpareInboxes};
+use crate::config::{NodeConfig, Profile};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId};
 use crate::io::Event;
@@ -20,6 +20,8 @@ use crate::time::Time;
 pub(crate) struct Shared {
     pub(crate) config: NodeConfig,
     pub(crate) rng: ChaCha12Rng,
+    /// Halves of channel ids to use before random ones.
+    pub(crate) halves: VecDeque<u16>,
     pub(crate) cookies: Cookies,
     pub(crate) channels: Slots<Channel>,
     pub(crate) spare_inboxes: SpareInboxes,
@@ -34,11 +36,12 @@ impl Shared {
     pub(crate) fn new(config: NodeConfig, seed: [u8; 32], now: Time) -> Shared {
         let mut rng = ChaCha12Rng::from_seed(seed);
         Shared {
-            cookies: Cookies::new(config.cookie_epoch, now, &mut rng),
+            cookies: Cookies::new(&config, now, &mut rng),
             channels: Slots::new(config.tag),
             spare_inboxes: SpareInboxes::default(),
             config,
             rng,
+            halves: VecDeque::new(),
             output: Output::default(),
             timers: BTreeSet::new(),
             events: VecDeque::new(),
@@ -61,11 +64,42 @@ impl Shared {
     /// A half that is chosen, so never `NO_HALF`.
     pub(crate) fn random_half(&mut self) -> u16 {
         loop {
-            let half = (self.rng.next_u32() >> 16) as u16;
+            let supplied = self.halves.pop_front();
+            let half = supplied.unwrap_or_else(|| (self.rng.next_u32() >> 16) as u16);
             if half != ChannelId::NO_HALF {
                 return half;
             }
         }
+    }
+
+    pub(crate) fn is_reference(&self) -> bool {
+        self.config.profile == Profile::Reference
+    }
+
+    /// Sends a packet of one message; returns its bytes.
+    pub(crate) fn send_single(
+        &mut self,
+        framing: &Framing,
+        content: &Content<'_>,
+        destination: &Destination,
+    ) -> usize {
+        let batch = Batch::single(framing, content, &mut self.output.pool);
+        let bytes = batch.len();
+        let Destination { to, local, connection } = *destination;
+        self.output.push_loose(Loose { to, local, connection, batch, bytes });
+        bytes
+    }
+
+    /// Sends a packet of one message, and announces it: what the reference profile does for every
+    /// message.
+    pub(crate) fn send_announced(
+        &mut self,
+        framing: &Framing,
+        content: &Content<'_>,
+        destination: &Destination,
+    ) {
+        self.send_single(framing, content, destination);
+        self.events.push_back(Event::Packet { id: framing.header.channel });
     }
 
     /// When a handshake packet repeated `count` times is due again.

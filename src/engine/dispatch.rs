@@ -66,6 +66,7 @@ impl Events {
                 | Event::ChannelClosed { .. }
                 | Event::Readable { .. }
                 | Event::Writable { .. }
+                | Event::Packet { .. }
                 | Event::PathChanged { .. }
                 | Event::PathUnreachable { .. }
                 | Event::PacketSizeReduced { .. } => handler.event(&event, &[]),

@@ -8,6 +8,7 @@ use super::connection::channeler_connection;
 use super::guard::{self, Versioned, guard};
 use super::lifetime::channeler_node;
 use super::peer_id::channeler_peer_id;
+use super::wire::channeler_wire_id;
 
 /// Something is broken.
 pub const CHANNELER_LOG_ERROR: u32 = 1;
@@ -44,6 +45,11 @@ pub const CHANNELER_EVENT_PATH_UNREACHABLE: u32 = 8;
 /// The path takes only packets of `packet_size` bytes; larger messages are `CHANNELER_ERR_WRITE`.
 pub const CHANNELER_EVENT_PACKET_SIZE_REDUCED: u32 = 9;
 
+/// The next `channeler_node_poll_transmit` not spoken for by an earlier event of this kind gives a
+/// packet on the channel `id` (handshakes: both halves `CHANNELER_WIRE_NO_HALF`). Only with
+/// `CHANNELER_PROFILE_REFERENCE`.
+pub const CHANNELER_EVENT_PACKET: u32 = 10;
+
 /// What happened. Fields that its kind does not mention are zero.
 ///
 /// Later libraries may have more kinds (ignore those you do not know) and more fields at the end.
@@ -68,6 +74,10 @@ pub struct channeler_event {
     pub packet_size: u32,
     /// The peer.
     pub peer: channeler_peer_id,
+    /// A channel as packets name it.
+    pub id: channeler_wire_id,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Asks whether a peer that we did not dial may connect: nonzero is yes.

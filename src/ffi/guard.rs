@@ -301,6 +301,22 @@ pub(super) unsafe fn bytes<'a>(
     unsafe { slice(pointer, length, name) }
 }
 
+/// The caller's bytes, which may be null when there are none.
+///
+/// # Safety
+/// As `slice`.
+pub(super) unsafe fn bytes_or_none<'a>(
+    pointer: *const u8,
+    length: usize,
+    name: &str,
+) -> Result<&'a [u8], Failure> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    // SAFETY: passed on.
+    unsafe { bytes(pointer, length, name) }
+}
+
 /// The caller's buffer.
 ///
 /// # Safety

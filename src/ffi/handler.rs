@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::address::channeler_address;
 use super::callbacks::{
     CHANNELER_EVENT_CHANNEL_CLOSED, CHANNELER_EVENT_CHANNEL_OPENED, CHANNELER_EVENT_CONNECTED,
-    CHANNELER_EVENT_CONNECTION_CLOSED, CHANNELER_EVENT_PACKET_SIZE_REDUCED,
+    CHANNELER_EVENT_CONNECTION_CLOSED, CHANNELER_EVENT_PACKET, CHANNELER_EVENT_PACKET_SIZE_REDUCED,
     CHANNELER_EVENT_PATH_CHANGED, CHANNELER_EVENT_PATH_UNREACHABLE, CHANNELER_EVENT_READABLE,
     CHANNELER_EVENT_WRITABLE, CHANNELER_LOG_DEBUG, CHANNELER_LOG_INFO, CHANNELER_LOG_WARN,
     channeler_callbacks, channeler_event,
@@ -314,6 +314,12 @@ fn told(event: &Event) -> Option<channeler_event> {
             packet_size: u32::try_from(packet_size).unwrap_or(u32::MAX),
             ..kind(CHANNELER_EVENT_PACKET_SIZE_REDUCED, connection)
         },
+        Event::Packet { id } => channeler_event {
+            struct_size: size_of::<channeler_event>(),
+            kind: CHANNELER_EVENT_PACKET,
+            id: id.into(),
+            ..channeler_event::default()
+        },
     })
 }
 
@@ -329,6 +335,7 @@ fn level(event: &Event) -> u32 {
         | Event::Message { .. }
         | Event::Readable { .. }
         | Event::Writable { .. }
+        | Event::Packet { .. }
         | Event::Datagram { .. } => CHANNELER_LOG_DEBUG,
     }
 }
@@ -371,6 +378,7 @@ fn line(event: &Event) -> String {
         Event::PacketSizeReduced { connection, packet_size } => {
             format!("{}: packets of {packet_size} bytes at most from now on", id(connection))
         }
+        Event::Packet { id } => format!("a packet on {id:?} waits to be sent"),
         Event::Datagram { from, bytes } => {
             format!("{} bytes of another protocol from {from}", bytes.len())
         }

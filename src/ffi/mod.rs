@@ -26,9 +26,11 @@ pub mod connection;
 pub mod node;
 pub mod options;
 pub mod peer_id;
+pub mod reference;
 pub mod sans_io;
 pub mod stats;
 pub mod version;
+pub mod wire;
 
 /// The longest bytes that a versioned struct may claim; more is a struct that was never set up.
 const STRUCT_SIZE_MAX: usize = 4_096;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::guard::{self, Failure, Versioned, fail, guard};
 use super::peer_id::channeler_peer_id;
-use crate::config::{ChannelConfig, Legacy, NodeConfig};
+use super::reference::{CHANNELER_PROFILE_NODE, CHANNELER_PROFILE_REFERENCE};
+use crate::config::{ChannelConfig, Legacy, NodeConfig, Profile};
 use crate::error::Error;
 use crate::id::{Capabilities, PeerId};
 
@@ -110,6 +111,10 @@ pub struct channeler_options {
     /// Where the randomness of a sans-IO node begins, so that a run can be repeated. All zero
     /// (default): drawn from the operating system. Sans-IO only.
     pub seed: [u8; 32],
+    /// `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only).
+    pub profile: u32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 
 /// Settings of a channel. Fill with `channeler_channel_options_init`, then change what you need.
@@ -204,6 +209,8 @@ unsafe impl Versioned for channeler_options {
             replies_max: config.replies_max as u64,
             events_max: config.events_max as u64,
             seed: [0; 32],
+            profile: CHANNELER_PROFILE_NODE,
+            reserved: 0,
         }
     }
 }
@@ -225,8 +232,19 @@ impl channeler_options {
             1 => Ok(true),
             other => Err(out_of_range(name, other, "0 (off) and 1 (on)")),
         };
+        if self.reserved != 0 {
+            return Err(out_of_range("reserved", self.reserved, "0"));
+        }
         let config = NodeConfig {
             tag,
+            profile: match (self.profile, self.mode) {
+                (CHANNELER_PROFILE_NODE, _) => Profile::Node,
+                (CHANNELER_PROFILE_REFERENCE, CHANNELER_MODE_SANS_IO) => Profile::Reference,
+                (other, _) => {
+                    let allowed = "CHANNELER_PROFILE_*, 0, and 1 with CHANNELER_MODE_SANS_IO";
+                    return Err(out_of_range("profile", other, allowed));
+                }
+            },
             legacy: match self.legacy {
                 CHANNELER_LEGACY_OFF => Legacy::Off,
                 CHANNELER_LEGACY_ACCEPT => Legacy::Accept,

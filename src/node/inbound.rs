@@ -161,6 +161,9 @@ impl Node {
             Message::ChannelFinalize { id, cookie2, capabilities } => {
                 self.handle_proof(inbound, progress, id, cookie2, capabilities);
             }
+            Message::ChannelCookie { .. } if self.shared.is_reference() => {
+                self.shared.count_drop(DropReason::Misplaced);
+            }
             Message::ChannelCookie { cookie, capabilities } => {
                 let id = inbound.packet.header.channel;
                 self.handle_proof(inbound, progress, id, cookie, capabilities);

@@ -3,6 +3,7 @@
 mod bans;
 mod inbound;
 mod outbound;
+mod reference;
 mod table;
 
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use crate::channel;
 pub use crate::channel::Received;
-use crate::config::{BATCH_SEGMENTS_MAX, ChannelConfig, Legacy, NodeConfig};
+use crate::config::{BATCH_SEGMENTS_MAX, ChannelConfig, Legacy, NodeConfig, Profile};
 use crate::connection::{Shared, State};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle, PeerId, Role};
@@ -62,8 +63,11 @@ impl Node {
     /// # Errors
     ///
     /// `InvalidArgument` for a setting out of its range; `NodeConfig::check` says which.
-    pub fn new(config: NodeConfig, seed: [u8; 32], now: Time) -> Result<Node, Error> {
+    pub fn new(mut config: NodeConfig, seed: [u8; 32], now: Time) -> Result<Node, Error> {
         config.check()?;
+        if config.profile == Profile::Reference {
+            reference::constrain(&mut config);
+        }
         let table = Table::new(config.tag);
         Ok(Node { shared: Shared::new(config, seed, now), table, bans: Bans::default() })
     }

@@ -192,6 +192,17 @@ pub const fn payload_size(message_type: u16) -> PayloadSize {
     }
 }
 
+/// Whether the numbers can be read that say how long the message at the front of `payload` is. It
+/// tells a message that is cut off from what never was one.
+pub fn has_lengths(payload: &[u8]) -> bool {
+    let mut reader = Reader::new(payload);
+    match reader.varint() {
+        Ok(kind) if kind == u64::from(DATA) => reader.varint().is_ok(),
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}
+
 /// The messages of a payload, one after the other. It ends with the payload or its first error.
 #[derive(Debug, Clone)]
 pub struct Messages<'a> {

@@ -6,6 +6,9 @@ use crate::id::{ChannelId, PeerId};
 /// What each packet begins with: the first 8 hex digits of SHA-512("Testing v0.1").
 pub const PROTOCOL_ID: u32 = 0x0c22_9d94;
 
+/// Bytes of the part of the header that is never encrypted.
+pub const PUBLIC_HEADER_SIZE: usize = 44;
+
 /// Bytes before the payload: public header (44) and private header (4).
 pub const HEADER_SIZE: usize = 48;
 
@@ -209,6 +212,19 @@ pub fn write_header(out: &mut [u8], header: &Header) {
     out[42..44].fill(0);
     out[44..46].copy_from_slice(&header.sequence.to_be_bytes());
     out[46..48].fill(0);
+}
+
+/// Writes a whole header, with a protocol id and sizes (packet, payload) of the caller's choice.
+pub fn write_fields(
+    out: &mut [u8; HEADER_SIZE],
+    protocol: u32,
+    header: &Header,
+    (size, payload_size): (u16, u16),
+) {
+    write_header(out, header);
+    out[..4].copy_from_slice(&protocol.to_be_bytes());
+    out[42..44].copy_from_slice(&size.to_be_bytes());
+    out[46..48].copy_from_slice(&payload_size.to_be_bytes());
 }
 
 /// Completes a packet: fills in both sizes, the padding and the checksum.

@@ -128,6 +128,7 @@ impl Model {
                     return Err(format!("{event:?} of a connection that is not there"));
                 }
             }
+            Event::Packet { .. } => return Err("the profile is not the reference's".to_owned()),
             Event::Datagram { .. } => return Err("raw datagrams are off".to_owned()),
         }
         Ok(())

@@ -96,6 +96,7 @@ impl Pair {
                 | Event::PathChanged { .. }
                 | Event::PathUnreachable { .. }
                 | Event::PacketSizeReduced { .. }
+                | Event::Packet { .. }
                 | Event::Datagram { .. } => {}
             }
         }

@@ -1,0 +1,2 @@
+// The header of this name, for programs that look for it in lib/ beside include/.
+#include <channeler/context/connection.h>
