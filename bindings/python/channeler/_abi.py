@@ -79,12 +79,23 @@ CHANNELER_DROP_EVENT_QUEUE_FULL = 23
 CHANNELER_DROP_COUNT = 24
 CHANNELER_ABI_VERSION = 1
 CHANNELER_PEER_ID_TEXT_MAX = 35
+CHANNELER_WIRE_PROTOCOL_ID = 203595156
+CHANNELER_WIRE_NO_HALF = 61680
+CHANNELER_WIRE_NEW = 10
+CHANNELER_WIRE_ACKNOWLEDGE = 11
+CHANNELER_WIRE_FINALIZE = 12
+CHANNELER_WIRE_COOKIE = 13
+CHANNELER_WIRE_DATA = 20
+CHANNELER_WIRE_SIZE_VARIABLE = -1
+CHANNELER_WIRE_SIZE_UNKNOWN = -2
 CHANNELER_FAMILY_NONE = 0
 CHANNELER_FAMILY_IPV4 = 4
 CHANNELER_FAMILY_IPV6 = 6
 CHANNELER_ADDRESS_TEXT_MAX = 64
 CHANNELER_ROLE_INITIATOR = 1
 CHANNELER_ROLE_RESPONDER = 2
+CHANNELER_PROFILE_NODE = 0
+CHANNELER_PROFILE_REFERENCE = 1
 CHANNELER_MODE_SOCKETS = 0
 CHANNELER_MODE_SANS_IO = 1
 CHANNELER_LEGACY_OFF = 0
@@ -105,6 +116,7 @@ CHANNELER_EVENT_WRITABLE = 6
 CHANNELER_EVENT_PATH_CHANGED = 7
 CHANNELER_EVENT_PATH_UNREACHABLE = 8
 CHANNELER_EVENT_PACKET_SIZE_REDUCED = 9
+CHANNELER_EVENT_PACKET = 10
 CHANNELER_DROP_PLACES = 64
 CHANNELER_NO_DEADLINE = 2**64 - 1
 CHANNELER_SEND_TOO_LARGE = 1
@@ -114,6 +126,39 @@ CHANNELER_SEND_UNREACHABLE = 2
 class channeler_peer_id(Structure):
     _fields_ = [
         ("bytes", c_uint8 * 16),
+    ]
+
+
+class channeler_wire_id(Structure):
+    _fields_ = [
+        ("initiator_half", c_uint16),
+        ("responder_half", c_uint16),
+    ]
+
+
+class channeler_wire_message(Structure):
+    _fields_ = [
+        ("kind", c_uint32),
+        ("id", channeler_wire_id),
+        ("cookie1", c_uint32),
+        ("cookie2", c_uint32),
+        ("capabilities", c_uint32),
+        ("size", c_size_t),
+        ("payload", c_void_p),
+        ("payload_size", c_size_t),
+    ]
+
+
+class channeler_wire_header(Structure):
+    _fields_ = [
+        ("protocol", c_uint32),
+        ("sender", channeler_peer_id),
+        ("recipient", channeler_peer_id),
+        ("id", channeler_wire_id),
+        ("flags", c_uint16),
+        ("packet_size", c_uint16),
+        ("sequence", c_uint16),
+        ("payload_size", c_uint16),
     ]
 
 
@@ -223,6 +268,8 @@ class channeler_options(Structure):
         ("replies_max", c_uint64),
         ("events_max", c_uint64),
         ("seed", c_uint8 * 32),
+        ("profile", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -250,6 +297,8 @@ class channeler_event(Structure):
         ("by_peer", c_uint32),
         ("packet_size", c_uint32),
         ("peer", channeler_peer_id),
+        ("id", channeler_wire_id),
+        ("reserved", c_uint32),
     ]
 
 
@@ -353,6 +402,48 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "channeler_peer_id_random": (c_int32, [POINTER(channeler_peer_id)]),
     "channeler_peer_id_parse": (c_int32, [c_char_p, POINTER(channeler_peer_id)]),
     "channeler_peer_id_format": (c_int32, [POINTER(channeler_peer_id), c_char_p, c_size_t]),
+    "channeler_wire_varint_parse": (c_int32, [
+        c_void_p,
+        c_size_t,
+        POINTER(c_uint64),
+        POINTER(c_size_t),
+    ]),
+    "channeler_wire_varint_write": (c_int32, [c_uint64, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "channeler_wire_payload_size": (c_int64, [c_uint32]),
+    "channeler_wire_message_parse": (c_int32, [
+        c_void_p,
+        c_size_t,
+        POINTER(channeler_wire_message),
+    ]),
+    "channeler_wire_message_size": (c_int32, [POINTER(channeler_wire_message), POINTER(c_size_t)]),
+    "channeler_wire_message_write": (c_int32, [
+        POINTER(channeler_wire_message),
+        c_void_p,
+        c_size_t,
+        POINTER(c_size_t),
+    ]),
+    "channeler_wire_header_parse": (c_int32, [c_void_p, c_size_t, POINTER(channeler_wire_header)]),
+    "channeler_wire_header_write": (c_int32, [POINTER(channeler_wire_header), c_void_p, c_size_t]),
+    "channeler_wire_checksum": (c_int32, [c_void_p, c_size_t, POINTER(c_uint32)]),
+    "channeler_wire_checksum_parse": (c_int32, [c_void_p, c_size_t, POINTER(c_uint32)]),
+    "channeler_wire_checksum_write": (c_int32, [c_uint32, c_void_p, c_size_t]),
+    "channeler_wire_cookie_initiator": (c_int32, [
+        c_void_p,
+        c_size_t,
+        POINTER(channeler_peer_id),
+        POINTER(channeler_peer_id),
+        c_uint16,
+        POINTER(c_uint32),
+    ]),
+    "channeler_wire_cookie_responder": (c_int32, [
+        c_void_p,
+        c_size_t,
+        POINTER(channeler_peer_id),
+        POINTER(channeler_peer_id),
+        channeler_wire_id,
+        POINTER(c_uint32),
+    ]),
+    "channeler_wire_random_half": (c_int32, [POINTER(c_uint16)]),
     "channeler_address_parse": (c_int32, [c_char_p, POINTER(channeler_address)]),
     "channeler_address_format": (c_int32, [POINTER(channeler_address), c_char_p, c_size_t]),
     "channeler_address_from_sockaddr": (c_int32, [c_void_p, c_size_t, POINTER(channeler_address)]),
@@ -414,6 +505,26 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         c_void_p,
         channeler_channel,
         POINTER(channeler_channel_details),
+    ]),
+    "channeler_node_set_secret": (c_int32, [c_void_p, c_void_p, c_size_t]),
+    "channeler_node_supply_halves": (c_int32, [c_void_p, POINTER(c_uint16), c_size_t]),
+    "channeler_channel_find": (c_int32, [
+        c_void_p,
+        channeler_connection,
+        channeler_wire_id,
+        POINTER(channeler_channel),
+    ]),
+    "channeler_channel_adopt": (c_int32, [
+        c_void_p,
+        channeler_connection,
+        channeler_wire_id,
+        POINTER(channeler_channel),
+    ]),
+    "channeler_channel_complete": (c_int32, [c_void_p, channeler_connection, channeler_wire_id]),
+    "channeler_channel_new_pending": (c_int32, [
+        c_void_p,
+        channeler_connection,
+        POINTER(channeler_wire_id),
     ]),
     "channeler_options_init": (c_int32, [POINTER(channeler_options), c_size_t]),
     "channeler_channel_options_init": (c_int32, [POINTER(channeler_channel_options), c_size_t]),
