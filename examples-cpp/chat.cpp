@@ -82,7 +82,8 @@ private:
             heard_at_ = clock_type::now();
             heartbeat_at_ = heard_at_;
         } else if (event.kind() == net::event_kind::channel_closed && !is_over_) {
-            closed_ = event.reason();
+            // A peer may open and close more channels than we know: only ours matters.
+            if (!channel_ || event.channel() == channel_) closed_ = event.reason();
         }
     }
 

@@ -58,6 +58,7 @@ public:
     {
         net::callbacks callbacks;
         callbacks.on_event = [this](const net::event &event) {
+            if (event.channel() != channel_) return;
             if (event.kind() == net::event_kind::channel_opened) is_open_ = true;
             if (event.kind() == net::event_kind::channel_closed) closed_ = event.reason();
         };

@@ -144,6 +144,8 @@ private:
 
     void hear(const net::event &event)
     {
+        // The peer could open channels, too: they are not our business.
+        if (find(event.channel()) == nullptr) return;
         if (event.kind() == net::event_kind::channel_opened) opened_++;
         if (event.kind() == net::event_kind::channel_closed) closed_ = event.reason();
         if (event.kind() == net::event_kind::writable && event.channel() == blocked_)
@@ -152,13 +154,21 @@ private:
 
     void take(net::channel channel, net::bytes message)
     {
-        const auto is_its = [&](const out_lane &lane) { return lane.channel == channel; };
-        const auto lane = std::find_if(lanes_.begin(), lanes_.end(), is_its);
-        if (lane == lanes_.end() || message.size() != got_length || message[0] != 'G') return;
+        out_lane *lane = find(channel);
+        if (lane == nullptr || message.size() != got_length || message[0] != 'G') return;
         if (message[1] != asked_ || lane->is_answered) return;
         lane->is_answered = true;
         answered_++;
         got_ += take_number(message.data() + 2, 4);
+    }
+
+    // None when it is no channel of ours.
+    out_lane *find(const net::channel &channel)
+    {
+        for (out_lane &lane : lanes_) {
+            if (lane.channel == channel) return &lane;
+        }
+        return nullptr;
     }
 
     // Runs the node for a while; ends the program when the receiver is gone or Ctrl-C came.
@@ -441,6 +451,7 @@ private:
     void hear(const net::event &event)
     {
         const net::channel channel = event.channel();
+        if (event.connection() != connection_) return;
         if (event.kind() == net::event_kind::channel_opened && lanes_.size() < channels_max)
             lanes_.emplace(channel, in_lane());
         else if (event.kind() == net::event_kind::readable && lanes_.count(channel) != 0)
@@ -532,16 +543,17 @@ private:
     void receive_file()
     {
         std::optional<clock_type::time_point> over_at; // when all had ended
+        std::chrono::nanoseconds wait = net::forever;  // somebody must come first
         while (!stop_asked && closed_ == net::errc::ok) {
-            std::chrono::nanoseconds wait = net::forever;
-            if (connection_) {
-                const auto now = clock_type::now();
-                if (expected_ != 0 && ended_ >= expected_ && !over_at) over_at = now;
-                // Our answer may be lost, and the sender then asks again: stay a little.
-                wait = over_at ? *over_at + linger - now : heard_at_ + silence - now;
-                if (wait <= 0s) break;
-            }
             must(node_.process(wait), "process");
+            if (!connection_) continue;
+            const auto now = clock_type::now();
+            if (expected_ != 0 && ended_ >= expected_ && !over_at) over_at = now;
+            // Our answer may be lost, and the sender then asks again: stay a little.
+            const auto end = over_at ? *over_at + linger : heard_at_ + silence;
+            const bool is_last = wait <= 0s; // the time is up, and we have looked once more
+            wait = end - now;
+            if (wait <= 0s && is_last) break;
         }
     }
 
