@@ -750,7 +750,8 @@ typedef struct channeler_options {
      */
     uint32_t padding;
     /**
-     * Largest packet sent, in bytes of UDP payload. Default 1232; 128 to 65507.
+     * Largest packet sent, in bytes of UDP payload. Default 1232; 128 to 65507
+     * (`CHANNELER_PROFILE_REFERENCE`: from 65).
      */
     uint32_t packet_size;
     /**

@@ -8,8 +8,11 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::id::{Capabilities, Handle, PeerId};
 
-/// The smallest packet size: an envelope and the largest handshake message.
-pub const PACKET_SIZE_MIN: usize = 65;
+/// The smallest packet size: large enough for a padded NEW and its answer, and for real messages.
+pub const PACKET_SIZE_MIN: usize = 128;
+
+/// The smallest packet size of the reference profile: an envelope, the largest handshake message.
+pub const REFERENCE_PACKET_SIZE_MIN: usize = 65;
 
 /// The largest packet size: what UDP over IPv4 can carry.
 pub const PACKET_SIZE_MAX: usize = 65_507;
@@ -178,6 +181,10 @@ impl NodeConfig {
             }
         };
         let slots = Handle::SLOTS_MAX as u128;
+        let packet_size_min = match self.profile {
+            Profile::Node => PACKET_SIZE_MIN,
+            Profile::Reference => REFERENCE_PACKET_SIZE_MIN,
+        };
         let packets = (self.packet_size as u128, self.packet_size as u128);
         let any = usize::MAX as u128;
         let second = 1_000_000_000_u128;
@@ -188,7 +195,7 @@ impl NodeConfig {
             if self.idle_timeout.is_zero() { 2 * 365 * day } else { nanos(self.idle_timeout) };
         let least = |span: Duration| if span.is_zero() { 0 } else { second / 1_000 };
         for (name, value, least, most) in [
-            ("packet_size", packets.0, PACKET_SIZE_MIN as u128, PACKET_SIZE_MAX as u128),
+            ("packet_size", packets.0, packet_size_min as u128, PACKET_SIZE_MAX as u128),
             ("bundle_delay", nanos(self.bundle_delay), 0, second),
             ("segments_max", self.segments_max as u128, 1, BATCH_SEGMENTS_MAX as u128),
             ("handshake_timeout", nanos(self.handshake_timeout), second / 1_000, 60 * second),

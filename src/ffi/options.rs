@@ -47,7 +47,8 @@ pub struct channeler_options {
     pub accept_incoming: u32,
     /// Whether each packet is padded to `packet_size`. Default 0: bytes cost.
     pub padding: u32,
-    /// Largest packet sent, in bytes of UDP payload. Default 1232; 128 to 65507.
+    /// Largest packet sent, in bytes of UDP payload. Default 1232; 128 to 65507
+    /// (`CHANNELER_PROFILE_REFERENCE`: from 65).
     pub packet_size: u32,
     /// Datagrams that one transmit may hold (GSO). Default 1; 1 to 64. With sockets the node sets
     /// what the kernel takes.
