@@ -487,7 +487,7 @@ impl Connection {
         if shared.is_reference() {
             return 0;
         }
-        let is_answerable = inbound.size >= ENVELOPE_SIZE + ANSWER_SIZE;
+        let is_answerable = inbound.datagram.len() >= ENVELOPE_SIZE + ANSWER_SIZE;
         if !is_answerable || !self.path.may_probe(inbound.now, shared.config.handshake_timeout) {
             return 0;
         }

@@ -12,6 +12,10 @@ pub const PUBLIC_HEADER_SIZE: usize = 44;
 /// Bytes before the payload: public header (44) and private header (4).
 pub const HEADER_SIZE: usize = 48;
 
+/// Bytes at the front that say what a packet is, whose, for whom and on which channel: all that
+/// comes before its sizes.
+pub const ROUTE_SIZE: usize = 42;
+
 /// Bytes after the payload and its padding: the checksum.
 pub const FOOTER_SIZE: usize = 4;
 
