@@ -69,23 +69,16 @@ impl Connection {
             output.bytes += message.len();
             return Ok(());
         }
-        self.push_data(shared, now, handle, message);
+        let content = data_content(channel, message);
+        self.push(shared, now, handle, &content);
         Ok(())
     }
 
     /// Puts a message that fits into the channel's outbox.
     fn push_data(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle, message: &[u8]) {
         let Ok(channel) = shared.channel(handle) else { return };
-        // Until the peer was heard, every packet can open the channel there by itself.
-        let lead = match channel.handshake {
-            Handshake::Finalizing(retry) => Some(Message::ChannelCookie {
-                cookie: retry.cookie,
-                capabilities: channel.capabilities,
-            }),
-            Handshake::Pending(_) | Handshake::Done => None,
-        };
-        let message = Some(Message::Data(message));
-        self.push(shared, now, handle, &Content { lead, message, answer: 0 });
+        let content = data_content(channel, message);
+        self.push(shared, now, handle, &content);
     }
 
     fn push(
@@ -103,7 +96,9 @@ impl Connection {
         }
         output.bytes += channel.outbox.push(&framing, content, &mut output.pool);
         channel.last_active = now;
-        schedule_channel(shared, now, handle);
+        if !channel.is_ready {
+            schedule_channel(shared, now, handle);
+        }
     }
 
     /// What waited for the channel's id. A message that the path no longer takes is dropped.
@@ -310,6 +305,20 @@ impl Connection {
         shared.output.bytes -= taken.bytes;
         shared.output.push_loose(Loose { to, local, connection, batch, bytes: taken.bytes });
     }
+}
+
+/// A message of the application's. Until the peer was heard, every packet can open the channel
+/// there by itself.
+#[inline]
+fn data_content<'a>(channel: &Channel, message: &'a [u8]) -> Content<'a> {
+    let lead = match channel.handshake {
+        Handshake::Finalizing(retry) => Some(Message::ChannelCookie {
+            cookie: retry.cookie,
+            capabilities: channel.capabilities,
+        }),
+        Handshake::Pending(_) | Handshake::Done => None,
+    };
+    Content { lead, message: Some(Message::Data(message)), answer: 0 }
 }
 
 /// Sees to it that what a channel has queued will be sent: at once, or after it had its time to be

@@ -127,6 +127,11 @@ impl<'a> Writer<'a> {
             let rest = value as u16 - 0x80;
             return self.u16((rest & 0x3f80) << 1 | 0x8000 | rest & 0x7f);
         }
+        self.long_varint(value)
+    }
+
+    #[cold]
+    fn long_varint(&mut self, value: u64) -> Result<(), WireError> {
         let (encoded, start) = varint::encode(value);
         self.bytes(&encoded[start..])
     }
