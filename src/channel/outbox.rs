@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 
 use crate::config::BATCH_BYTES_MAX;
+use crate::wire::Writer;
+use crate::wire::message::Message;
 use crate::wire::packet::{self, ENVELOPE_SIZE, FOOTER_SIZE, HEADER_SIZE, Header};
 
 /// How packets of one sender to one receiver on one channel look.
@@ -24,14 +26,20 @@ pub(crate) struct Framing {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Content<'a> {
     /// Put first into a packet that this content begins, where there is room for it.
-    pub(crate) lead: &'a [u8],
-    /// The message's type and length, or the whole of a fixed-size message.
-    pub(crate) head: &'a [u8],
-    /// The message's bytes.
-    pub(crate) body: &'a [u8],
+    pub(crate) lead: Option<Message<'a>>,
+    /// None for a packet that only is there.
+    pub(crate) message: Option<Message<'a>>,
     /// Room that the receiver needs for its answer: the packet is made no smaller than the answers
     /// to all its contents and an envelope.
     pub(crate) answer: usize,
+}
+
+impl Content<'_> {
+    /// Bytes that the message takes.
+    #[inline]
+    fn len(&self) -> usize {
+        self.message.as_ref().map_or(0, Message::encoded_len)
+    }
 }
 
 /// Buffers that were sent, kept for the next batches, so that the steady state allocates nothing.
@@ -67,6 +75,12 @@ pub(crate) struct Batch {
     buffer: Vec<u8>,
     /// Bytes of sealed packets.
     used: usize,
+    /// How many of them, at the end, are a packet that still lacks its checksum.
+    ///
+    /// It gets that once the next packet has its message: read right after they were written,
+    /// bytes make the processor wait until they have reached its cache, longer than the checksum
+    /// itself takes.
+    unsummed: usize,
     /// Size of the sealed packets; 0 while there is none.
     stride: usize,
     /// How many they are.
@@ -88,17 +102,18 @@ impl Batch {
     pub(crate) fn single(framing: &Framing, content: &Content<'_>, pool: &mut Pool) -> Batch {
         let mut batch = Batch::new(pool);
         batch.begin(framing);
-        batch.append(content.head);
-        batch.append(content.body);
+        if let Some(message) = &content.message {
+            batch.append(message);
+        }
         batch.answers = content.answer;
-        let split = batch.seal(framing, false, pool);
-        debug_assert!(split.is_none(), "nothing stands before a single packet");
+        batch.seal_sole(framing, pool);
         batch
     }
 
     /// Whether the open packet takes `content` too.
+    #[inline]
     fn has_room(&self, framing: &Framing, content: &Content<'_>) -> bool {
-        let size = self.open + content.head.len() + content.body.len() + FOOTER_SIZE;
+        let size = self.open + content.len() + FOOTER_SIZE;
         let answers = ENVELOPE_SIZE + self.answers + content.answer;
         self.open > 0 && size.max(answers) <= framing.packet_size
     }
@@ -120,23 +135,35 @@ impl Batch {
         self.answers = 0;
     }
 
-    /// Appends bytes to the open packet; the caller knows that there is room.
+    /// Appends a message to the open packet; the caller knows that there is room.
     #[inline]
-    pub(crate) fn append(&mut self, bytes: &[u8]) {
-        let at = self.used + self.open;
-        self.buffer[at..at + bytes.len()].copy_from_slice(bytes);
-        self.open += bytes.len();
+    pub(crate) fn append(&mut self, message: &Message<'_>) {
+        let mut writer = Writer::new(&mut self.buffer[self.used + self.open..]);
+        message.write(&mut writer).expect("the caller knows that there is room");
+        self.open += writer.position();
     }
 
-    /// Finishes the open packet. When it is larger than those before it, it leaves for a batch of
-    /// its own, which is returned.
-    pub(crate) fn seal(
-        &mut self,
-        framing: &Framing,
-        more_follows: bool,
-        pool: &mut Pool,
-    ) -> Option<Batch> {
+    /// Finishes the open packet, the only one.
+    pub(crate) fn seal_sole(&mut self, framing: &Framing, pool: &mut Pool) {
+        let larger = self.seal(framing, false, pool);
+        debug_assert!(larger.is_none(), "there is no packet before it");
+        self.sum();
+    }
+
+    /// Writes the checksum that the last sealed packet lacks.
+    #[inline]
+    fn sum(&mut self) {
+        let size = std::mem::take(&mut self.unsummed);
+        if size > 0 {
+            packet::write_checksum(&mut self.buffer[self.used - size..self.used]);
+        }
+    }
+
+    /// Finishes the open packet but for its checksum. When it is larger than those before it, it
+    /// leaves for a batch of its own, which is returned.
+    fn seal(&mut self, framing: &Framing, more_follows: bool, pool: &mut Pool) -> Option<Batch> {
         debug_assert!(self.open >= HEADER_SIZE, "there is an open packet");
+        debug_assert_eq!(self.unsummed, 0, "it got its checksum with the open packet's message");
         let mut size = self.open_size(framing.padding.then_some(framing.packet_size));
         if self.stride != 0 && size > self.stride {
             let mut next = Batch::new(pool);
@@ -159,8 +186,9 @@ impl Batch {
             }
         }
         let payload_size = self.open - HEADER_SIZE;
-        packet::seal(&mut self.buffer[self.used..self.used + size], payload_size);
+        packet::finish(&mut self.buffer[self.used..self.used + size], payload_size);
         self.used += size;
+        self.unsummed = size;
         self.segments += 1;
         (self.open, self.answers) = (0, 0);
         None
@@ -238,26 +266,32 @@ impl Outbox {
             self.begin_packet(framing, content, pool);
         }
         let batch = self.growing.as_mut().expect("a packet is open");
-        batch.append(content.head);
-        batch.append(content.body);
+        match &content.message {
+            // The same, but here the compiler knows the type, and writes it without a detour.
+            Some(Message::Data(data)) => batch.append(&Message::Data(data)),
+            Some(message) => batch.append(message),
+            None => {}
+        }
         batch.answers += content.answer;
-        self.bytes += content.head.len() + content.body.len();
+        batch.sum();
+        self.bytes += content.len();
         self.bytes - before
     }
 
     fn begin_packet(&mut self, framing: &Framing, content: &Content<'_>, pool: &mut Pool) {
         self.seal(framing, true, pool);
-        if let Some(batch) = self.growing.take_if(|batch| !batch.can_begin(framing)) {
+        if let Some(mut batch) = self.growing.take_if(|batch| !batch.can_begin(framing)) {
+            batch.sum();
             self.complete.push_back(batch);
         }
         let batch = self.growing.get_or_insert_with(|| Batch::new(pool));
         batch.begin(framing);
         self.bytes += ENVELOPE_SIZE;
         self.packets += 1;
-        let size = ENVELOPE_SIZE + content.lead.len() + content.head.len() + content.body.len();
-        if size <= framing.packet_size {
-            batch.append(content.lead);
-            self.bytes += content.lead.len();
+        let Some(lead) = &content.lead else { return };
+        if ENVELOPE_SIZE + lead.encoded_len() + content.len() <= framing.packet_size {
+            batch.append(lead);
+            self.bytes += lead.encoded_len();
         }
     }
 
@@ -276,7 +310,8 @@ impl Outbox {
         if self.complete.is_empty() {
             self.seal(framing, false, pool);
         }
-        let batch = self.complete.pop_front().or_else(|| self.growing.take())?;
+        let mut batch = self.complete.pop_front().or_else(|| self.growing.take())?;
+        batch.sum();
         self.packets -= batch.segments;
         let bytes = if self.is_empty() { self.bytes } else { batch.len().min(self.bytes) };
         self.bytes -= bytes;
@@ -322,7 +357,7 @@ pub(crate) struct Taken {
 mod tests {
     use super::*;
     use crate::id::{ChannelId, PeerId};
-    use crate::wire::message::{Message, Messages};
+    use crate::wire::message::Messages;
     use crate::wire::packet::Packet;
 
     #[test]
@@ -395,7 +430,8 @@ mod tests {
     #[test]
     fn a_packet_leaves_room_for_its_answers() {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
-        let content = Content { lead: &[], head: &[10, 0, 1, 0, 0, 0, 0], body: &[], answer: 13 };
+        let message = Some(Message::ChannelNew { initiator: 1, cookie1: 0 });
+        let content = Content { lead: None, message, answer: 13 };
         for _ in 0..3 {
             outbox.push(&framing(), &content, &mut pool);
         }
@@ -416,12 +452,8 @@ mod tests {
 
     fn push(outbox: &mut Outbox, framing: &Framing, pool: &mut Pool, len: usize) {
         let body = vec![7; len];
-        let head: &[u8] = if len < 128 {
-            &[20, u8::try_from(len).expect("small")]
-        } else {
-            &[20, 0x80, u8::try_from(len - 128).expect("small")]
-        };
-        outbox.push(framing, &Content { lead: &[], head, body: &body, answer: 0 }, pool);
+        let message = Some(Message::Data(&body));
+        outbox.push(framing, &Content { lead: None, message, answer: 0 }, pool);
     }
 
     /// The lengths of the messages of each packet, every packet checked.

@@ -12,36 +12,11 @@ use crate::io::{Event, Local};
 use crate::path::Probe;
 use crate::stats::DropReason;
 use crate::time::Time;
-use crate::wire::Writer;
 use crate::wire::message::Message;
 use crate::wire::packet::{ENVELOPE_SIZE, Header};
 
 /// Bytes of an ACKNOWLEDGE: the answer that each NEW leaves room for.
 pub(crate) const ANSWER_SIZE: usize = 13;
-
-/// Most bytes of a message other than DATA.
-const FIXED_MESSAGE_SIZE_MAX: usize = 13;
-
-/// A message other than DATA, as it stands in a packet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Encoded {
-    bytes: [u8; FIXED_MESSAGE_SIZE_MAX],
-    len: usize,
-}
-
-impl Encoded {
-    pub(crate) fn new(message: &Message<'_>) -> Encoded {
-        let mut bytes = [0; FIXED_MESSAGE_SIZE_MAX];
-        let mut writer = Writer::new(&mut bytes);
-        message.write(&mut writer).expect("every fixed-size message fits");
-        let len = writer.position();
-        Encoded { bytes, len }
-    }
-
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
 
 /// ACKNOWLEDGEs to one datagram: one packet, no larger than the datagram unless the address is
 /// proven.
@@ -84,7 +59,7 @@ impl Answers {
     }
 
     /// Adds an answer; the caller knows that there is room.
-    fn push(&mut self, shared: &mut Shared, inbound: &Inbound<'_>, answer: &Encoded) {
+    fn push(&mut self, shared: &mut Shared, inbound: &Inbound<'_>, answer: &Message<'_>) {
         if shared.is_reference() {
             return answer_alone(shared, inbound, answer);
         }
@@ -94,7 +69,7 @@ impl Answers {
             batch.begin(&framing);
             batch
         });
-        batch.append(answer.as_slice());
+        batch.append(answer);
     }
 
     /// Sends what there is back to where the datagram came from.
@@ -109,7 +84,7 @@ impl Answers {
             packet_size: self.size_max,
             ..stranger_framing(&shared.config, inbound.peer())
         };
-        batch.seal(&framing, false, &mut shared.output.pool);
+        batch.seal_sole(&framing, &mut shared.output.pool);
         let (to, local) = (inbound.from, inbound.local);
         let bytes = batch.len();
         shared.output.push_loose(Loose { to, local, connection, batch, bytes });
@@ -117,10 +92,10 @@ impl Answers {
 }
 
 /// The reference answers each NEW with a packet, on the channel that the NEW came on.
-fn answer_alone(shared: &mut Shared, inbound: &Inbound<'_>, answer: &Encoded) {
+fn answer_alone(shared: &mut Shared, inbound: &Inbound<'_>, answer: &Message<'_>) {
     let mut framing = stranger_framing(&shared.config, inbound.peer());
     framing.header.channel = inbound.packet.header.channel;
-    let content = Content { lead: &[], head: answer.as_slice(), body: &[], answer: 0 };
+    let content = Content { lead: None, message: Some(*answer), answer: 0 };
     let destination = Destination { to: inbound.from, local: inbound.local, connection: None };
     shared.send_announced(&framing, &content, &destination);
 }
@@ -155,7 +130,7 @@ pub(crate) fn answer_new(
     }
     let bound = responder_bound(shared, inbound);
     let cookie2 = shared.cookies.make_responder(&bound, id);
-    let answer = Encoded::new(&Message::ChannelAcknowledge { id, cookie1, cookie2 });
+    let answer = Message::ChannelAcknowledge { id, cookie1, cookie2 };
     answers.push(shared, inbound, &answer);
 }
 
@@ -280,18 +255,18 @@ impl Connection {
     }
 
     /// A NEW whose answer says no more than that the peer is there.
-    pub(super) fn ping_message(&mut self, shared: &mut Shared) -> Option<Encoded> {
+    pub(super) fn ping_message(&mut self, shared: &mut Shared) -> Option<Message<'static>> {
         if self.ping_half.is_none() {
             self.ping_half = self.fresh_half(shared).ok();
         }
         let half = self.ping_half?;
         let cookie1 = self.make_cookie1(shared, half, self.path.remote);
-        Some(Encoded::new(&Message::ChannelNew { initiator: half, cookie1 }))
+        Some(Message::ChannelNew { initiator: half, cookie1 })
     }
 
     fn send_new(&mut self, shared: &mut Shared, now: Time, half: u16, cookie1: u32) {
         let message = Message::ChannelNew { initiator: half, cookie1 };
-        self.send_control(shared, now, &Encoded::new(&message), ANSWER_SIZE);
+        self.send_control(shared, now, &message, ANSWER_SIZE);
     }
 
     /// Repeats NEW, or gives up.
@@ -427,7 +402,7 @@ impl Connection {
         capabilities: Capabilities,
     ) {
         let message = Message::ChannelFinalize { id, cookie2, capabilities };
-        self.send_control(shared, now, &Encoded::new(&message), 0);
+        self.send_control(shared, now, &message, 0);
     }
 
     /// Repeats FINALIZE to a peer that was not heard on the channel yet, or stops doubting it: a
@@ -512,7 +487,7 @@ impl Connection {
         if shared.is_reference() {
             return 0;
         }
-        let is_answerable = inbound.size >= ENVELOPE_SIZE + ANSWER_SIZE;
+        let is_answerable = inbound.datagram.len() >= ENVELOPE_SIZE + ANSWER_SIZE;
         if !is_answerable || !self.path.may_probe(inbound.now, shared.config.handshake_timeout) {
             return 0;
         }
@@ -530,7 +505,7 @@ impl Connection {
             sent_at: inbound.now,
         });
         let message = Message::ChannelNew { initiator: half, cookie1: cookie };
-        self.send_probe(shared, inbound, &Encoded::new(&message))
+        self.send_probe(shared, inbound, &message)
     }
 
     fn handle_probe_answer(

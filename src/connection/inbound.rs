@@ -19,8 +19,7 @@ pub(crate) struct Inbound<'a> {
     pub(crate) now: Time,
     pub(crate) from: SocketAddr,
     pub(crate) local: Local,
-    /// Bytes of the datagram.
-    pub(crate) size: usize,
+    pub(crate) datagram: &'a [u8],
     pub(crate) packet: Packet<'a>,
     /// The buffer that the datagram is part of, and that lent messages are ranges of.
     pub(crate) buffer: &'a [u8],
@@ -46,7 +45,7 @@ impl Connection {
             self.last_heard = inbound.now;
         }
         self.stats.datagrams_received += 1;
-        self.stats.bytes_received += inbound.size as u64;
+        self.stats.bytes_received += inbound.datagram.len() as u64;
     }
 
     /// The channel that a packet is on, if that is established; it is alive, then.
@@ -67,6 +66,7 @@ impl Connection {
     }
 
     /// DATA on an established channel.
+    #[inline]
     pub(crate) fn handle_data(
         &mut self,
         shared: &mut Shared,
@@ -74,7 +74,7 @@ impl Connection {
         handle: ChannelHandle,
         message: &[u8],
     ) {
-        let Shared { channels, config, events, stats, spare_inboxes, .. } = &mut *shared;
+        let Shared { channels, config, events, stats, .. } = &mut *shared;
         let Some(channel) = channels.get_mut(handle.0) else { return };
         if message.is_empty() {
             return;
@@ -87,8 +87,21 @@ impl Connection {
                 channel: handle,
                 bytes: inbound.range_of(message),
             });
-            return;
+        } else {
+            self.keep_data(shared, inbound, handle, message);
         }
+    }
+
+    /// Puts a message where it waits to be read.
+    fn keep_data(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound<'_>,
+        handle: ChannelHandle,
+        message: &[u8],
+    ) {
+        let Shared { channels, config, events, stats, spare_inboxes, .. } = &mut *shared;
+        let Some(channel) = channels.get_mut(handle.0) else { return };
         let queued = stats.receive_queue_bytes as usize + message.len();
         let inbox = channel.inbox.get_or_insert_with(|| spare_inboxes.take());
         let was_empty = inbox.is_empty();

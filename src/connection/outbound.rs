@@ -1,6 +1,6 @@
 //! From messages to packets that wait, and from those to the network.
 
-use super::handshake::{ANSWER_SIZE, Encoded, stranger_framing};
+use super::handshake::{ANSWER_SIZE, stranger_framing};
 use super::inbound::Inbound;
 use super::output::{Destination, Loose, Source};
 use super::shared::Shared;
@@ -11,26 +11,8 @@ use crate::error::Error;
 use crate::id::ChannelHandle;
 use crate::io::Event;
 use crate::time::Time;
-use crate::wire::message::{DATA, Message, data_overhead};
+use crate::wire::message::{Message, data_overhead};
 use crate::wire::packet::{ENVELOPE_SIZE, Header};
-use crate::wire::{Writer, varint};
-
-/// The type and length before a DATA message's bytes.
-struct DataHead {
-    bytes: [u8; 1 + varint::LEN_MAX],
-    len: usize,
-}
-
-impl DataHead {
-    fn new(len: usize) -> DataHead {
-        let mut bytes = [0; 1 + varint::LEN_MAX];
-        let mut writer = Writer::new(&mut bytes);
-        let written = writer.varint(u64::from(DATA)).and_then(|()| writer.varint(len as u64));
-        debug_assert!(written.is_ok(), "the array takes the longest head");
-        let len = writer.position();
-        DataHead { bytes, len }
-    }
-}
 
 /// The largest message that a packet of `packet_size` carries.
 pub(crate) fn message_bytes_max(packet_size: usize) -> usize {
@@ -87,25 +69,16 @@ impl Connection {
             output.bytes += message.len();
             return Ok(());
         }
-        self.push_data(shared, now, handle, message);
+        let content = data_content(channel, message);
+        self.push(shared, now, handle, &content);
         Ok(())
     }
 
     /// Puts a message that fits into the channel's outbox.
     fn push_data(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle, message: &[u8]) {
-        let head = DataHead::new(message.len());
-        let head = &head.bytes[..head.len];
         let Ok(channel) = shared.channel(handle) else { return };
-        // Until the peer was heard, every packet can open the channel there by itself.
-        let cookie = match channel.handshake {
-            Handshake::Finalizing(retry) => Some(Encoded::new(&Message::ChannelCookie {
-                cookie: retry.cookie,
-                capabilities: channel.capabilities,
-            })),
-            Handshake::Pending(_) | Handshake::Done => None,
-        };
-        let lead = cookie.as_ref().map_or(&[][..], Encoded::as_slice);
-        self.push(shared, now, handle, &Content { lead, head, body: message, answer: 0 });
+        let content = data_content(channel, message);
+        self.push(shared, now, handle, &content);
     }
 
     fn push(
@@ -123,7 +96,9 @@ impl Connection {
         }
         output.bytes += channel.outbox.push(&framing, content, &mut output.pool);
         channel.last_active = now;
-        schedule_channel(shared, now, handle);
+        if !channel.is_ready {
+            schedule_channel(shared, now, handle);
+        }
     }
 
     /// What waited for the channel's id. A message that the path no longer takes is dropped.
@@ -161,7 +136,7 @@ impl Connection {
             channel.last_active = now;
             return;
         }
-        let content = Content { lead: &[], head: &[], body: &[], answer: 0 };
+        let content = Content { lead: None, message: None, answer: 0 };
         self.push(shared, now, handle, &content);
     }
 
@@ -175,8 +150,7 @@ impl Connection {
             return;
         }
         let last_active = channel.last_active;
-        let head = message.as_slice();
-        let content = Content { lead: &[], head, body: &[], answer: ANSWER_SIZE };
+        let content = Content { lead: None, message: Some(message), answer: ANSWER_SIZE };
         self.push(shared, now, handle, &content);
         // It is no activity of ours: that would hide that the peer is silent.
         if let Ok(channel) = shared.channel_mut(handle) {
@@ -189,11 +163,11 @@ impl Connection {
         &mut self,
         shared: &mut Shared,
         now: Time,
-        message: &Encoded,
+        message: &Message<'_>,
         answer: usize,
     ) {
         let framing = self.control_framing(&shared.config);
-        let content = Content { lead: &[], head: message.as_slice(), body: &[], answer };
+        let content = Content { lead: None, message: Some(*message), answer };
         if shared.is_reference() {
             return shared.send_announced(&framing, &content, &self.destination());
         }
@@ -207,14 +181,14 @@ impl Connection {
         &mut self,
         shared: &mut Shared,
         inbound: &Inbound<'_>,
-        message: &Encoded,
+        message: &Message<'_>,
     ) -> usize {
         let framing = Framing {
             packet_size: ENVELOPE_SIZE + ANSWER_SIZE,
             padding: true,
             ..self.control_framing(&shared.config)
         };
-        let content = Content { lead: &[], head: message.as_slice(), body: &[], answer: 0 };
+        let content = Content { lead: None, message: Some(*message), answer: 0 };
         shared.send_single(&framing, &content, &self.destination_of(inbound))
     }
 
@@ -331,6 +305,20 @@ impl Connection {
         shared.output.bytes -= taken.bytes;
         shared.output.push_loose(Loose { to, local, connection, batch, bytes: taken.bytes });
     }
+}
+
+/// A message of the application's. Until the peer was heard, every packet can open the channel
+/// there by itself.
+#[inline]
+fn data_content<'a>(channel: &Channel, message: &'a [u8]) -> Content<'a> {
+    let lead = match channel.handshake {
+        Handshake::Finalizing(retry) => Some(Message::ChannelCookie {
+            cookie: retry.cookie,
+            capabilities: channel.capabilities,
+        }),
+        Handshake::Pending(_) | Handshake::Done => None,
+    };
+    Content { lead, message: Some(Message::Data(message)), answer: 0 }
 }
 
 /// Sees to it that what a channel has queued will be sent: at once, or after it had its time to be

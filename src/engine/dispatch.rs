@@ -1,5 +1,7 @@
 //! From a node's events to a handler's callbacks; written once, for the engine and for sans-IO.
 
+use std::collections::VecDeque;
+
 use super::Handler;
 use crate::error::Error;
 use crate::id::ConnectionHandle;
@@ -24,16 +26,14 @@ pub trait Owner {
 /// nothing.
 #[derive(Debug, Default)]
 pub struct Events {
-    queue: Vec<Event>,
+    queue: VecDeque<Event>,
 }
 
 impl Events {
     /// Takes what the node has to say. Call it under the node's lock, right after
     /// `handle_datagram`: lent messages are ranges of that buffer.
     pub fn collect(&mut self, node: &mut Node) {
-        while let Some(event) = node.poll_event() {
-            self.queue.push(event);
-        }
+        node.take_events(&mut self.queue);
     }
 
     /// Calls the handler for each event in order and forgets them. Call it with no lock held;
@@ -48,35 +48,47 @@ impl Events {
         bytes: &[u8],
         owner: &impl Owner,
     ) -> Result<(), Error> {
-        for event in self.queue.drain(..) {
-            if owner.is_closed() {
-                return Ok(());
-            }
-            match &event {
-                Event::ConnectionRequest { connection, peer, address } => {
-                    let accept = handler.accept(*connection, *peer, *address);
-                    owner.answer(*connection, accept)?;
-                }
-                Event::Message { bytes: range, .. } | Event::Datagram { bytes: range, .. } => {
-                    handler.event(&event, &bytes[range.clone()]);
-                }
-                Event::Connected { .. }
-                | Event::ConnectionClosed { .. }
-                | Event::ChannelOpened { .. }
-                | Event::ChannelClosed { .. }
-                | Event::Readable { .. }
-                | Event::Writable { .. }
-                | Event::Packet { .. }
-                | Event::PathChanged { .. }
-                | Event::PathUnreachable { .. }
-                | Event::PacketSizeReduced { .. } => handler.event(&event, &[]),
-            }
-        }
-        Ok(())
+        // Not left in place: should the handler panic, none of them is reported again.
+        let mut queue = std::mem::take(&mut self.queue);
+        let result = queue.iter().try_for_each(|event| report(event, handler, bytes, owner));
+        queue.clear();
+        self.queue = queue;
+        result
     }
 
     /// Whether there is nothing to dispatch.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
+}
+
+fn report(
+    event: &Event,
+    handler: &mut dyn Handler,
+    bytes: &[u8],
+    owner: &impl Owner,
+) -> Result<(), Error> {
+    if owner.is_closed() {
+        return Ok(());
+    }
+    match event {
+        Event::ConnectionRequest { connection, peer, address } => {
+            let accept = handler.accept(*connection, *peer, *address);
+            owner.answer(*connection, accept)?;
+        }
+        Event::Message { bytes: range, .. } | Event::Datagram { bytes: range, .. } => {
+            handler.event(event, &bytes[range.clone()]);
+        }
+        Event::Connected { .. }
+        | Event::ConnectionClosed { .. }
+        | Event::ChannelOpened { .. }
+        | Event::ChannelClosed { .. }
+        | Event::Readable { .. }
+        | Event::Writable { .. }
+        | Event::Packet { .. }
+        | Event::PathChanged { .. }
+        | Event::PathUnreachable { .. }
+        | Event::PacketSizeReduced { .. } => handler.event(event, &[]),
+    }
+    Ok(())
 }

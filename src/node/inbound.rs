@@ -1,14 +1,16 @@
 //! From datagrams to connections.
 
+use std::slice::Chunks;
+
 use super::Node;
-use crate::config::{BAD_COOKIES_MAX, Legacy};
+use crate::config::{BAD_COOKIES_MAX, Legacy, NodeConfig};
 use crate::connection::{self, Answers, Inbound};
-use crate::id::{Capabilities, ChannelId, ConnectionHandle};
+use crate::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle};
 use crate::io::{Event, Receive, canonical};
 use crate::stats::DropReason;
 use crate::time::Time;
 use crate::wire::message::{Message, MessageError, Messages};
-use crate::wire::packet::{Packet, PacketError};
+use crate::wire::packet::{Packet, PacketError, ROUTE_SIZE};
 
 /// The first byte of every v0 packet.
 const V0_FIRST_BYTE: u8 = 0x0c;
@@ -21,24 +23,78 @@ struct Progress {
     bad_cookies: u32,
 }
 
+impl Progress {
+    /// `allowance` as for `Answers`.
+    fn new(
+        connection: Option<ConnectionHandle>,
+        allowance: Option<usize>,
+        config: &NodeConfig,
+    ) -> Progress {
+        Progress { connection, answers: Answers::new(allowance, config), bad_cookies: 0 }
+    }
+}
+
+/// Where a packet of nothing but data went, from an address that is proven.
+struct Flow<'a> {
+    packet: Inbound<'a>,
+    connection: ConnectionHandle,
+    channel: ChannelHandle,
+}
+
 impl Node {
-    /// One datagram of `buffer`.
-    pub(super) fn handle_one(&mut self, now: Time, from: &Receive, datagram: &[u8], buffer: &[u8]) {
-        self.shared.stats.datagrams_received += 1;
-        self.shared.stats.bytes_received += datagram.len() as u64;
-        let result = self.classify(now, from, datagram, buffer);
-        if let Err(reason) = result {
-            self.shared.count_drop(reason);
+    /// The datagrams of one buffer.
+    pub(super) fn handle_buffer(&mut self, now: Time, from: &Receive, buffer: &[u8]) {
+        let mut rest = buffer.chunks(from.stride.max(1));
+        self.shared.stats.datagrams_received += rest.len() as u64;
+        self.shared.stats.bytes_received += buffer.len() as u64;
+        while let Some(datagram) = rest.next() {
+            match self.handle_one(now, from, datagram, buffer) {
+                Ok(Some(flow)) => self.handle_alike(&flow, &mut rest),
+                Ok(None) => {}
+                Err(reason) => self.shared.count_drop(reason),
+            }
         }
     }
 
-    fn classify(
+    /// Takes packets off the front of `rest` that are from the same peer as `flow`, on the same
+    /// channel, up to the first that has more than data. What was found out about the packet before
+    /// holds for them: they came with it, and nothing in between changed it.
+    fn handle_alike<'a>(&mut self, flow: &Flow<'a>, rest: &mut Chunks<'a, u8>) {
+        let Flow { packet: before, connection: handle, channel } = flow;
+        let Some(route) = before.datagram.first_chunk::<ROUTE_SIZE>() else { return };
+        let Ok(connection) = self.table.get_mut(*handle) else { return };
+        let shared = &mut self.shared;
+        while let Some(datagram) = rest.clone().next() {
+            let is_alike = datagram.first_chunk() == Some(route);
+            if !is_alike || shared.events.len() >= shared.config.events_max {
+                return;
+            }
+            let Ok(packet) = Packet::parse(datagram) else { return };
+            rest.next();
+            let inbound = Inbound { packet, datagram, ..*before };
+            connection.count_packet(&inbound);
+            let mut messages = Messages::new(packet.payload);
+            let mut others = messages.clone();
+            while let Some(Ok(Message::Data(bytes))) = messages.next() {
+                connection.handle_data(shared, &inbound, *channel, bytes);
+                others = messages.clone();
+            }
+            if others.remaining() > 0 {
+                let progress = Progress::new(Some(*handle), None, &shared.config);
+                self.handle_messages(&inbound, progress, Some(Some(*channel)), others);
+                return;
+            }
+        }
+    }
+
+    /// Checks whether a datagram is for us, and takes it.
+    fn handle_one<'a>(
         &mut self,
         now: Time,
         from: &Receive,
-        datagram: &[u8],
-        buffer: &[u8],
-    ) -> Result<(), DropReason> {
+        datagram: &'a [u8],
+        buffer: &'a [u8],
+    ) -> Result<Option<Flow<'a>>, DropReason> {
         let config = &self.shared.config;
         if self.shared.events.len() >= config.events_max {
             return Err(DropReason::EventQueueFull);
@@ -54,7 +110,7 @@ impl Node {
             let start = datagram.as_ptr() as usize - buffer.as_ptr() as usize;
             let bytes = start..start + datagram.len();
             self.shared.events.push_back(Event::Datagram { from: address, bytes });
-            return Ok(());
+            return Ok(None);
         }
         if config.legacy == Legacy::Off {
             return Err(DropReason::LegacyOff);
@@ -69,17 +125,17 @@ impl Node {
         if self.bans.has_peer(now, packet.header.sender) {
             return Err(DropReason::Banned);
         }
-        let (local, size) = (from.local, datagram.len());
-        self.handle_v0(&Inbound { now, from: address, local, size, packet, buffer });
-        Ok(())
+        let local = from.local;
+        Ok(self.handle_v0(Inbound { now, from: address, local, datagram, packet, buffer }))
     }
 
-    fn handle_v0(&mut self, inbound: &Inbound<'_>) {
+    fn handle_v0<'a>(&mut self, packet: Inbound<'a>) -> Option<Flow<'a>> {
+        let inbound = &packet;
         let connection = self.table.by_peer(inbound.peer());
         // The packet's channel, once it was looked up.
         let mut channel = None;
         // What one datagram may cause to be sent before its address is proven.
-        let mut allowance = Some(inbound.size);
+        let mut allowance = Some(inbound.datagram.len());
         if let Some(Ok(connection)) = connection.map(|handle| self.table.get_mut(handle)) {
             let shared = &mut self.shared;
             connection.count_packet(inbound);
@@ -92,21 +148,34 @@ impl Node {
                 allowance = allowance.map(|bytes| bytes - probe_size);
             }
         }
-        let answers = Answers::new(allowance, &self.shared.config);
-        let mut progress = Progress { connection, answers, bad_cookies: 0 };
-        for message in Messages::new(inbound.packet.payload) {
+        let progress = Progress::new(connection, allowance, &self.shared.config);
+        let is_known = allowance.is_none();
+        let messages = Messages::new(inbound.packet.payload);
+        let plain_on = self.handle_messages(inbound, progress, channel, messages);
+        let (connection, channel) = (connection?, plain_on?);
+        is_known.then_some(Flow { packet, connection, channel })
+    }
+
+    /// What `messages` of a packet say. `channel` is the packet's, once it was looked up; it is
+    /// returned if they are nothing but data for it.
+    fn handle_messages(
+        &mut self,
+        inbound: &Inbound<'_>,
+        mut progress: Progress,
+        mut channel: Option<Option<ChannelHandle>>,
+        messages: Messages<'_>,
+    ) -> Option<ChannelHandle> {
+        let mut is_plain = true;
+        for message in messages {
             let message = match message {
                 Ok(message) => message,
-                Err(MessageError::Unknown) => {
-                    self.shared.count_drop(DropReason::UnknownMessage);
-                    break;
-                }
-                Err(MessageError::Malformed) => {
-                    self.shared.count_drop(DropReason::MalformedMessage);
+                Err(error) => {
+                    self.shared.count_drop(reason_of_message(error));
                     break;
                 }
             };
             let Message::Data(bytes) = message else {
+                is_plain = false;
                 self.handle_handshake(inbound, &mut progress, &message);
                 channel = None;
                 continue;
@@ -124,6 +193,7 @@ impl Node {
             }
         }
         progress.answers.send(&mut self.shared, inbound, progress.connection);
+        channel.flatten().filter(|_| is_plain)
     }
 
     /// Why data has no channel to go to.
@@ -246,6 +316,13 @@ impl Node {
         };
         shared.events.push_back(event);
         Ok(connection)
+    }
+}
+
+fn reason_of_message(error: MessageError) -> DropReason {
+    match error {
+        MessageError::Unknown => DropReason::UnknownMessage,
+        MessageError::Malformed => DropReason::MalformedMessage,
     }
 }
 

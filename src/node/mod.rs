@@ -6,6 +6,7 @@ mod outbound;
 mod reference;
 mod table;
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -78,9 +79,7 @@ impl Node {
     pub fn handle_datagram(&mut self, now: Time, from: &Receive, data: &[u8]) {
         let Shared { cookies, rng, .. } = &mut self.shared;
         cookies.rotate(now, rng);
-        for datagram in data.chunks(from.stride.max(1)) {
-            self.handle_one(now, from, datagram, data);
-        }
+        self.handle_buffer(now, from, data);
     }
 
     /// Does what is due at `now`: retries, keep-alives, idle timeouts.
@@ -123,6 +122,15 @@ impl Node {
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.shared.events.pop_front()
+    }
+
+    /// Moves all that `poll_event` has to the back of `events`.
+    pub fn take_events(&mut self, events: &mut VecDeque<Event>) {
+        if events.is_empty() {
+            std::mem::swap(events, &mut self.shared.events);
+        } else {
+            events.append(&mut self.shared.events);
+        }
     }
 
     /// Whether `poll_transmit` may have something right now, without waiting for company.

@@ -119,10 +119,19 @@ impl<'a> Writer<'a> {
     /// Writes a varint; see [`varint`].
     #[inline]
     pub fn varint(&mut self, value: u64) -> Result<(), WireError> {
-        // Every message type takes this way.
+        // Every message type, and every length that a usual packet holds, takes one of these ways.
         if value < 0x80 {
             return self.u8(value as u8);
         }
+        if value < 0x4080 {
+            let rest = value as u16 - 0x80;
+            return self.u16((rest & 0x3f80) << 1 | 0x8000 | rest & 0x7f);
+        }
+        self.long_varint(value)
+    }
+
+    #[cold]
+    fn long_varint(&mut self, value: u64) -> Result<(), WireError> {
         let (encoded, start) = varint::encode(value);
         self.bytes(&encoded[start..])
     }

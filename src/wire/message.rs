@@ -81,12 +81,21 @@ impl<'a> Message<'a> {
     pub fn parse(payload: &'a [u8]) -> Result<(Message<'a>, usize), MessageError> {
         let mut reader = Reader::new(payload);
         let message_type = reader.varint()?;
+        if message_type == u64::from(DATA) {
+            let len = reader.varint()?;
+            let len = usize::try_from(len).map_err(|_| MessageError::Malformed)?;
+            return Ok((Message::Data(reader.bytes(len)?), reader.position()));
+        }
+        Message::parse_fixed(message_type, reader)
+    }
+
+    /// The rest of a message that is no data. Apart from `parse`, so that this stays small enough
+    /// to become part of its callers.
+    fn parse_fixed(
+        message_type: u64,
+        mut reader: Reader<'a>,
+    ) -> Result<(Message<'a>, usize), MessageError> {
         let message = match u16::try_from(message_type).map_err(|_| MessageError::Unknown)? {
-            DATA => {
-                let len = reader.varint()?;
-                let len = usize::try_from(len).map_err(|_| MessageError::Malformed)?;
-                Message::Data(reader.bytes(len)?)
-            }
             CHANNEL_NEW => Message::ChannelNew { initiator: reader.u16()?, cookie1: reader.u32()? },
             CHANNEL_ACKNOWLEDGE => Message::ChannelAcknowledge {
                 id: ChannelId::from_wire(reader.u32()?),

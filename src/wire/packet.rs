@@ -12,6 +12,10 @@ pub const PUBLIC_HEADER_SIZE: usize = 44;
 /// Bytes before the payload: public header (44) and private header (4).
 pub const HEADER_SIZE: usize = 48;
 
+/// Bytes at the front that say what a packet is, whose, for whom and on which channel: all that
+/// comes before its sizes.
+pub const ROUTE_SIZE: usize = 42;
+
 /// Bytes after the payload and its padding: the checksum.
 pub const FOOTER_SIZE: usize = 4;
 
@@ -234,18 +238,32 @@ pub fn write_fields(
 /// shorter one panics.
 #[inline]
 pub fn seal(packet: &mut [u8], payload_size: usize) {
+    finish(packet, payload_size);
+    write_checksum(packet);
+}
+
+/// The first half of [`seal`]: fills in both sizes and the padding.
+#[inline]
+pub fn finish(packet: &mut [u8], payload_size: usize) {
     let size = packet.len();
     debug_assert!(size <= usize::from(u16::MAX), "a packet of {size} bytes has no size field");
     debug_assert!(
         payload_size <= size.saturating_sub(ENVELOPE_SIZE),
         "{payload_size} bytes of payload do not fit a packet of {size}"
     );
-    let (covered, footer) = packet.split_at_mut(size - FOOTER_SIZE);
-    let (header, body) = covered.split_at_mut(HEADER_SIZE);
+    let (header, body) = packet[..size - FOOTER_SIZE].split_at_mut(HEADER_SIZE);
     header[42..44].copy_from_slice(&(size as u16).to_be_bytes());
     header[46..48].copy_from_slice(&(payload_size as u16).to_be_bytes());
     let padding = &mut body[payload_size..];
-    padding.fill((padding.len() % PADDING_MODULUS) as u8);
+    if !padding.is_empty() {
+        padding.fill((padding.len() % PADDING_MODULUS) as u8);
+    }
+}
+
+/// The second half of [`seal`]: the checksum. A packet shorter than that panics.
+#[inline]
+pub fn write_checksum(packet: &mut [u8]) {
+    let (covered, footer) = packet.split_at_mut(packet.len() - FOOTER_SIZE);
     footer.copy_from_slice(&checksum::crc32c(covered).to_be_bytes());
 }
 

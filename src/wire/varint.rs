@@ -16,6 +16,9 @@ const GROUP_BITS: u32 = 7;
 /// Bytes that `value` takes.
 #[inline]
 pub const fn encoded_len(value: u64) -> usize {
+    if value < 0x4080 {
+        return if value < 0x80 { 1 } else { 2 };
+    }
     let mut len = 1;
     let mut rest = value >> GROUP_BITS;
     while rest != 0 {
