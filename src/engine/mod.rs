@@ -58,6 +58,9 @@ use shared::Shared;
 /// Sockets of one engine; a further `bind` is `Limit`.
 pub const SOCKETS_MAX: usize = 16;
 
+/// How long an engine spins unless told otherwise.
+pub const SPIN_DEFAULT: Duration = Duration::from_micros(20);
+
 /// Longest time to spin before sleeping.
 pub const SPIN_MAX: Duration = Duration::from_millis(1);
 
@@ -77,9 +80,11 @@ pub trait Handler: Send {
 /// Settings of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// How long to look for packets before sleeping: takes tens of microseconds off every answer,
-    /// and costs processor time. Shortens by itself while it does not pay. Default zero: battery
-    /// life comes first. At most [`SPIN_MAX`]; 20 to 50 us is sensible.
+    /// How long to look for packets before sleeping: takes the time to wake up, ten microseconds
+    /// and more, off an answer that comes within it, and costs processor time. It halves by itself
+    /// each time that it did not pay, and is back after an answer that came so soon: a quiet node
+    /// does not spin. Default 20 us; zero where every bit of the battery counts. At most
+    /// [`SPIN_MAX`].
     pub spin: Duration,
     /// Bytes asked for as each socket's send buffer. Default 4 MiB.
     pub send_buffer_bytes: usize,
@@ -94,7 +99,7 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {
-            spin: Duration::ZERO,
+            spin: SPIN_DEFAULT,
             send_buffer_bytes: 4 << 20,
             receive_buffer_bytes: 4 << 20,
             segments_max: BATCH_SEGMENTS_MAX,

@@ -26,7 +26,7 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.log_level == CHANNELER_LOG_INFO && options.bundle_delay_ns == 0);
     CHECK(options.handshake_timeout_ns == 200000000 && options.cookie_epoch_ns == 30 * SECOND);
     CHECK(options.idle_timeout_ns == 60 * SECOND && options.keep_alive_ns == 0);
-    CHECK(options.spin_ns == 0 && options.connections_max == 16384);
+    CHECK(options.spin_ns == 20000 && options.connections_max == 16384);
     CHECK(options.connections_per_address_max == 64);
     CHECK(options.channels_per_connection_max == 65536 && options.channels_max == 1048576);
     CHECK(options.send_queue_bytes_max == 1 << 20 && options.send_queue_packets_max == 4096);
