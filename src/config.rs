@@ -185,7 +185,7 @@ impl NodeConfig {
             Profile::Node => PACKET_SIZE_MIN,
             Profile::Reference => REFERENCE_PACKET_SIZE_MIN,
         };
-        let packets = (self.packet_size as u128, self.packet_size as u128);
+        let packet_size = self.packet_size as u128;
         let any = usize::MAX as u128;
         let second = 1_000_000_000_u128;
         let day = 86_400 * second;
@@ -195,7 +195,7 @@ impl NodeConfig {
             if self.idle_timeout.is_zero() { 2 * 365 * day } else { nanos(self.idle_timeout) };
         let least = |span: Duration| if span.is_zero() { 0 } else { second / 1_000 };
         for (name, value, least, most) in [
-            ("packet_size", packets.0, packet_size_min as u128, PACKET_SIZE_MAX as u128),
+            ("packet_size", packet_size, packet_size_min as u128, PACKET_SIZE_MAX as u128),
             ("bundle_delay", nanos(self.bundle_delay), 0, second),
             ("segments_max", self.segments_max as u128, 1, BATCH_SEGMENTS_MAX as u128),
             ("handshake_timeout", nanos(self.handshake_timeout), second / 1_000, 60 * second),
@@ -207,15 +207,15 @@ impl NodeConfig {
             ("connections_per_address_max", self.connections_per_address_max as u128, 1, slots),
             ("channels_per_connection_max", self.channels_per_connection_max as u128, 1, 131_070),
             ("channels_max", self.channels_max as u128, 1, slots),
-            ("send_queue_bytes_max", self.send_queue_bytes_max as u128, packets.1, any),
+            ("send_queue_bytes_max", self.send_queue_bytes_max as u128, packet_size, any),
             ("send_queue_packets_max", self.send_queue_packets_max as u128, 1, any),
-            ("node_send_queue_bytes_max", self.node_send_queue_bytes_max as u128, packets.1, any),
-            ("receive_queue_bytes_max", self.receive_queue_bytes_max as u128, packets.1, any),
+            ("node_send_queue_bytes_max", self.node_send_queue_bytes_max as u128, packet_size, any),
+            ("receive_queue_bytes_max", self.receive_queue_bytes_max as u128, packet_size, any),
             ("receive_queue_messages_max", self.receive_queue_messages_max as u128, 1, any),
             (
                 "node_receive_queue_bytes_max",
                 self.node_receive_queue_bytes_max as u128,
-                packets.1,
+                packet_size,
                 any,
             ),
             ("replies_max", self.replies_max as u128, 1, any),
