@@ -18,6 +18,7 @@
 //! | 6 | `node`: the sans-IO endpoint |
 //! | 5 | `connection`: one peer |
 //! | 4 | `channel`, `path` |
+//! | 2 | `crypto`: identity, TLS, keys of packets |
 //! | 1 | `wire`: bytes to values and back |
 //! | 0 | `id`, `error`, `config`, `io`, `slots`, `stats`, `time` |
 //!
@@ -32,6 +33,7 @@
 mod channel;
 pub mod config;
 mod connection;
+pub mod crypto;
 pub mod engine;
 pub mod error;
 pub mod ffi;
