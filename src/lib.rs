@@ -17,9 +17,10 @@
 //! | 7 | `engine`: sockets, threads, clocks; `sim`: virtual ones |
 //! | 6 | `node`: the sans-IO endpoint |
 //! | 5 | `v0`: the reference's plain protocol, whole |
+//! | 3 | `info`: what a node tells of connections and channels |
 //! | 2 | `crypto`: identity, TLS, keys of packets |
 //! | 1 | `wire`: bytes to values and back |
-//! | 0 | `id`, `error`, `config`, `info`, `io`, `slots`, `stats`, `time` |
+//! | 0 | `id`, `error`, `config`, `io`, `slots`, `stats`, `time` |
 //!
 //! `sim` (feature `sim`) stands beside `engine`: it drives nodes on a virtual clock and network.
 
