@@ -37,15 +37,7 @@ impl Handshake {
     /// Closes with `code`, at the highest level that can be sealed. No event: the owner knows. An
     /// initiator's owner that can seal short packets closes in those as well.
     pub(crate) fn close(&mut self, now: Time, code: CloseCode) {
-        let is_done = match self.state {
-            State::Closing(_) | State::Draining { .. } | State::Over | State::Confirmed => true,
-            State::HelloSent
-            | State::Handshaking
-            | State::HalfOpen
-            | State::Deciding { .. }
-            | State::Complete => false,
-        };
-        if is_done {
+        if self.is_ended() {
             return;
         }
         let has_level1 = self.spaces[1].keys.is_some();

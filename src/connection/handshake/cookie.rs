@@ -39,6 +39,11 @@ impl Cookies {
         true
     }
 
+    /// Whether a packet of the responder opened, so that none is taken any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     pub(crate) fn on_timer(&mut self) {
         self.has_waited = true;
     }

@@ -135,8 +135,8 @@ impl Handshake {
     /// Initiator: takes the keys of early data, if TLS has a ticket for it.
     pub(super) fn offer_early(&mut self) {
         let Some(session) = &mut self.session else { return };
-        let Some(keys) = session.early_keys() else { return };
-        let kept = session.peer_params().map(|kept| Params::decode(kept, Side::Responder));
+        let Some(keys) = session.early_key() else { return };
+        let kept = session.early_params().map(|kept| Params::decode(kept, Side::Responder));
         let Some(Ok(params)) = kept else { return };
         // As many level 0 packets as the ClientHello takes, with the largest cookie.
         let full = DATAGRAM_SIZE - OVERHEAD - Cookie::LEN_MAX - CRYPTO_OVERHEAD;
@@ -153,10 +153,8 @@ impl Handshake {
             return;
         }
         let Some(session) = &mut self.session else { return };
-        let Some(keys) = session.early_keys() else { return };
-        if session.early_accepted() != Some(true) {
-            return;
-        }
+        // There only if TLS takes early data.
+        let Some(keys) = session.early_key() else { return };
         let Ok(Some(key)) = session.peer_key() else { return };
         self.early.keys = Some(keys);
         self.early.verdict = Verdict::Asked;

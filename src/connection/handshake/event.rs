@@ -1,7 +1,6 @@
 //! What a handshake tells its owner, and what the owner tells it at the start.
 
-use crate::crypto::{PublicKey, Secrets, Session, Suite};
-use crate::id::{AttemptId, PeerId};
+use crate::crypto::{AttemptIds, PublicKey, Secrets, Session};
 use crate::recovery::Rtt;
 use crate::time::Time;
 use crate::wire::params::Params;
@@ -45,7 +44,6 @@ pub(crate) enum HandshakeEvent {
 
 /// What a handshake made.
 pub(crate) struct Complete {
-    pub(crate) suite: Suite,
     pub(crate) secrets: Secrets,
     pub(crate) ids: AttemptIds,
     /// The peer's transport parameters, of this handshake.
@@ -113,27 +111,14 @@ pub(crate) enum Reason {
         /// Its code.
         code: u64,
     },
+    /// TLS failed on bytes of level 0, that anybody may have written.
+    Tls {
+        /// The code of its alert.
+        code: u64,
+    },
     /// We closed with this code: TLS, a message, the parameters, or the owner's refusal.
     Closed {
         /// The code of 17.1.
         code: u64,
     },
-}
-
-/// The three ids of an attempt.
-/// spec: 7.2 ids of an attempt
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AttemptIds {
-    pub(crate) original: AttemptId,
-    pub(crate) initiator: AttemptId,
-    pub(crate) responder: AttemptId,
-}
-
-/// What an initiator dials with.
-#[derive(Debug)]
-pub(crate) struct Dial<'a> {
-    /// The peer that must answer; none: any, and no ticket is offered (7.12).
-    pub(crate) asked: Option<PeerId>,
-    /// Our transport parameters.
-    pub(crate) params: &'a Params,
 }

@@ -59,17 +59,14 @@ pub(crate) struct Handshake {
     /// Of levels 0 and 1.
     spaces: [Space; 2],
     session: Option<Session>,
-    /// TLS output that belongs into short packets.
-    tickets: Vec<u8>,
+    /// The peer's transport parameters, once TLS is done.
+    peer_params: Option<Params>,
     early: Early,
     budget: Budget,
     cookies: Cookies,
     /// Packets that came before their keys.
     kept: Vec<(LongHeader, Vec<u8>)>,
     rtt: Rtt,
-    pto_count: u32,
-    /// When the timer of 7.6 was last set back: something was sent that asks, or acknowledged.
-    timer_base: Time,
     /// Initiator: when a level 1 packet must have opened, once there is doubt (7.3).
     proof_due: Option<Time>,
     /// The code of a level 0 close.
@@ -116,11 +113,12 @@ impl Handshake {
             responder: AttemptId([0; 16]),
         };
         let (token, params) = values::ours(env, Side::Initiator);
-        let session = Session::initiator(env.tls, asked, params.encode(env.rng))?;
+        let session = Session::initiator(env.tls, now, asked, params.encode(env.rng))?;
         let mut handshake = Handshake::new(Side::Initiator, ids, token, now, Budget::new(true));
         handshake.session = Some(session);
         handshake.write_tls();
         handshake.offer_early();
+        handshake.rearm(now);
         Ok(handshake)
     }
 
@@ -147,7 +145,7 @@ impl Handshake {
         let budget = Budget::new(is_proven);
         let mut handshake = Handshake::new(Side::Responder, ids, token, now, budget);
         let payload = handshake.open_first(header, packet)?;
-        let session = Session::responder(env.tls, params.encode(env.rng)).ok()?;
+        let session = Session::responder(env.tls, now, params.encode(env.rng)).ok()?;
         handshake.session = Some(session);
         handshake.budget.on_received(packet.len());
         handshake.handle_opened(now, Level::Initial, header, payload.0, &packet[payload.1]);
@@ -223,14 +221,12 @@ impl Handshake {
             began: now,
             spaces: [Space::new(Some(initial)), Space::new(None)],
             session: None,
-            tickets: Vec::new(),
+            peer_params: None,
             early: Early::default(),
             budget,
             cookies: Cookies::default(),
             kept: Vec::new(),
             rtt: Rtt::new(),
-            pto_count: 0,
-            timer_base: now,
             proof_due: None,
             rumour: None,
             has_opened_level1: false,

@@ -13,7 +13,7 @@ use crate::recovery::{
 };
 use crate::time::Time;
 use crate::wire::frame::{Ack, Crypto, Frame, write_ack};
-use crate::wire::{WireError, Writer};
+use crate::wire::Writer;
 
 /// One level.
 pub(crate) struct Space {
@@ -32,13 +32,6 @@ pub(crate) struct Space {
 pub(super) enum Sent {
     Crypto { start: u32, end: u32 },
     Ack { largest: u64 },
-}
-
-/// What was put into a packet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Filled {
-    pub(super) is_empty: bool,
-    pub(super) asks_for_ack: bool,
 }
 
 impl Space {
@@ -75,26 +68,26 @@ impl Space {
         self.sent.begin(rng)
     }
 
-    /// Fills the packet that was begun: ACK, PING, CRYPTO, as is due and as it fits.
+    /// Fills the packet that was begun: ACK, PING, CRYPTO, as is due and as it fits. Whether it
+    /// asks for an acknowledgement.
     pub(super) fn fill(
         &mut self,
         now: Time,
         writer: &mut Writer<'_>,
         may_ask: bool,
         may_speak: bool,
-    ) -> Result<Filled, WireError> {
+    ) -> bool {
         let may_speak = may_ask && may_speak;
-        let start = writer.position();
         let mut asks_for_ack = false;
-        if self.received.has_news() {
-            write_ack(writer, PathId(0), 0, None, self.received.ranges())?;
+        if self.received.has_news()
+            && write_ack(writer, PathId(0), 0, None, self.received.ranges()).is_ok()
+        {
             if let Some(largest) = self.received.largest() {
                 self.sent.note(Sent::Ack { largest });
             }
             self.received.on_ack_sent();
         }
-        if may_ask && self.is_ping_due {
-            Frame::Ping.encode(writer)?;
+        if may_ask && self.is_ping_due && Frame::Ping.encode(writer).is_ok() {
             (self.is_ping_due, asks_for_ack) = (false, true);
         }
         while may_speak && let Some(offset) = self.outgoing.next_offset() {
@@ -103,11 +96,12 @@ impl Space {
             let Some(room) = room.filter(|room| *room >= CRYPTO_LEN_MIN) else { break };
             let Some((offset, bytes)) = self.outgoing.next(room) else { break };
             let end = offset + bytes.len() as u32;
-            Frame::Crypto(Crypto { offset: u64::from(offset), bytes }).encode(writer)?;
+            let crypto = Crypto { offset: u64::from(offset), bytes };
+            Frame::Crypto(crypto).encode(writer).expect("it was cut to the room");
             self.sent.note(Sent::Crypto { start: offset, end });
             asks_for_ack = true;
         }
-        Ok(Filled { is_empty: writer.position() == start, asks_for_ack })
+        asks_for_ack
     }
 
     /// The packet that was begun leaves.

@@ -92,7 +92,12 @@ impl Outgoing {
         self.waiting.first().is_some()
     }
 
-    /// How many bytes wait to be sent.
+    /// Where `next` will begin.
+    pub(crate) fn next_offset(&self) -> Option<u32> {
+        self.waiting.first().map(|first| first.start)
+    }
+
+    /// How many bytes there are in all.
     pub(crate) fn len(&self) -> usize {
         self.data.len()
     }

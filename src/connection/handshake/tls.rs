@@ -22,7 +22,7 @@ impl Handshake {
                 continue;
             }
             let level = if index == 0 { CryptoLevel::Initial } else { CryptoLevel::Handshake };
-            if let Err(error) = session.read(level, bytes) {
+            if let Err(error) = session.read(now, level, bytes) {
                 return self.fail_tls(now, index, &error);
             }
             self.write_tls();
@@ -42,8 +42,9 @@ impl Handshake {
                 TlsOutput::Bytes(CryptoLevel::Handshake, bytes) => {
                     self.spaces[1].outgoing.push(&bytes);
                 }
-                TlsOutput::Bytes(CryptoLevel::Short, bytes) => self.tickets.extend(bytes),
-                TlsOutput::Keys(keys) => self.spaces[1].keys = Some(keys),
+                // Tickets are asked for when the peer has passed its checks.
+                TlsOutput::Bytes(CryptoLevel::Short, _) => {}
+                TlsOutput::HandshakeKeys(keys) => self.spaces[1].keys = Some(keys),
             }
         }
     }
@@ -59,6 +60,7 @@ impl Handshake {
             // The ServerHello may have been forged: then nothing will ever open at level 1.
             let due = now + UNPROVEN_WAIT.max(3 * self.pto());
             self.proof_due = Some(self.proof_due.map_or(due, |proof| proof.min(due)));
+            self.rearm(now);
         }
         let is_complete = self.session.as_ref().is_some_and(|session| session.is_complete());
         if is_complete && matches!(self.state, State::Handshaking | State::HalfOpen) {
@@ -73,7 +75,12 @@ impl Handshake {
         let Ok(Some(key)) = session.peer_key() else {
             return self.fail_closing(now, ConnectionCode::Identity.into());
         };
+        let params = session.peer_params().map(|params| Params::decode(params, self.side.peer()));
+        let Some(Ok(params)) = params else {
+            return self.fail_closing(now, ConnectionCode::Parameter.into());
+        };
         let is_resumed = session.is_resumed();
+        self.peer_params = Some(params);
         if self.early.is_refused() {
             return self.fail_closing(now, ConnectionCode::Refused.into());
         }
@@ -86,16 +93,11 @@ impl Handshake {
     pub(super) fn made(&mut self, now: Time) -> Result<Complete, CloseCode> {
         let internal = CloseCode::from(ConnectionCode::Internal);
         let mut session = self.session.take().ok_or(internal)?;
-        let peer = match self.side {
-            Side::Initiator => Side::Responder,
-            Side::Responder => Side::Initiator,
-        };
-        let params = session.peer_params().map(|params| Params::decode(params, peer));
-        let Some(Ok(params)) = params else { return Err(ConnectionCode::Parameter.into()) };
+        let params = self.peer_params.take().ok_or(internal)?;
         let Ok(Some(key)) = session.peer_key() else {
             return Err(ConnectionCode::Identity.into());
         };
-        let secrets = session.secrets(&self.ids).map_err(|_| internal)?;
+        let secrets = session.secrets(&self.ids).ok_or(internal)?;
         let early = self.early.outcome(session.early_accepted());
         Ok(Complete {
             secrets,
@@ -103,14 +105,12 @@ impl Handshake {
             params,
             key,
             is_resumed: session.is_resumed(),
+            tickets: session.tickets(now),
             session,
-            tickets: std::mem::take(&mut self.tickets),
             early,
             next_number: self.early.next_number(),
             rtt: self.rtt.clone(),
             forgeries: self.forgeries,
-            began: self.began,
-            completed: now,
         })
     }
 
