@@ -6,14 +6,14 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::output::{Destination, Loose, Output, Source};
-use crate::channel::{Batch, Channel, Content, Cookies, Framing, Retry, SpareInboxes};
 use crate::config::{NodeConfig, Profile};
 use crate::error::Error;
-use crate::id::{ChannelHandle, ChannelId};
+use crate::id::{ChannelHandle, ChannelId, Version};
 use crate::io::Event;
 use crate::slots::Slots;
 use crate::stats::{DropReason, NodeStats};
 use crate::time::Time;
+use crate::v0::channel::{Batch, Channel, Content, Cookies, Framing, Retry, SpareInboxes};
 
 /// Settings, randomness, tables and queues of one node.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Shared {
         let mut rng = ChaCha12Rng::from_seed(seed);
         Shared {
             cookies: Cookies::new(&config, now, &mut rng),
-            channels: Slots::new(config.tag),
+            channels: Slots::new(config.tag, Version::V0),
             spare_inboxes: SpareInboxes::default(),
             config,
             rng,
