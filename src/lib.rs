@@ -18,7 +18,7 @@
 //! | 6 | `node`: the sans-IO endpoint |
 //! | 5 | `connection`: one peer of v1; `v0`: the reference's plain protocol, whole |
 //! | 3 | `recovery`: what was sent and received |
-//! | 2 | `congestion`: how much may be out, how fast |
+//! | 2 | `congestion`: how much may be out, how fast; `crypto`: identity, TLS, keys of packets |
 //! | 1 | `wire`: bytes to values and back |
 //! | 0 | `id`, `error`, `config`, `info`, `io`, `slots`, `stats`, `time` |
 //!
@@ -39,6 +39,7 @@ pub mod config;
 mod congestion;
 #[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod connection;
+pub mod crypto;
 pub mod engine;
 pub mod error;
 pub mod ffi;
