@@ -16,10 +16,9 @@
 //! | 8 | `ffi`: the C API |
 //! | 7 | `engine`: sockets, threads, clocks; `sim`: virtual ones |
 //! | 6 | `node`: the sans-IO endpoint |
-//! | 5 | `connection`: one peer |
-//! | 4 | `channel`, `path` |
+//! | 5 | `v0`: the reference's plain protocol, whole |
 //! | 1 | `wire`: bytes to values and back |
-//! | 0 | `id`, `error`, `config`, `io`, `slots`, `stats`, `time` |
+//! | 0 | `id`, `error`, `config`, `info`, `io`, `slots`, `stats`, `time` |
 //!
 //! `sim` (feature `sim`) stands beside `engine`: it drives nodes on a virtual clock and network.
 
@@ -29,20 +28,19 @@
     deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)
 )]
 
-mod channel;
 pub mod config;
-mod connection;
 pub mod engine;
 pub mod error;
 pub mod ffi;
 pub mod id;
+pub mod info;
 pub mod io;
 pub mod node;
-mod path;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod slots;
 mod stats;
 pub mod time;
+mod v0;
 #[doc(hidden)]
 pub mod wire;

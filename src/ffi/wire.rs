@@ -2,9 +2,9 @@
 
 use super::guard::{self, Failure, Out, fail, guard};
 use super::peer_id::channeler_peer_id;
-use crate::channel::reference_cookie;
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelId, PeerId};
+use crate::v0::channel::reference_cookie;
 use crate::wire::message::{self, Message, MessageError, PayloadSize};
 use crate::wire::packet::{self, Fields, HEADER_SIZE, Header};
 use crate::wire::{Reader, WireError, Writer};

@@ -1,61 +1,24 @@
-//! The sans-IO endpoint: every peer and channel behind one UDP port.
+//! The sans-IO node: what every program sees of the protocols behind one UDP port.
 
-mod bans;
-mod inbound;
-mod outbound;
 mod reference;
-mod table;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::channel;
-pub use crate::channel::Received;
-use crate::config::{BATCH_SEGMENTS_MAX, ChannelConfig, Legacy, NodeConfig, Profile};
-use crate::connection::{Shared, State};
+use crate::config::{ChannelConfig, NodeConfig};
 use crate::error::Error;
-use crate::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle, PeerId, Role};
-use crate::io::{Event, Local, Receive, SendError, Transmit, canonical};
+use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
+pub use crate::info::{ChannelInfo, ConnectionInfo, Received};
+use crate::io::{Event, Local, Receive, SendError, Transmit};
 pub use crate::stats::{ChannelStats, ConnectionStats, DropReason, NodeStats};
 use crate::time::Time;
-use bans::Bans;
-use table::Table;
+use crate::v0;
 
 /// A node: see the law of the loop at the top of the crate.
 #[derive(Debug)]
 pub struct Node {
-    shared: Shared,
-    table: Table,
-    bans: Bans,
-}
-
-/// What a connection is, for people and programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionInfo {
-    /// The peer.
-    pub peer: PeerId,
-    /// Where we send to.
-    pub address: SocketAddr,
-    /// Whether a channel was ever established.
-    pub is_connected: bool,
-    /// The largest message that one packet takes now, in bytes.
-    pub message_bytes_max: usize,
-}
-
-/// What a channel is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChannelInfo {
-    /// Its connection.
-    pub connection: ConnectionHandle,
-    /// Its id on the wire; the responder half is `NO_HALF` while it is being opened.
-    pub id: ChannelId,
-    /// Which side of it we are.
-    pub role: Role,
-    /// What the opener chose.
-    pub capabilities: Capabilities,
-    /// Whether messages can flow.
-    pub is_established: bool,
+    v0: v0::Endpoint,
 }
 
 impl Node {
@@ -64,116 +27,68 @@ impl Node {
     /// # Errors
     ///
     /// `InvalidArgument` for a setting out of its range; `NodeConfig::check` says which.
-    pub fn new(mut config: NodeConfig, seed: [u8; 32], now: Time) -> Result<Node, Error> {
-        config.check()?;
-        if config.profile == Profile::Reference {
-            reference::constrain(&mut config);
-        }
-        let table = Table::new(config.tag);
-        Ok(Node { shared: Shared::new(config, seed, now), table, bans: Bans::default() })
+    pub fn new(config: NodeConfig, seed: [u8; 32], now: Time) -> Result<Node, Error> {
+        Ok(Node { v0: v0::Endpoint::new(config, seed, now)? })
     }
 
     /// Takes one buffer of datagrams from one sender. Lent messages are ranges of `data`.
     ///
     /// Nothing in `data` is trusted; what is no use is dropped and counted by reason.
     pub fn handle_datagram(&mut self, now: Time, from: &Receive, data: &[u8]) {
-        let Shared { cookies, rng, .. } = &mut self.shared;
-        cookies.rotate(now, rng);
-        self.handle_buffer(now, from, data);
+        self.v0.handle_datagram(now, from, data)
     }
 
     /// Does what is due at `now`: retries, keep-alives, idle timeouts.
     pub fn handle_timeout(&mut self, now: Time) {
-        let Shared { cookies, rng, .. } = &mut self.shared;
-        cookies.rotate(now, rng);
-        let shared = &mut self.shared;
-        while let Some(handle) = shared.pop_timer(now) {
-            let Ok(connection) = shared.channel(handle).map(|channel| channel.connection) else {
-                continue;
-            };
-            let known = self.table.with(connection, |connection| {
-                connection.handle_channel_timer(shared, now, handle);
-            });
-            debug_assert!(known.is_ok(), "a channel's connection exists");
-        }
-        let idle_timeout = shared.config.idle_timeout;
-        while let Some((since, handle)) = self.table.longest_vacant() {
-            if idle_timeout.is_zero() || since + idle_timeout > now {
-                break;
-            }
-            let is_dialled = self.table.get(handle).is_ok_and(|c| c.state == State::Dialled);
-            let reason = if is_dialled { Error::Timeout } else { Error::Idle };
-            self.table.remove(shared, now, handle, reason);
-        }
-        shared.release_delayed(now);
+        self.v0.handle_timeout(now)
     }
 
     /// When `handle_timeout` and `poll_transmit` want to be called next, if nothing else happens.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let shared = &self.shared;
-        let timer = shared.timers.first().map(|(due, _)| *due);
-        let bundle = shared.output.delayed.front().map(|(due, _)| *due);
-        let idle_timeout = shared.config.idle_timeout;
-        let vacant = self.table.longest_vacant().filter(|_| !idle_timeout.is_zero());
-        let vacant = vacant.map(|(since, _)| since + idle_timeout);
-        timer.into_iter().chain(bundle).chain(vacant).min()
+        self.v0.poll_timeout()
     }
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.shared.events.pop_front()
+        self.v0.poll_event()
     }
 
     /// Moves all that `poll_event` has to the back of `events`.
     pub fn take_events(&mut self, events: &mut VecDeque<Event>) {
-        if events.is_empty() {
-            std::mem::swap(events, &mut self.shared.events);
-        } else {
-            events.append(&mut self.shared.events);
-        }
+        self.v0.take_events(events)
     }
 
     /// Whether `poll_transmit` may have something right now, without waiting for company.
     pub fn has_transmits(&self) -> bool {
-        !self.shared.output.ready.is_empty()
+        self.v0.has_transmits()
     }
 
     /// Whether `poll_event` has something.
     pub fn has_events(&self) -> bool {
-        !self.shared.events.is_empty()
+        self.v0.has_events()
+    }
+
+    /// The next datagrams to send, as the first `len` bytes of `buf`.
+    ///
+    /// `buf` may be swapped for another buffer: that hands packets over without a copy. Its length
+    /// is then whatever the other one had; pass it again as it is.
+    pub fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
+        self.v0.poll_transmit(now, buf)
     }
 
     /// Tells that a transmit failed. Its messages are lost: v0 sends nothing twice.
-    pub fn handle_send_error(&mut self, _now: Time, transmit: &Transmit, error: SendError) {
-        let Some(handle) = transmit.connection else { return };
-        let Ok(connection) = self.table.get_mut(handle) else { return };
-        // An answer to whoever uses the peer's id: it says nothing of the way to the peer.
-        if transmit.to != connection.path.remote {
-            return;
-        }
-        let event = match error {
-            SendError::Unreachable => {
-                Event::PathUnreachable { connection: handle, address: transmit.to }
-            }
-            SendError::TooLarge if connection.path.shrink(transmit.segment_size) => {
-                let packet_size = connection.path.packet_size;
-                Event::PacketSizeReduced { connection: handle, packet_size }
-            }
-            SendError::TooLarge => return,
-        };
-        if self.shared.events.len() < self.shared.config.events_max {
-            self.shared.events.push_back(event);
-        }
+    pub fn handle_send_error(&mut self, now: Time, transmit: &Transmit, error: SendError) {
+        self.v0.handle_send_error(now, transmit, error)
     }
 
     /// Datagrams that one transmit may hold from now on (1 to `BATCH_SEGMENTS_MAX`).
     pub fn set_segments_max(&mut self, segments: usize) {
-        self.shared.config.segments_max = segments.clamp(1, BATCH_SEGMENTS_MAX);
+        self.v0.set_segments_max(segments)
     }
 
     /// The settings in force.
     pub fn config(&self) -> &NodeConfig {
-        &self.shared.config
+        self.v0.config()
     }
 
     /// The connection to `peer`: the one there is, or a new one at `address`.
@@ -189,24 +104,7 @@ impl Node {
         address: SocketAddr,
         local: Local,
     ) -> Result<ConnectionHandle, Error> {
-        let address = canonical(address);
-        let config = &self.shared.config;
-        if config.legacy == Legacy::Off {
-            return Err(Error::Unsupported);
-        }
-        if peer == config.peer_id {
-            return Err(Error::InvalidArgument);
-        }
-        if address.port() == 0 || address.ip().is_unspecified() {
-            return Err(Error::InvalidAddress);
-        }
-        if self.bans.has_peer(now, peer) || self.bans.has_address(now, address.ip()) {
-            return Err(Error::Banned);
-        }
-        match self.table.by_peer(peer) {
-            Some(handle) => Ok(handle),
-            None => self.table.dial(&mut self.shared, now, peer, address, local),
-        }
+        self.v0.connect(now, peer, address, local)
     }
 
     /// Says yes to a `ConnectionRequest`.
@@ -215,8 +113,7 @@ impl Node {
     ///
     /// `State` when it was answered already, `InvalidReference` when it is gone.
     pub fn accept(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
-        let shared = &mut self.shared;
-        self.table.with(connection, |connection| connection.accept(shared, now))?
+        self.v0.accept(now, connection)
     }
 
     /// Says no to a `ConnectionRequest`. No event follows, and what the peer repeats from
@@ -226,15 +123,7 @@ impl Node {
     ///
     /// As `accept`.
     pub fn refuse(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
-        let asking = self.table.get(connection)?;
-        let (peer, ip) = (asking.peer, asking.path.remote.ip());
-        if asking.state != State::Asked {
-            return Err(Error::State);
-        }
-        self.bans.refuse_peer(now, peer, ip);
-        self.shared.count_drop(DropReason::Refused);
-        self.table.remove(&mut self.shared, now, connection, Error::Refused);
-        Ok(())
+        self.v0.refuse(now, connection)
     }
 
     /// Sends what is queued, then forgets the connection and its channels; those still opening are
@@ -248,9 +137,7 @@ impl Node {
         now: Time,
         connection: ConnectionHandle,
     ) -> Result<(), Error> {
-        self.table.get(connection)?;
-        self.table.remove(&mut self.shared, now, connection, Error::Closed);
-        Ok(())
+        self.v0.close_connection(now, connection)
     }
 
     /// Starts opening a channel; `ChannelOpened` or `ChannelClosed` follows. Messages sent before
@@ -265,10 +152,7 @@ impl Node {
         connection: ConnectionHandle,
         config: &ChannelConfig,
     ) -> Result<ChannelHandle, Error> {
-        let Shared { cookies, rng, .. } = &mut self.shared;
-        cookies.rotate(now, rng);
-        let shared = &mut self.shared;
-        self.table.with(connection, |connection| connection.open_channel(shared, now, config))?
+        self.v0.open_channel(now, connection, config)
     }
 
     /// Sends what is queued, then forgets the channel; `ChannelClosed` follows. One that is still
@@ -278,9 +162,7 @@ impl Node {
     ///
     /// `InvalidChannelId`, `Closed` when it is closing already.
     pub fn close_channel(&mut self, now: Time, channel: ChannelHandle) -> Result<(), Error> {
-        let shared = &mut self.shared;
-        let connection = shared.channel(channel)?.connection;
-        self.table.with(connection, |connection| connection.close_channel(shared, now, channel))?
+        self.v0.close_channel(now, channel)
     }
 
     /// Queues a message for sending.
@@ -291,9 +173,7 @@ impl Node {
     /// of the path takes; `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
     /// channel is closing; `State` before `accept`.
     pub fn send(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
-        let shared = &mut self.shared;
-        let connection = shared.channel(channel)?.connection;
-        self.table.get_mut(connection)?.send(shared, now, channel, message)
+        self.v0.send(now, channel, message)
     }
 
     /// Reads the oldest message, or the rest of one.
@@ -302,12 +182,7 @@ impl Node {
     ///
     /// `InvalidChannelId`, `DataUnavailable` when nothing waits.
     pub fn receive(&mut self, channel: ChannelHandle, out: &mut [u8]) -> Result<Received, Error> {
-        let Shared { channels, spare_inboxes, stats, .. } = &mut self.shared;
-        let channel = channels.get_mut(channel.0).ok_or(Error::InvalidChannelId)?;
-        let received = channel.inbox.as_mut().ok_or(Error::DataUnavailable)?.pop(out)?;
-        spare_inboxes.put(&mut channel.inbox);
-        stats.receive_queue_bytes -= received.len as u64;
-        Ok(received)
+        self.v0.receive(channel, out)
     }
 
     /// Bans a peer id for `span` from now, and closes its connection.
@@ -316,11 +191,7 @@ impl Node {
     ///
     /// `Limit` when `BANS_MAX` peers are banned.
     pub fn ban_peer(&mut self, now: Time, peer: PeerId, span: Duration) -> Result<(), Error> {
-        self.bans.ban_peer(now, peer, now + span)?;
-        if let Some(handle) = self.table.by_peer(peer) {
-            self.table.remove(&mut self.shared, now, handle, Error::Banned);
-        }
-        Ok(())
+        self.v0.ban_peer(now, peer, span)
     }
 
     /// Bans an IP address for `span` from now, and closes the connections that are there.
@@ -329,30 +200,22 @@ impl Node {
     ///
     /// `Limit` when `BANS_MAX` addresses are banned.
     pub fn ban_address(&mut self, now: Time, ip: IpAddr, span: Duration) -> Result<(), Error> {
-        let ip = canonical(SocketAddr::new(ip, 0)).ip();
-        self.bans.ban_address(now, ip, now + span)?;
-        let there = self.table.iter().filter(|connection| connection.path.remote.ip() == ip);
-        let handles: Vec<ConnectionHandle> = there.map(|connection| connection.handle).collect();
-        for handle in handles {
-            self.table.remove(&mut self.shared, now, handle, Error::Banned);
-        }
-        Ok(())
+        self.v0.ban_address(now, ip, span)
     }
 
     /// Lifts a ban; whether there was one.
     pub fn lift_ban_peer(&mut self, peer: PeerId) -> bool {
-        self.bans.lift_peer(peer)
+        self.v0.lift_ban_peer(peer)
     }
 
     /// Lifts a ban; whether there was one.
     pub fn lift_ban_address(&mut self, ip: IpAddr) -> bool {
-        self.bans.lift_address(canonical(SocketAddr::new(ip, 0)).ip())
+        self.v0.lift_ban_address(ip)
     }
 
     /// Counters of the node.
     pub fn stats(&self) -> NodeStats {
-        let send_queue_bytes = self.shared.output.bytes as u64;
-        NodeStats { send_queue_bytes, ..self.shared.stats.clone() }
+        self.v0.stats()
     }
 
     /// Counters of a connection.
@@ -361,9 +224,7 @@ impl Node {
     ///
     /// `InvalidReference`.
     pub fn connection_stats(&self, connection: ConnectionHandle) -> Result<ConnectionStats, Error> {
-        let connection = self.table.get(connection)?;
-        let channels = connection.channel_count() as u64;
-        Ok(ConnectionStats { channels, ..connection.stats })
+        self.v0.connection_stats(connection)
     }
 
     /// Counters of a channel.
@@ -372,12 +233,7 @@ impl Node {
     ///
     /// `InvalidChannelId`.
     pub fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {
-        let channel = self.shared.channel(channel)?;
-        Ok(ChannelStats {
-            send_queue_bytes: channel.queued_bytes() as u64,
-            receive_queue_bytes: channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes()) as u64,
-            ..channel.stats
-        })
+        self.v0.channel_stats(channel)
     }
 
     /// What a connection is.
@@ -386,13 +242,7 @@ impl Node {
     ///
     /// `InvalidReference`.
     pub fn connection_info(&self, connection: ConnectionHandle) -> Result<ConnectionInfo, Error> {
-        let connection = self.table.get(connection)?;
-        Ok(ConnectionInfo {
-            peer: connection.peer,
-            address: connection.path.remote,
-            is_connected: connection.state == State::Connected,
-            message_bytes_max: connection.message_bytes_max(),
-        })
+        self.v0.connection_info(connection)
     }
 
     /// What a channel is.
@@ -401,13 +251,6 @@ impl Node {
     ///
     /// `InvalidChannelId`.
     pub fn channel_info(&self, channel: ChannelHandle) -> Result<ChannelInfo, Error> {
-        let channel: &channel::Channel = self.shared.channel(channel)?;
-        Ok(ChannelInfo {
-            connection: channel.connection,
-            id: channel.id,
-            role: channel.role,
-            capabilities: channel.capabilities,
-            is_established: channel.is_established(),
-        })
+        self.v0.channel_info(channel)
     }
 }

@@ -2,12 +2,9 @@
 //! on the wire, and a secret of their own.
 
 use super::Node;
-use crate::channel::Cookies;
-use crate::config::NodeConfig;
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId, ConnectionHandle};
 use crate::time::Time;
-use std::time::Duration;
 
 impl Node {
     /// Sets the secret that cookies are made with from now on.
@@ -16,23 +13,13 @@ impl Node {
     ///
     /// `State` unless the profile is `Reference`.
     pub fn set_secret(&mut self, secret: &[u8]) -> Result<(), Error> {
-        match &mut self.shared.cookies {
-            Cookies::Reference(reference) => {
-                reference.secret.clear();
-                reference.secret.extend_from_slice(secret);
-                Ok(())
-            }
-            Cookies::Keyed(_) => Err(Error::State),
-        }
+        self.v0.set_secret(secret)
     }
 
     /// Halves of channel ids to use, in this order, before random ones: transcripts need ids known
     /// beforehand. Replaces those not used yet, and returns how many those were.
     pub fn supply_halves(&mut self, halves: &[u16]) -> usize {
-        let unused = self.shared.halves.len();
-        self.shared.halves.clear();
-        self.shared.halves.extend(halves);
-        unused
+        self.v0.supply_halves(halves)
     }
 
     /// The established channel with a complete id, or the one with an initiator half: ours first.
@@ -45,7 +32,7 @@ impl Node {
         connection: ConnectionHandle,
         id: ChannelId,
     ) -> Result<ChannelHandle, Error> {
-        self.table.get(connection)?.channel_by_id(id).ok_or(Error::InvalidChannelId)
+        self.v0.channel_by_id(connection, id)
     }
 
     /// Adds a channel without a handshake: established when the id is complete, pending when only
@@ -61,8 +48,7 @@ impl Node {
         connection: ConnectionHandle,
         id: ChannelId,
     ) -> Result<ChannelHandle, Error> {
-        let shared = &mut self.shared;
-        self.table.with(connection, |connection| connection.adopt_channel(shared, now, id))?
+        self.v0.adopt_channel(now, connection, id)
     }
 
     /// Makes the pending channel with the initiator half of `id` established. No event follows.
@@ -75,8 +61,7 @@ impl Node {
         connection: ConnectionHandle,
         id: ChannelId,
     ) -> Result<(), Error> {
-        let shared = &mut self.shared;
-        self.table.get_mut(connection)?.complete_channel(shared, id)
+        self.v0.complete_channel(connection, id)
     }
 
     /// A pending channel with a fresh half that no NEW was sent for. No event follows.
@@ -89,18 +74,6 @@ impl Node {
         now: Time,
         connection: ConnectionHandle,
     ) -> Result<ChannelId, Error> {
-        let shared = &mut self.shared;
-        self.table.with(connection, |connection| connection.new_pending_channel(shared, now))?
+        self.v0.new_pending_channel(now, connection)
     }
-}
-
-/// The settings that the reference profile has no choice about.
-pub(super) fn constrain(config: &mut NodeConfig) {
-    config.padding = true;
-    config.segments_max = 1;
-    config.bundle_delay = Duration::ZERO;
-    config.idle_timeout = Duration::ZERO;
-    config.keep_alive = Duration::ZERO;
-    config.accept_incoming = false;
-    config.lend_messages = false;
 }

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use super::shared::Shared;
 use super::{Connection, State};
-use crate::channel::{Channel, Handshake};
 use crate::config::Profile;
 use crate::id::{ChannelHandle, PeerId};
 use crate::io::{Event, Local};
 use crate::stats::DropReason;
 use crate::time::Time;
+use crate::v0::channel::{Channel, Handshake};
 use crate::wire::packet::Packet;
 
 /// A packet on its way in, and where it came from.

@@ -6,7 +6,6 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::output::{Destination, Loose, Output, Source};
-use crate::channel::{Batch, Channel, Content, Cookies, Framing, Retry, SpareInboxes};
 use crate::config::{NodeConfig, Profile};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId};
@@ -14,6 +13,7 @@ use crate::io::Event;
 use crate::slots::Slots;
 use crate::stats::{DropReason, NodeStats};
 use crate::time::Time;
+use crate::v0::channel::{Batch, Channel, Content, Cookies, Framing, Retry, SpareInboxes};
 
 /// Settings, randomness, tables and queues of one node.
 #[derive(Debug)]

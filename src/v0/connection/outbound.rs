@@ -5,12 +5,12 @@ use super::inbound::Inbound;
 use super::output::{Destination, Loose, Source};
 use super::shared::Shared;
 use super::{Connection, State};
-use crate::channel::{Batch, Channel, Content, Early, Framing, Handshake, Taken};
 use crate::config::{NodeConfig, Profile};
 use crate::error::Error;
 use crate::id::ChannelHandle;
 use crate::io::Event;
 use crate::time::Time;
+use crate::v0::channel::{Batch, Channel, Content, Early, Framing, Handshake, Taken};
 use crate::wire::message::{Message, data_overhead};
 use crate::wire::packet::{ENVELOPE_SIZE, Header};
 

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::channel::{Batch, Channel, Pool};
 use crate::id::{ChannelHandle, ConnectionHandle};
 use crate::io::Local;
 use crate::time::Time;
+use crate::v0::channel::{Batch, Channel, Pool};
 
 /// Somebody with packets to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,13 +14,13 @@ pub(crate) use inbound::Inbound;
 pub(crate) use output::Source;
 pub(crate) use shared::Shared;
 
-use crate::channel::{Channel, Handshake, Outbox};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId, Role};
 use crate::io::Event;
-use crate::path::Path;
 use crate::stats::ConnectionStats;
 use crate::time::Time;
+use crate::v0::channel::{Channel, Handshake, Outbox};
+use crate::v0::path::Path;
 use registry::Registry;
 
 /// A peer, its path and its channels.

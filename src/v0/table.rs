@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::connection::{Connection, Shared, State};
 use crate::error::Error;
 use crate::id::{ConnectionHandle, PeerId};
 use crate::io::Local;
-use crate::path::Path;
 use crate::slots::Slots;
 use crate::stats::DropReason;
 use crate::time::Time;
+use crate::v0::connection::{Connection, Shared, State};
+use crate::v0::path::Path;
 
 /// How long a connection is without a channel before a stranger may take its place.
 const EVICTABLE_AFTER: Duration = Duration::from_secs(5);

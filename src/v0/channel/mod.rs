@@ -7,7 +7,6 @@ mod outbox;
 use std::time::Duration;
 
 pub(crate) use cookie::{Bound, Cookies, reference_cookie};
-pub use inbox::Received;
 pub(crate) use inbox::{Inbox, SpareInboxes};
 pub(crate) use outbox::{Batch, Content, Framing, Outbox, Pool, Taken};
 

@@ -1,12 +1,12 @@
 //! From queues to the network.
 
-use super::Node;
-use crate::channel::Batch;
+use super::Endpoint;
 use crate::config::BATCH_BYTES_MAX;
-use crate::connection::Source;
 use crate::id::{ChannelHandle, ConnectionHandle};
 use crate::io::{Event, Transmit};
 use crate::time::Time;
+use crate::v0::channel::Batch;
+use crate::v0::connection::Source;
 
 /// A batch on its way out.
 struct Outgoing {
@@ -17,12 +17,12 @@ struct Outgoing {
 /// Batches up to this size are copied behind another rather than sent alone.
 const GATHERED_BYTES_MAX: usize = 4096;
 
-impl Node {
+impl Endpoint {
     /// The next datagrams to send, as the first `len` bytes of `buf`.
     ///
     /// `buf` may be swapped for another buffer: that hands packets over without a copy. Its length
     /// is then whatever the other one had; pass it again as it is.
-    pub fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
+    pub(crate) fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
         self.shared.release_delayed(now);
         let Some(Outgoing { mut transmit, batch }) = self.next_outgoing() else {
             // What ended unsent has left room too.
@@ -140,7 +140,7 @@ impl Node {
     }
 }
 
-fn transmit_of(batch: &Batch, connection: &crate::connection::Connection) -> Transmit {
+fn transmit_of(batch: &Batch, connection: &crate::v0::connection::Connection) -> Transmit {
     Transmit {
         to: connection.path.remote,
         local: connection.path.local,

@@ -4,14 +4,14 @@ use super::inbound::Inbound;
 use super::output::{Destination, Loose, Source};
 use super::shared::Shared;
 use super::{Connection, State};
-use crate::channel::{Batch, Bound, Content, Framing, Handshake, Pending};
 use crate::config::{ChannelConfig, NodeConfig};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle, PeerId, Role};
 use crate::io::{Event, Local};
-use crate::path::Probe;
 use crate::stats::DropReason;
 use crate::time::Time;
+use crate::v0::channel::{Batch, Bound, Content, Framing, Handshake, Pending};
+use crate::v0::path::Probe;
 use crate::wire::message::Message;
 use crate::wire::packet::{ENVELOPE_SIZE, Header};
 

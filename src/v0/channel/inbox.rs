@@ -3,15 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::error::Error;
-
-/// What a read returned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Received {
-    /// Bytes written.
-    pub len: usize,
-    /// Bytes of the same message still waiting; the next read returns those.
-    pub remaining: usize,
-}
+use crate::info::Received;
 
 /// One ring of bytes and one of lengths: no allocation a message once both have grown.
 #[derive(Debug, Default)]

@@ -2,13 +2,13 @@
 
 use std::slice::Chunks;
 
-use super::Node;
+use super::Endpoint;
 use crate::config::{BAD_COOKIES_MAX, Legacy, NodeConfig};
-use crate::connection::{self, Answers, Inbound};
 use crate::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle};
 use crate::io::{Event, Receive, canonical};
 use crate::stats::DropReason;
 use crate::time::Time;
+use crate::v0::connection::{self, Answers, Inbound};
 use crate::wire::message::{Message, MessageError, Messages};
 use crate::wire::packet::{Packet, PacketError, ROUTE_SIZE};
 
@@ -41,7 +41,7 @@ struct Flow<'a> {
     channel: ChannelHandle,
 }
 
-impl Node {
+impl Endpoint {
     /// The datagrams of one buffer.
     pub(super) fn handle_buffer(&mut self, now: Time, from: &Receive, buffer: &[u8]) {
         let mut rest = buffer.chunks(from.stride.max(1));
