@@ -33,15 +33,86 @@ pub const BAD_COOKIES_MAX: u32 = 8;
 /// How long a refused peer is not asked about again: it repeats itself, and cannot be told.
 pub const REFUSAL: Duration = Duration::from_secs(10);
 
-/// Which protocol version 0 peers may be served. In this release v0 is all there is, so the default
-/// is `Accept`; with v1 it becomes `Off`.
+/// The smallest datagram that carries the first packets of a v1 handshake, and the largest of it.
+pub const HANDSHAKE_DATAGRAM_SIZE: usize = 1_200;
+
+/// Bytes of the text that goes with a close, at most.
+pub const REASON_BYTES_MAX: usize = 255;
+
+/// Bytes of a channel's label, at most.
+pub const LABEL_BYTES_MAX: usize = 255;
+
+/// Dials of one connection: each attempt has new ids.
+pub const ATTEMPTS_MAX: u8 = 3;
+
+/// How long a cookie of v1 is good.
+pub const COOKIE_LIFE: Duration = Duration::from_secs(10);
+
+/// How long one key makes cookies of v1; the one before is still tried.
+pub const COOKIE_KEY_LIFE: Duration = Duration::from_secs(600);
+
+/// Half-open v1 handshakes of one source prefix, after which the next from there needs a cookie.
+pub const HALF_OPEN_PREFIX_FREE_MAX: u32 = 8;
+
+/// The same, after which the next from there is dropped, cookie or not.
+pub const HALF_OPEN_PREFIX_MAX: u32 = 64;
+
+/// First packets in one second that did not open, after which cookies are asked for, for a while.
+pub const BAD_INITIALS_MAX: u32 = 256;
+
+/// The same of one source prefix with valid cookies, after which that prefix is not served.
+pub const BAD_INITIALS_PREFIX_MAX: u32 = 64;
+
+/// How long that while is.
+pub const BAD_INITIALS_PENALTY: Duration = Duration::from_secs(10);
+
+/// Ids of finished v1 handshakes that are remembered, so that a late copy begins nothing.
+pub const FINISHED_ATTEMPTS_MAX: usize = 4_096;
+
+/// Bytes kept for one half-open v1 handshake, early data apart.
+pub const HALF_OPEN_BYTES_MAX: usize = 32 << 10;
+
+/// Bytes of CRYPTO at one level of a handshake.
+pub const CRYPTO_BYTES_MAX: u64 = 8 << 10;
+
+/// Short packets of v1 kept until their keys exist, in datagrams.
+pub const EARLY_PACKETS_MAX: usize = 16;
+
+/// Tickets for one peer that are kept.
+pub const TICKETS_PER_PEER_MAX: usize = 4;
+
+/// Which packet numbers a path remembers below the largest, so that none is taken twice.
+pub const REPLAY_WINDOW: u64 = 8_192;
+
+/// Keys of channels that a connection keeps ready; others are derived again.
+pub const CHANNEL_KEYS_MAX: usize = 1_024;
+
+/// Stateless resets that a node sends in one second.
+pub const RESETS_MAX: u32 = 100;
+
+/// The same to one source prefix.
+pub const RESETS_PREFIX_MAX: u32 = 10;
+
+/// Whether peers of protocol version 0 are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Legacy {
     /// v0 packets are dropped and counted.
-    Off,
-    /// v0 is spoken beside newer versions.
     #[default]
+    Off,
+    /// v0 is spoken beside v1.
     Accept,
+    /// Nothing but v0 is spoken, and the node has no key.
+    Only,
+}
+
+/// How the sending rate of a v1 path is controlled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Congestion {
+    /// RFC 9438: fast recovery of what a loss took, fair beside TCP.
+    #[default]
+    Cubic,
+    /// RFC 9002, chapter 7: the plain one.
+    NewReno,
 }
 
 /// How v0 is spoken.
@@ -59,7 +130,7 @@ pub enum Profile {
 /// Settings of a node. Start from `NodeConfig::new` and change what you need.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
-    /// Our peer id.
+    /// Our peer id. A node with an identity puts that one's here.
     pub peer_id: PeerId,
     /// Marks handles of this node, so that one node's handle is an error at another.
     pub tag: u16,
@@ -129,6 +200,40 @@ pub struct NodeConfig {
     pub replies_max: usize,
     /// Events waiting to be drained; past it datagrams are dropped and counted. Default 65,536.
     pub events_max: usize,
+
+    /// v1: when one attempt of a handshake is given up. Default 10 s.
+    pub attempt_timeout: Duration,
+    /// v1: when a dial, of several attempts, is given up. Default 30 s.
+    pub dial_timeout: Duration,
+    /// v1: how long the owner may take to answer a `ConnectionRequest`. Default 5 s.
+    pub accept_timeout: Duration,
+    /// v1: how long a closing connection waits until what was sent has arrived. Default 5 s; zero:
+    /// it does not.
+    pub linger: Duration,
+    /// v1: how long acknowledgements may wait for company. Default 25 ms, as QUIC.
+    pub ack_delay: Duration,
+    /// v1: how the sending rate is controlled.
+    pub congestion: Congestion,
+    /// v1: whether every handshake from outside needs a cookie. Off by default: it costs a round
+    /// trip, and the node asks for one by itself when there are many.
+    pub always_cookie: bool,
+    /// v1: half-open handshakes without a cookie, after which the next needs one. Default 256.
+    pub half_open_free_max: usize,
+    /// v1: half-open handshakes. Default 4,096.
+    pub half_open_max: usize,
+    /// v1: whether early data is taken; it may be delivered twice. Off by default.
+    pub early_data: bool,
+    /// v1: bytes of early data kept until the connection is confirmed. Default 64 KiB.
+    pub early_bytes_max: usize,
+    /// v1: tickets issued and kept, and tickets received and kept. Default 1,024.
+    pub tickets_max: usize,
+    /// v1: channels that a peer may have opened, beyond those that are gone. Default 4,096.
+    pub peer_channels_max: usize,
+    /// v1: the largest message taken. Default 16 MiB.
+    pub message_bytes_max: usize,
+    /// v1: tells apart the processes that share an identity, so that none makes the peers of another
+    /// believe that it restarted. Default empty: there is one.
+    pub instance_label: Vec<u8>,
 }
 
 impl NodeConfig {
@@ -164,6 +269,21 @@ impl NodeConfig {
             node_receive_queue_bytes_max: 64 << 20,
             replies_max: 1_024,
             events_max: 65_536,
+            attempt_timeout: Duration::from_secs(10),
+            dial_timeout: Duration::from_secs(30),
+            accept_timeout: Duration::from_secs(5),
+            linger: Duration::from_secs(5),
+            ack_delay: Duration::from_millis(25),
+            congestion: Congestion::default(),
+            always_cookie: false,
+            half_open_free_max: 256,
+            half_open_max: 4_096,
+            early_data: false,
+            early_bytes_max: 64 << 10,
+            tickets_max: 1_024,
+            peer_channels_max: 4_096,
+            message_bytes_max: 16 << 20,
+            instance_label: Vec::new(),
         }
     }
 
@@ -173,13 +293,11 @@ impl NodeConfig {
     ///
     /// `InvalidArgument`, with the setting's name, what it is, and what is allowed.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let in_range = |name, value: u128, least: u128, most: u128| {
-            if (least..=most).contains(&value) {
-                Ok(())
-            } else {
-                Err(ConfigError { name, value, least, most })
-            }
-        };
+        self.check_both()?;
+        self.check_v1()
+    }
+
+    fn check_both(&self) -> Result<(), ConfigError> {
         let slots = Handle::SLOTS_MAX as u128;
         let packet_size_min = match self.profile {
             Profile::Node => PACKET_SIZE_MIN,
@@ -187,9 +305,7 @@ impl NodeConfig {
         };
         let packet_size = self.packet_size as u128;
         let any = usize::MAX as u128;
-        let second = 1_000_000_000_u128;
-        let day = 86_400 * second;
-        let nanos = |span: Duration| span.as_nanos();
+        let (second, day) = (SECOND, 86_400 * SECOND);
         // Zero is never; below a millisecond it was another unit that was meant.
         let idle_or_ever =
             if self.idle_timeout.is_zero() { 2 * 365 * day } else { nanos(self.idle_timeout) };
@@ -225,6 +341,43 @@ impl NodeConfig {
         }
         Ok(())
     }
+
+    fn check_v1(&self) -> Result<(), ConfigError> {
+        let any = usize::MAX as u128;
+        let hour = 3_600 * SECOND;
+        for (name, value, least, most) in [
+            ("attempt_timeout", nanos(self.attempt_timeout), SECOND / 10, hour),
+            ("dial_timeout", nanos(self.dial_timeout), SECOND / 10, hour),
+            ("accept_timeout", nanos(self.accept_timeout), SECOND / 1_000, hour),
+            ("linger", nanos(self.linger), 0, hour),
+            // spec: 7.11, ack_delay_max
+            ("ack_delay", nanos(self.ack_delay), 0, (1 << 24) * 1_000),
+            ("half_open_free_max", self.half_open_free_max as u128, 0, any),
+            ("half_open_max", self.half_open_max as u128, 1, 1 << 20),
+            ("early_bytes_max", self.early_bytes_max as u128, 0, any),
+            ("tickets_max", self.tickets_max as u128, 1, 1 << 20),
+            ("peer_channels_max", self.peer_channels_max as u128, 0, 1 << 31),
+            ("message_bytes_max", self.message_bytes_max as u128, 1, 1 << 40),
+            ("instance_label", self.instance_label.len() as u128, 0, 255),
+        ] {
+            in_range(name, value, least, most)?;
+        }
+        Ok(())
+    }
+}
+
+const SECOND: u128 = 1_000_000_000;
+
+fn nanos(span: Duration) -> u128 {
+    span.as_nanos()
+}
+
+fn in_range(name: &'static str, value: u128, least: u128, most: u128) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError { name, value, least, most })
+    }
 }
 
 /// A setting out of its range; durations are in nanoseconds.
@@ -248,8 +401,21 @@ impl From<ConfigError> for Error {
 }
 
 /// Settings of a channel that we open.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub struct ChannelConfig {
     /// What the channel promises. v0 carries the bits to the peer and fulfils none of them.
     pub capabilities: Capabilities,
+    /// What it is called, at most `LABEL_BYTES_MAX` bytes; the peer sees it. v1 only.
+    pub label: Box<[u8]>,
+    /// 0 (first) to 7 (last); default 3. v1 only.
+    pub priority: u8,
+    /// Its share beside channels of the same priority, at least 1; default 16. v1 only.
+    pub weight: u8,
+}
+
+impl Default for ChannelConfig {
+    fn default() -> ChannelConfig {
+        let capabilities = Capabilities::default();
+        ChannelConfig { capabilities, label: Box::default(), priority: 3, weight: 16 }
+    }
 }

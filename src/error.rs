@@ -87,6 +87,18 @@ errors! {
     /// An earlier call panicked inside the library; the node can only be freed.
     Poisoned = 23, "ERR_POISONED",
         "an earlier bug stopped this node; free it, and please report the detail text";
+    /// The peer's key is not acceptable, or not that of the peer asked for.
+    Identity = 24, "ERR_IDENTITY", "the peer has not the key of the peer that was asked for";
+    /// The handshake failed in TLS, or what came could not be opened too often.
+    Crypto = 25, "ERR_CRYPTO", "the encrypted handshake or connection failed";
+    /// The peer's application closed it.
+    PeerClosed = 26, "ERR_PEER_CLOSED", "the peer closed it";
+    /// One of the two sides broke a rule of the protocol; the code says which.
+    Protocol = 27, "ERR_PROTOCOL", "a rule of the protocol was broken";
+    /// The peer does not know the connection any more: it restarted.
+    Reset = 28, "ERR_RESET", "the peer does not know the connection any more; connect again";
+    /// Another connection with the same peer took its place.
+    Superseded = 29, "ERR_SUPERSEDED", "another connection with the same peer took its place";
 }
 
 impl Error {

@@ -108,23 +108,45 @@ impl Capabilities {
     pub const KNOWN: Capabilities = Capabilities(0b111);
 }
 
+/// Which protocol a peer is spoken to with. Nothing ever changes from one to the other by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Version {
+    /// The reference's plain format: neither encrypted nor authenticated.
+    V0,
+    /// This project's protocol: `docs/protocol.md`.
+    #[default]
+    V1,
+}
+
 /// A slot in a table of one node, with the generation that tells a reused slot from a stale handle.
 ///
-/// The bits are, from the top: node tag (16), generation (24), slot (24). Zero is never a handle.
+/// The bits are, from the top: node tag (16), generation (24), version (1; set for v1), slot (23).
+/// Zero is never a handle.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(u64);
 
 impl Handle {
     /// Most slots that a table of handles can have.
-    pub const SLOTS_MAX: usize = 1 << 24;
+    pub const SLOTS_MAX: usize = 1 << 23;
 
-    const FIELD: u64 = (1 << 24) - 1;
+    const GENERATION: u64 = (1 << 24) - 1;
+    const SLOT: u64 = (1 << 23) - 1;
+    const V1: u64 = 1 << 23;
 
     /// Packs a handle. `generation` wraps at 24 bits and skips zero, so that no handle is zero.
-    pub(crate) fn pack(tag: u16, generation: u32, slot: u32) -> Handle {
-        debug_assert!(u64::from(slot) <= Handle::FIELD, "slot tables are capped at SLOTS_MAX");
-        let generation = (u64::from(generation) & Handle::FIELD).max(1);
-        Handle(u64::from(tag) << 48 | generation << 24 | u64::from(slot))
+    pub(crate) fn pack(tag: u16, generation: u32, version: Version, slot: u32) -> Handle {
+        debug_assert!(u64::from(slot) <= Handle::SLOT, "slot tables are capped at SLOTS_MAX");
+        let generation = (u64::from(generation) & Handle::GENERATION).max(1);
+        let version = match version {
+            Version::V0 => 0,
+            Version::V1 => Handle::V1,
+        };
+        Handle(u64::from(tag) << 48 | generation << 24 | version | u64::from(slot))
+    }
+
+    /// The protocol of what it names.
+    pub const fn version(self) -> Version {
+        if self.0 & Handle::V1 == 0 { Version::V0 } else { Version::V1 }
     }
 
     /// The value as a caller stores it.
@@ -138,7 +160,7 @@ impl Handle {
     }
 
     pub(crate) const fn slot(self) -> usize {
-        (self.0 & Handle::FIELD) as usize
+        (self.0 & Handle::SLOT) as usize
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::id::{Capabilities, ChannelId, ConnectionHandle, PeerId, Role};
+use crate::id::{Capabilities, ChannelId, ConnectionHandle, PeerId, Role, Version};
+use crate::io::Local;
 
 /// What a connection is, for people and programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,18 +12,23 @@ pub struct ConnectionInfo {
     pub peer: PeerId,
     /// Where we send to.
     pub address: SocketAddr,
-    /// Whether a channel was ever established.
+    /// The protocol spoken.
+    pub version: Version,
+    /// Whether what is sent is encrypted and the peer is who it says. Never in v0.
+    pub is_encrypted: bool,
+    /// Whether v0: a channel was ever established; v1: the handshake is done.
     pub is_connected: bool,
     /// The largest message that one packet takes now, in bytes.
     pub message_bytes_max: usize,
 }
 
 /// What a channel is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelInfo {
     /// Its connection.
     pub connection: ConnectionHandle,
-    /// Its id on the wire; the responder half is `NO_HALF` while it is being opened.
+    /// Its id on the wire; in v0 the responder half is `NO_HALF` while it is being opened, and in
+    /// v1 the halves are those of one number (`ChannelId::to_wire`).
     pub id: ChannelId,
     /// Which side of it we are.
     pub role: Role,
@@ -30,6 +36,10 @@ pub struct ChannelInfo {
     pub capabilities: Capabilities,
     /// Whether messages can flow.
     pub is_established: bool,
+    /// What the opener calls it; in v0 always empty.
+    pub label: Box<[u8]>,
+    /// Whether it was opened in early data that may have been replayed. Never in v0.
+    pub is_early: bool,
 }
 
 /// What a read returned.
@@ -39,4 +49,38 @@ pub struct Received {
     pub len: usize,
     /// Bytes of the same message still waiting; the next read returns those.
     pub remaining: usize,
+}
+
+/// Whom to connect to, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dial {
+    /// The protocol to speak.
+    pub version: Version,
+    /// The peer that must answer. None, whoever does: only in v1, where it proves who it is.
+    pub peer: Option<PeerId>,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// The socket and address of ours to dial from.
+    pub local: Local,
+}
+
+impl Dial {
+    /// Protocol v0, from the first socket.
+    pub fn v0(peer: PeerId, address: SocketAddr) -> Dial {
+        Dial { version: Version::V0, peer: Some(peer), address, local: Local::default() }
+    }
+
+    /// Protocol v1 with `peer`, from the first socket.
+    pub fn v1(peer: PeerId, address: SocketAddr) -> Dial {
+        Dial { version: Version::V1, peer: Some(peer), address, local: Local::default() }
+    }
+}
+
+/// What the one who closes tells its peer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CloseReason {
+    /// A number of the application's.
+    pub code: u64,
+    /// A sentence for people; cut at `REASON_BYTES_MAX`.
+    pub text: String,
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
+use crate::info::CloseReason;
 
 /// Our end of a datagram: which socket, and which of its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -80,8 +81,11 @@ pub enum Event {
         /// Who it was.
         peer: PeerId,
         /// Why: `Closed`, `Idle`, `Banned`, `Timeout` (nothing ever answered),
-        /// `Limit` (evicted for another, having no channel).
+        /// `Limit` (evicted for another, having no channel); v1 also `PeerClosed`, `Refused`,
+        /// `Identity`, `Crypto`, `Protocol`, `Reset`, `Superseded`.
         reason: Error,
+        /// What was said with it, by either side (v1).
+        said: Option<Box<CloseReason>>,
     },
     /// A channel is established, by us or by the peer.
     ChannelOpened {
@@ -98,8 +102,11 @@ pub enum Event {
         connection: ConnectionHandle,
         /// The channel that was.
         channel: ChannelHandle,
-        /// Why: `Closed`, `Idle`, `Timeout` (the peer never answered), or as the connection.
+        /// Why: `Closed`, `Idle`, `Timeout` (the peer never answered), or as the connection; v1
+        /// also `PeerClosed`, `Refused`, `Unsupported`.
         reason: Error,
+        /// What was said with it, by either side (v1).
+        said: Option<Box<CloseReason>>,
     },
     /// A message, lent: `bytes` is its place in the buffer last given to `handle_datagram`.
     Message {

@@ -1,11 +1,12 @@
 //! A table with stable slots and handles that know when they are stale.
 
-use crate::id::Handle;
+use crate::id::{Handle, Version};
 
 /// Values by slot. A slot that is used again gets a new generation, so old handles find nothing.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
     tag: u16,
+    version: Version,
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
 }
@@ -17,8 +18,8 @@ struct Entry<T> {
 }
 
 impl<T> Slots<T> {
-    pub(crate) fn new(tag: u16) -> Slots<T> {
-        Slots { tag, entries: Vec::new(), free: Vec::new() }
+    pub(crate) fn new(tag: u16, version: Version) -> Slots<T> {
+        Slots { tag, version, entries: Vec::new(), free: Vec::new() }
     }
 
     /// Puts in what `make` returns for the new handle. The caller keeps to `Handle::SLOTS_MAX`.
@@ -32,7 +33,7 @@ impl<T> Slots<T> {
             }
         };
         let entry = &mut self.entries[slot as usize];
-        let handle = Handle::pack(self.tag, entry.generation, slot);
+        let handle = Handle::pack(self.tag, entry.generation, self.version, slot);
         entry.value = Some(make(handle));
         handle
     }
@@ -44,13 +45,13 @@ impl<T> Slots<T> {
         let entry = self.entries.get_mut(handle.slot())?;
         let value = entry.value.take()?;
         entry.generation = next_generation(entry.generation);
-        self.free.push(u32::try_from(handle.slot()).expect("a slot has 24 bits"));
+        self.free.push(u32::try_from(handle.slot()).expect("a slot has 23 bits"));
         Some(value)
     }
 
     pub(crate) fn get(&self, handle: Handle) -> Option<&T> {
         let entry = self.entries.get(handle.slot())?;
-        if Handle::pack(self.tag, entry.generation, handle.slot() as u32) != handle {
+        if Handle::pack(self.tag, entry.generation, self.version, handle.slot() as u32) != handle {
             return None;
         }
         entry.value.as_ref()
@@ -58,7 +59,7 @@ impl<T> Slots<T> {
 
     pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
         let entry = self.entries.get_mut(handle.slot())?;
-        if Handle::pack(self.tag, entry.generation, handle.slot() as u32) != handle {
+        if Handle::pack(self.tag, entry.generation, self.version, handle.slot() as u32) != handle {
             return None;
         }
         entry.value.as_mut()
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_reused_slot_does_not_answer_to_the_old_handle() {
-        let mut slots = Slots::new(7);
+        let mut slots = Slots::new(7, Version::V0);
         let first = slots.insert(|_| "first");
         assert_eq!(slots.remove(first), Some("first"));
         assert_eq!(slots.remove(first), None);
@@ -109,11 +110,12 @@ mod tests {
 
     #[test]
     fn a_handle_of_another_table_or_no_table_finds_nothing() {
-        let mut ours = Slots::new(1);
-        let mut theirs = Slots::new(2);
-        ours.insert(|_| ());
-        let foreign = theirs.insert(|_| ());
-        assert_eq!(ours.get(foreign), None);
+        let mut ours = Slots::new(1, Version::V0);
+        let ours_handle = ours.insert(|_| ());
+        for mut theirs in [Slots::new(2, Version::V0), Slots::new(1, Version::V1)] {
+            let foreign = theirs.insert(|_| ());
+            assert_eq!((ours.get(foreign), theirs.get(ours_handle)), (None, None));
+        }
         for bits in [0, 1, u64::MAX] {
             assert_eq!(ours.get_mut(Handle::from_bits(bits)), None);
         }

@@ -279,7 +279,7 @@ fn told(event: &Event) -> Option<channeler_event> {
         Event::Connected { connection, peer } => {
             channeler_event { peer: peer.into(), ..kind(CHANNELER_EVENT_CONNECTED, connection) }
         }
-        Event::ConnectionClosed { connection, peer, reason } => channeler_event {
+        Event::ConnectionClosed { connection, peer, reason, .. } => channeler_event {
             peer: peer.into(),
             reason: reason.code(),
             ..kind(CHANNELER_EVENT_CONNECTION_CLOSED, connection)
@@ -289,7 +289,7 @@ fn told(event: &Event) -> Option<channeler_event> {
             by_peer: by_peer.into(),
             ..kind(CHANNELER_EVENT_CHANNEL_OPENED, connection)
         },
-        Event::ChannelClosed { connection, channel, reason } => channeler_event {
+        Event::ChannelClosed { connection, channel, reason, .. } => channeler_event {
             channel: channel.into(),
             reason: reason.code(),
             ..kind(CHANNELER_EVENT_CHANNEL_CLOSED, connection)
@@ -350,14 +350,14 @@ fn line(event: &Event) -> String {
         Event::Connected { connection, peer } => {
             format!("{}: connected to {peer}", id(connection))
         }
-        Event::ConnectionClosed { connection, peer, reason } => {
+        Event::ConnectionClosed { connection, peer, reason, .. } => {
             format!("{} to {peer}: closed: {reason}", id(connection))
         }
         Event::ChannelOpened { connection, channel, by_peer } => {
             let who = if *by_peer { "the peer" } else { "us" };
             format!("{}: channel {:?} opened by {who}", id(connection), channel.0)
         }
-        Event::ChannelClosed { connection, channel, reason } => {
+        Event::ChannelClosed { connection, channel, reason, .. } => {
             format!("{}: channel {:?} closed: {reason}", id(connection), channel.0)
         }
         Event::Message { connection, channel, bytes } => {

@@ -18,8 +18,10 @@ pub const CHANNELER_MODE_SANS_IO: u32 = 1;
 
 /// Packets of protocol version 0 are dropped and counted.
 pub const CHANNELER_LEGACY_OFF: u32 = 0;
-/// Protocol version 0 is spoken (default): neither encrypted nor authenticated.
+/// Protocol version 0 is spoken beside version 1: neither encrypted nor authenticated.
 pub const CHANNELER_LEGACY_ACCEPT: u32 = 1;
+/// Nothing but protocol version 0 is spoken (default).
+pub const CHANNELER_LEGACY_ONLY: u32 = 2;
 
 /// Lost messages are sent again. Version 0 carries this bit to the peer and does not fulfil it.
 pub const CHANNELER_CAP_RESEND: u32 = 1;
@@ -42,7 +44,7 @@ pub struct channeler_options {
     pub peer_id: channeler_peer_id,
     /// `CHANNELER_MODE_SOCKETS` (default) or `CHANNELER_MODE_SANS_IO`.
     pub mode: u32,
-    /// `CHANNELER_LEGACY_OFF` or `CHANNELER_LEGACY_ACCEPT` (default).
+    /// `CHANNELER_LEGACY_OFF`, `CHANNELER_LEGACY_ACCEPT` or `CHANNELER_LEGACY_ONLY` (default).
     pub legacy: u32,
     /// Whether peers that we did not dial may connect. Default 1.
     pub accept_incoming: u32,
@@ -83,14 +85,14 @@ pub struct channeler_options {
     /// meanwhile. It shrinks by itself while it does not pay, so that a quiet node does not spin.
     /// Default 20 us; 0: never, where every bit of the battery counts; at most 1 ms. Sockets only.
     pub spin_ns: u64,
-    /// Connections at once. Default 16384; 1 to 16777216.
+    /// Connections at once. Default 16384; 1 to 8388608.
     pub connections_max: u64,
     /// Connections that peers of one IP address (of IPv6: of one /64 network) began. Default 64; 1
-    /// to 16777216.
+    /// to 8388608.
     pub connections_per_address_max: u64,
     /// Channels of one connection, those of both sides together. Default 65536; 1 to 131070.
     pub channels_per_connection_max: u64,
-    /// Channels of the node. Default 1048576; 1 to 16777216.
+    /// Channels of the node. Default 1048576; 1 to 8388608.
     pub channels_max: u64,
     /// Bytes queued for sending on one channel. Default 1 MiB; at least `packet_size`.
     pub send_queue_bytes_max: u64,
@@ -184,10 +186,7 @@ unsafe impl Versioned for channeler_options {
             struct_size,
             peer_id: channeler_peer_id::default(),
             mode: CHANNELER_MODE_SOCKETS,
-            legacy: match config.legacy {
-                Legacy::Off => CHANNELER_LEGACY_OFF,
-                Legacy::Accept => CHANNELER_LEGACY_ACCEPT,
-            },
+            legacy: CHANNELER_LEGACY_ONLY,
             accept_incoming: config.accept_incoming.into(),
             padding: config.padding.into(),
             packet_size: config.packet_size as u32,
@@ -252,6 +251,7 @@ impl channeler_options {
             legacy: match self.legacy {
                 CHANNELER_LEGACY_OFF => Legacy::Off,
                 CHANNELER_LEGACY_ACCEPT => Legacy::Accept,
+                CHANNELER_LEGACY_ONLY => Legacy::Only,
                 other => return Err(out_of_range("legacy", other, "CHANNELER_LEGACY_*")),
             },
             accept_incoming: switch("accept_incoming", self.accept_incoming)?,
@@ -297,7 +297,10 @@ impl TryFrom<channeler_channel_options> for ChannelConfig {
         if options.reserved != 0 {
             return Err(out_of_range("reserved", options.reserved, "0"));
         }
-        Ok(ChannelConfig { capabilities: Capabilities(options.capabilities as u16) })
+        Ok(ChannelConfig {
+            capabilities: Capabilities(options.capabilities as u16),
+            ..ChannelConfig::default()
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::config::{BATCH_SEGMENTS_MAX, ChannelConfig, Legacy, NodeConfig, Profile};
 use crate::error::Error;
-use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
+use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 use crate::info::{ChannelInfo, ConnectionInfo, Received};
 use crate::io::{Event, Local, Receive, SendError, Transmit, canonical};
 use crate::stats::{ChannelStats, ConnectionStats, DropReason, NodeStats};
@@ -393,6 +393,8 @@ impl Endpoint {
         Ok(ConnectionInfo {
             peer: connection.peer,
             address: connection.path.remote,
+            version: Version::V0,
+            is_encrypted: false,
             is_connected: connection.state == State::Connected,
             message_bytes_max: connection.message_bytes_max(),
         })
@@ -411,6 +413,8 @@ impl Endpoint {
             role: channel.role,
             capabilities: channel.capabilities,
             is_established: channel.is_established(),
+            label: Box::default(),
+            is_early: false,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::id::{ConnectionHandle, PeerId};
+use crate::id::{ConnectionHandle, PeerId, Version};
 use crate::io::Local;
 use crate::slots::Slots;
 use crate::stats::DropReason;
@@ -32,7 +32,7 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(tag: u16) -> Table {
         Table {
-            connections: Slots::new(tag),
+            connections: Slots::new(tag, Version::V0),
             peers: BTreeMap::new(),
             recent: None,
             vacant: BTreeSet::new(),

@@ -140,7 +140,9 @@ impl Connection {
         self.flush_channel(shared, handle);
         self.forget_channel(shared, now, handle);
         if self.state != State::Asked {
-            let event = Event::ChannelClosed { connection: self.handle, channel: handle, reason };
+            let connection = self.handle;
+            let said = None;
+            let event = Event::ChannelClosed { connection, channel: handle, reason, said };
             shared.events.push_back(event);
         }
     }
@@ -169,7 +171,8 @@ impl Connection {
         self.flush_control(shared);
         if self.state != State::Asked {
             let (connection, peer) = (self.handle, self.peer);
-            shared.events.push_back(Event::ConnectionClosed { connection, peer, reason });
+            let said = None;
+            shared.events.push_back(Event::ConnectionClosed { connection, peer, reason, said });
         }
     }
 

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::output::{Destination, Loose, Output, Source};
 use crate::config::{NodeConfig, Profile};
 use crate::error::Error;
-use crate::id::{ChannelHandle, ChannelId};
+use crate::id::{ChannelHandle, ChannelId, Version};
 use crate::io::Event;
 use crate::slots::Slots;
 use crate::stats::{DropReason, NodeStats};
@@ -37,7 +37,7 @@ impl Shared {
         let mut rng = ChaCha12Rng::from_seed(seed);
         Shared {
             cookies: Cookies::new(&config, now, &mut rng),
-            channels: Slots::new(config.tag),
+            channels: Slots::new(config.tag, Version::V0),
             spare_inboxes: SpareInboxes::default(),
             config,
             rng,
