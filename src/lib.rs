@@ -20,6 +20,7 @@
 //! | 4 | `channel`, `path` |
 //! | 3 | `recovery`: what was sent and received |
 //! | 2 | `congestion`: how much may be out, how fast |
+//! | 2 | `crypto`: identity, TLS, keys of packets |
 //! | 1 | `wire`: bytes to values and back |
 //! | 0 | `id`, `error`, `config`, `info`, `io`, `slots`, `stats`, `time` |
 //!
@@ -40,6 +41,7 @@ pub mod config;
 )]
 mod congestion;
 mod connection;
+pub mod crypto;
 pub mod engine;
 pub mod error;
 pub mod ffi;

@@ -3,6 +3,12 @@
 //! Method: comments and the insides of strings are blanked out of every source file, and the rules
 //! are then read from what is left, without a parser of Rust. The floors come from the table at the
 //! top of `src/lib.rs`. Each rule has a bad sample below that it must refuse.
+//!
+//! The specification, `docs/protocol.md`, is held to its tests: each chapter's status line says
+//! what of it is built, and each section that is built must be cited (`spec: 5.3`) by a test.
+
+#[path = "tidy/specification.rs"]
+mod specification;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
