@@ -32,6 +32,7 @@
     deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)
 )]
 
+#[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod channel;
 pub mod config;
 #[allow(
@@ -40,6 +41,7 @@ pub mod config;
     reason = "the v1 connection, built beside it, is its first user"
 )]
 mod congestion;
+#[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod connection;
 pub mod crypto;
 pub mod engine;
@@ -49,6 +51,7 @@ pub mod id;
 pub mod info;
 pub mod io;
 pub mod node;
+#[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod path;
 #[allow(
     dead_code,
