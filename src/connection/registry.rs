@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use crate::channel::Settled;
-use crate::config::CHANNELS_OF_PEER_MAX;
 use crate::id::{ChannelHandle, ChannelNumber, Side};
 
 /// The channels of a connection by their ids, and the limits on both sides.
@@ -22,6 +21,8 @@ pub(super) struct Registry {
     blocked_at: Option<u32>,
     /// Indexes of the peer's must be below it.
     peer_limit: u32,
+    /// How many channels the peer may have beyond those gone.
+    peer_channels_max: u32,
     /// Indexes that the peer used.
     used: Settled,
     /// How many of those are gone.
@@ -44,7 +45,7 @@ pub(super) enum Place {
 }
 
 impl Registry {
-    pub(super) fn new(side: Side) -> Registry {
+    pub(super) fn new(side: Side, peer_channels_max: u32) -> Registry {
         Registry {
             side,
             channels: BTreeMap::new(),
@@ -52,7 +53,8 @@ impl Registry {
             next: 0,
             limit: 0,
             blocked_at: None,
-            peer_limit: CHANNELS_OF_PEER_MAX,
+            peer_limit: peer_channels_max,
+            peer_channels_max,
             used: Settled::default(),
             gone: 0,
         }
@@ -170,8 +172,9 @@ impl Registry {
     /// The limit to give the peer, when so many of its channels are gone that half was used.
     // spec: 9.3 states
     pub(super) fn raise_peer(&mut self) -> Option<u32> {
-        let limit = self.gone.saturating_add(CHANNELS_OF_PEER_MAX).min(ChannelNumber::INDEXES_MAX);
-        let is_due = limit >= self.peer_limit.saturating_add(CHANNELS_OF_PEER_MAX / 2);
+        let most = self.peer_channels_max;
+        let limit = self.gone.saturating_add(most).min(ChannelNumber::INDEXES_MAX);
+        let is_due = limit >= self.peer_limit.saturating_add((most / 2).max(1));
         is_due.then(|| {
             self.peer_limit = limit;
             limit
@@ -201,10 +204,12 @@ mod tests {
     use super::*;
     use crate::id::Handle;
 
+    const MOST: u32 = 64;
+
     // spec: 9.1 ids
     #[test]
     fn ids_rise_carry_their_openers_bit_and_skip_the_one_that_is_no_channel() {
-        let mut registry = Registry::new(Side::Initiator);
+        let mut registry = Registry::new(Side::Initiator, MOST);
         assert_eq!(registry.open(), Some(ChannelNumber(0)));
         assert_eq!(registry.open(), Some(ChannelNumber(2)));
         registry.next = 0x7878_7878;
@@ -212,7 +217,7 @@ mod tests {
         registry.next = ChannelNumber::INDEXES_MAX - 1;
         assert!(registry.open().is_some());
         assert_eq!(registry.open(), None, "no id is used twice");
-        let mut registry = Registry::new(Side::Responder);
+        let mut registry = Registry::new(Side::Responder, MOST);
         registry.next = 0x7878_7878;
         assert_eq!(registry.open(), Some(ChannelNumber(0xf0f0_f0f1)));
     }
@@ -220,7 +225,7 @@ mod tests {
     // spec: 9.1 ids
     #[test]
     fn ids_are_live_ended_unused_or_over_the_limit() {
-        let mut registry = Registry::new(Side::Initiator);
+        let mut registry = Registry::new(Side::Initiator, MOST);
         let handle = ChannelHandle(Handle::from_bits(7));
         let theirs = |index| ChannelNumber::new(Side::Responder, index);
         assert_eq!(registry.find(theirs(3)), Place::Unused);
@@ -229,8 +234,8 @@ mod tests {
         registry.remove(theirs(3));
         assert_eq!(registry.find(theirs(3)), Place::Ended);
         assert_eq!(registry.find(theirs(2)), Place::Unused);
-        assert_eq!(registry.find(theirs(CHANNELS_OF_PEER_MAX)), Place::OverLimit);
-        assert!(!registry.is_possible(theirs(CHANNELS_OF_PEER_MAX)));
+        assert_eq!(registry.find(theirs(MOST)), Place::OverLimit);
+        assert!(!registry.is_possible(theirs(MOST)));
         assert_eq!(registry.find(ChannelNumber(0)), Place::NeverOpened);
         assert_eq!(registry.open(), Some(ChannelNumber(0)));
         assert_eq!(registry.find(ChannelNumber(0)), Place::Ended);
@@ -240,12 +245,12 @@ mod tests {
     // spec: 9.3 states
     #[test]
     fn gone_channels_raise_the_peers_limit_when_half_was_used() {
-        let mut registry = Registry::new(Side::Initiator);
-        for index in 0..CHANNELS_OF_PEER_MAX / 2 {
+        let mut registry = Registry::new(Side::Initiator, MOST);
+        for index in 0..MOST / 2 {
             assert_eq!(registry.raise_peer(), None);
             registry.pass_over(ChannelNumber::new(Side::Responder, index));
         }
-        assert_eq!(registry.raise_peer(), Some(CHANNELS_OF_PEER_MAX * 3 / 2));
+        assert_eq!(registry.raise_peer(), Some(MOST * 3 / 2));
         assert_eq!(registry.raise_peer(), None);
     }
 }

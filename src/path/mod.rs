@@ -8,6 +8,7 @@ use std::time::Duration;
 pub(crate) use sent::{Fate, SentFrame};
 
 use crate::congestion::{AckEnd, Algorithm, Cause, Congestion, CongestionEvent, PacketSample};
+use crate::config::{self, NodeConfig};
 use crate::crypto::ReplayWindow;
 use crate::id::{PathId, Token};
 use crate::io::Local;
@@ -70,16 +71,20 @@ impl Carrier {
         token: Token,
         rtt: Rtt,
         delay: Duration,
-        own_delay: Duration,
+        config: &NodeConfig,
         packet_size: usize,
     ) -> Carrier {
+        let algorithm = match config.congestion {
+            config::Congestion::Cubic => Algorithm::Cubic,
+            config::Congestion::NewReno => Algorithm::NewReno,
+        };
         Carrier {
             token,
             rtt,
             sent: SentPackets::new(delay),
-            received: ReceivedNumbers::new(own_delay),
+            received: ReceivedNumbers::new(config.ack_delay),
             window: ReplayWindow::new(),
-            congestion: Congestion::new(Algorithm::default(), packet_size as u64),
+            congestion: Congestion::new(algorithm, packet_size as u64),
             ack_rate: AckRate::default(),
             epoch: (0, 0),
             probes: 0,
