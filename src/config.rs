@@ -30,22 +30,10 @@ pub const BANS_MAX: usize = 4_096;
 /// 32 bits, and costs us more than the datagram's sender.
 pub const BAD_COOKIES_MAX: u32 = 8;
 
-/// How long an attempt of a v1 handshake may take, on both sides.
-// spec: 15.1 handshake_timeout
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a v1 responder may think about a peer; then it is refused.
-// spec: 15.1 accept_timeout
-pub const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The least time that a v1 initiator waits for proof: for a level 1 packet after a ServerHello, or
 /// after a level 0 close. Either may be forged; 3 PTO when that is longer.
 // spec: 7.3 initiator states
 pub const UNPROVEN_WAIT: Duration = Duration::from_secs(1);
-
-/// CRYPTO bytes of one level of a v1 handshake; more closes it with CRYPTO_BUFFER.
-// spec: 7.5 CRYPTO
-pub const CRYPTO_BYTES_MAX: usize = 8 << 10;
 
 /// Pieces of CRYPTO with holes between them that one level keeps; a packet with a further one is
 /// dropped. A flight is three packets, so that honest peers come to two.
@@ -68,10 +56,6 @@ pub const AMPLIFICATION_MAX: u64 = 3;
 /// Datagrams of a first flight, early data included.
 // spec: 7.8 amplification
 pub const FIRST_FLIGHT_MAX: usize = 3;
-
-/// Bytes of early data that a responder keeps before confirmation; more is dropped.
-// spec: 7.13 early data
-pub const EARLY_BYTES_MAX: usize = 64 << 10;
 
 /// How long a refused peer is not asked about again: it repeats itself, and cannot be told.
 pub const REFUSAL: Duration = Duration::from_secs(10);

@@ -44,8 +44,15 @@ impl Handshake {
         let level = if has_level1 { Level::Handshake } else { Level::Initial };
         let is_once = self.side == Side::Responder && !has_level1;
         let until = now + 3 * self.pto();
-        self.state =
-            State::Closing(Closing { code, level, until, is_due: true, is_once, heard: 0, next: 1 });
+        self.state = State::Closing(Closing {
+            code,
+            level,
+            until,
+            is_due: true,
+            is_once,
+            heard: 0,
+            next: 1,
+        });
         self.session = None;
         self.early.forget_keys();
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::{EarlyOutcome, EarlySent, Handshake, HandshakeEvent};
-use crate::config::{EARLY_BYTES_MAX, FIRST_FLIGHT_MAX};
+use crate::config::FIRST_FLIGHT_MAX;
 use crate::crypto::{LevelKey, ReplayWindow};
 use crate::id::Side;
 use crate::time::Time;
@@ -36,6 +36,7 @@ pub(crate) struct Early {
     held: VecDeque<HandshakeEvent>,
     /// Responder: bytes held and handed up.
     bytes: usize,
+    bytes_max: usize,
 }
 
 /// What the owner said about early data, at a responder.
@@ -49,6 +50,10 @@ enum Verdict {
 }
 
 impl Early {
+    pub(super) fn new(bytes_max: usize) -> Early {
+        Early { bytes_max, ..Early::default() }
+    }
+
     /// The payload that goes next, if it fits into `room` bytes, which are for payload alone.
     pub(super) fn peek(&self, room: usize) -> Option<&[u8]> {
         let payload = self.payloads.get(self.next)?;
@@ -194,7 +199,7 @@ impl Handshake {
         };
         let Range { start, end } = payload;
         let cost = end - start + EARLY_CHARGE;
-        if self.early.bytes + cost > EARLY_BYTES_MAX || !self.early.window.insert(number) {
+        if self.early.bytes + cost > self.early.bytes_max || !self.early.window.insert(number) {
             return false;
         }
         self.early.bytes += cost;

@@ -12,6 +12,8 @@ mod early;
 mod event;
 mod inbound;
 mod outbound;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) mod pair;
 mod space;
 mod stream;
 mod timers;
@@ -19,11 +21,12 @@ mod tls;
 mod values;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 
-use crate::config::{ATTEMPT_TIMEOUT, NodeConfig};
+use crate::config::NodeConfig;
 use crate::crypto::{AttemptIds, LevelKeys, ResetKey, Session, TlsContext, TlsError};
 use crate::id::{AttemptId, Level, PeerId, Side, Token};
 use crate::recovery::Rtt;
@@ -55,7 +58,10 @@ pub(crate) struct Handshake {
     /// Initiator: the responder's id is known, and no other is listened to.
     is_bound: bool,
     token: Token,
-    began: Time,
+    /// When the attempt has failed, if it is not done.
+    deadline: Time,
+    /// How long a responder's owner may decide.
+    accept_timeout: Duration,
     /// Of levels 0 and 1.
     spaces: [Space; 2],
     session: Option<Session>,
@@ -114,7 +120,8 @@ impl Handshake {
         };
         let (token, params) = values::ours(env, Side::Initiator);
         let session = Session::initiator(env.tls, now, asked, params.encode(env.rng))?;
-        let mut handshake = Handshake::new(Side::Initiator, ids, token, now, Budget::new(true));
+        let mut handshake =
+            Handshake::new(env.config, Side::Initiator, ids, token, now, Budget::new(true));
         handshake.session = Some(session);
         handshake.write_tls();
         handshake.offer_early();
@@ -143,7 +150,7 @@ impl Handshake {
         };
         let (token, params) = values::ours(env, Side::Responder);
         let budget = Budget::new(is_proven);
-        let mut handshake = Handshake::new(Side::Responder, ids, token, now, budget);
+        let mut handshake = Handshake::new(env.config, Side::Responder, ids, token, now, budget);
         let payload = handshake.open_first(header, packet)?;
         let session = Session::responder(env.tls, now, params.encode(env.rng)).ok()?;
         handshake.session = Some(session);
@@ -206,7 +213,14 @@ impl Handshake {
         matches!(self.state, State::Over | State::Confirmed)
     }
 
-    fn new(side: Side, ids: AttemptIds, token: Token, now: Time, budget: Budget) -> Handshake {
+    fn new(
+        config: &NodeConfig,
+        side: Side,
+        ids: AttemptIds,
+        token: Token,
+        now: Time,
+        budget: Budget,
+    ) -> Handshake {
         let initial = LevelKeys::initial(ids.original, side);
         let state = match side {
             Side::Initiator => State::HelloSent,
@@ -218,11 +232,12 @@ impl Handshake {
             ids,
             is_bound: side == Side::Responder,
             token,
-            began: now,
+            deadline: now + config.attempt_timeout,
+            accept_timeout: config.accept_timeout,
             spaces: [Space::new(Some(initial)), Space::new(None)],
             session: None,
             peer_params: None,
-            early: Early::default(),
+            early: Early::new(config.early_bytes_max),
             budget,
             cookies: Cookies::default(),
             kept: Vec::new(),
@@ -278,10 +293,6 @@ impl Handshake {
         self.spaces.iter_mut().for_each(Space::discard);
         self.early.forget_keys();
         self.kept = Vec::new();
-    }
-
-    fn deadline(&self) -> Time {
-        self.began + ATTEMPT_TIMEOUT
     }
 }
 

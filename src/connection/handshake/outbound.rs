@@ -67,9 +67,9 @@ impl Handshake {
         if draft.end == 0 {
             return None;
         }
-        let must_be_full = draft.parts[0].as_ref().is_some_and(|part| {
-            self.side == Side::Initiator || part.asks_for_ack
-        });
+        let must_be_full = draft.parts[0]
+            .as_ref()
+            .is_some_and(|part| self.side == Side::Initiator || part.asks_for_ack);
         let must_fill = must_be_full && joins && DATAGRAM_SIZE - draft.end >= JOIN_LEN_MIN;
         if must_be_full && !must_fill {
             draft.pad();
@@ -117,7 +117,7 @@ impl Handshake {
         let Some(room) = draft.begin(&header) else { return };
         let number = space.begin(rng);
         let mut writer = Writer::new(room);
-        let asks_for_ack = space.fill(now, &mut writer, may_ask, may_speak);
+        let asks_for_ack = space.fill(&mut writer, may_ask, may_speak);
         match writer.position() {
             0 => space.cancel(),
             len => draft.finish(level, &header, number, len, asks_for_ack),

@@ -12,8 +12,8 @@ use crate::recovery::{
     AckError, EcnMark, Feedback, ReceivedNumbers, ReceivedPacket, Rtt, SentPacket, SentPackets,
 };
 use crate::time::Time;
-use crate::wire::frame::{Ack, Crypto, Frame, write_ack};
 use crate::wire::Writer;
+use crate::wire::frame::{Ack, Crypto, Frame, write_ack};
 
 /// One level.
 pub(crate) struct Space {
@@ -70,13 +70,7 @@ impl Space {
 
     /// Fills the packet that was begun: ACK, PING, CRYPTO, as is due and as it fits. Whether it
     /// asks for an acknowledgement.
-    pub(super) fn fill(
-        &mut self,
-        now: Time,
-        writer: &mut Writer<'_>,
-        may_ask: bool,
-        may_speak: bool,
-    ) -> bool {
+    pub(super) fn fill(&mut self, writer: &mut Writer<'_>, may_ask: bool, may_speak: bool) -> bool {
         let may_speak = may_ask && may_speak;
         let mut asks_for_ack = false;
         if self.received.has_news()

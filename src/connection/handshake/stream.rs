@@ -26,7 +26,7 @@ impl Incoming {
     /// Whether `insert` may be called with these.
     pub(crate) fn check(&self, offset: u64, len: usize) -> Result<(), Refusal> {
         let end = offset.checked_add(len as u64).ok_or(Refusal::TooFar)?;
-        if end > CRYPTO_BYTES_MAX as u64 {
+        if end as u64 > CRYPTO_BYTES_MAX {
             return Err(Refusal::TooFar);
         }
         let span = offset as u32..end as u32;
@@ -40,7 +40,7 @@ impl Incoming {
     pub(crate) fn insert(&mut self, offset: u64, bytes: &[u8]) {
         let Some(start) = usize::try_from(offset).ok() else { return };
         let end = start.saturating_add(bytes.len());
-        if bytes.is_empty() || end > CRYPTO_BYTES_MAX {
+        if bytes.is_empty() || end as u64 > CRYPTO_BYTES_MAX {
             return;
         }
         if self.data.len() < end {
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn bytes_past_the_limit_and_too_many_pieces_are_refused() {
         let mut incoming = Incoming::default();
-        let max = CRYPTO_BYTES_MAX as u64;
+        let max = CRYPTO_BYTES_MAX;
         assert_eq!(incoming.check(max - 1, 1), Ok(()));
         assert_eq!(incoming.check(max - 1, 2), Err(Refusal::TooFar));
         assert_eq!(incoming.check(u64::MAX, 1), Err(Refusal::TooFar));
@@ -252,7 +252,11 @@ mod tests {
             let (start, len) = (state >> 26, (state >> 20) % 12);
             let end = (start + len).min(64);
             let inserts = state & (1 << 16) != 0;
-            if inserts { spans.insert(start..end) } else { spans.remove(start..end) }
+            if inserts {
+                spans.insert(start..end)
+            } else {
+                spans.remove(start..end)
+            }
             bits[start as usize..end as usize].fill(inserts);
             let is_in = |at: u32| spans.0.iter().any(|span| span.contains(&at));
             assert!((0..64).all(|at| is_in(at) == bits[at as usize]), "{spans:?}");

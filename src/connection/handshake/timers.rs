@@ -18,9 +18,9 @@ impl Handshake {
             State::Closing(closing) => Some(closing.until),
             State::Draining { until } => Some(*until),
             State::HelloSent | State::Handshaking | State::HalfOpen | State::Complete => {
-                self.running([Some(self.deadline()), self.proof_due])
+                self.running([Some(self.deadline), self.proof_due])
             }
-            State::Deciding { until } => self.running([until.or(Some(self.deadline())), None]),
+            State::Deciding { until } => self.running([until.or(Some(self.deadline)), None]),
         }
     }
 
@@ -41,7 +41,7 @@ impl Handshake {
             | State::HalfOpen
             | State::Complete
             | State::Deciding { until: None } => {
-                if self.deadline() <= now {
+                if self.deadline <= now {
                     return self.fail(self.rumoured(Reason::Timeout));
                 }
                 if is_due(self.proof_due) {

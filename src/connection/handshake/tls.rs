@@ -1,7 +1,7 @@
 //! Drives TLS: CRYPTO in, CRYPTO and keys out, and what follows when it is done.
 
 use super::{Complete, Handshake, HandshakeEvent, Reason, State};
-use crate::config::{ACCEPT_TIMEOUT, UNPROVEN_WAIT};
+use crate::config::UNPROVEN_WAIT;
 use crate::crypto::{CryptoLevel, TlsError, TlsOutput};
 use crate::id::{Level, Side};
 use crate::time::Time;
@@ -84,7 +84,7 @@ impl Handshake {
         if self.early.is_refused() {
             return self.fail_closing(now, ConnectionCode::Refused.into());
         }
-        let until = (self.side == Side::Responder).then(|| now + ACCEPT_TIMEOUT);
+        let until = (self.side == Side::Responder).then(|| now + self.accept_timeout);
         self.state = State::Deciding { until };
         self.events.push_back(HandshakeEvent::Identified { key, is_resumed, is_early: false });
     }

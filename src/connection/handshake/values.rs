@@ -27,9 +27,11 @@ fn of_config(config: &NodeConfig, token: Token) -> Params {
     let mut params = Params::new(token);
     let idle = u64::try_from(config.idle_timeout.as_millis()).unwrap_or(u64::MAX);
     params.idle_timeout_ms = idle.min(IDLE_MS_MAX);
+    params.ack_delay_max_us = u64::try_from(config.ack_delay.as_micros()).unwrap_or(u64::MAX);
+    params.message_max = config.message_bytes_max as u64;
     params.data_max = WINDOW;
     params.channel_data_max = WINDOW;
-    params.channels_max = (config.channels_per_connection_max as u64 / 2).min(CHANNELS_MAX);
+    params.channels_max = config.peer_channels_max as u64;
     params
 }
 
@@ -38,6 +40,3 @@ const WINDOW: u64 = 1 << 62;
 
 /// The largest idle timeout that the parameter can say.
 const IDLE_MS_MAX: u64 = 1 << 40;
-
-/// 16.1: channels of the peer beyond those gone.
-const CHANNELS_MAX: u64 = 4_096;
