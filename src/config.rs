@@ -256,6 +256,9 @@ pub struct NodeConfig {
     /// v1: how long a closing connection waits until what was sent has arrived. Default 5 s; zero:
     /// it does not.
     pub linger: Duration,
+    /// v1: whether a channel that the peer closed stays open for what we have to say on it, until
+    /// the owner, told by `ChannelFinished`, closes it. Off by default: it is closed by itself.
+    pub half_close: bool,
     /// v1: how long acknowledgements may wait for company. Default 25 ms, as QUIC.
     pub ack_delay: Duration,
     /// v1: how the sending rate is controlled.
@@ -319,6 +322,7 @@ impl NodeConfig {
             dial_timeout: Duration::from_secs(30),
             accept_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(5),
+            half_close: false,
             ack_delay: Duration::from_millis(25),
             congestion: Congestion::default(),
             always_cookie: false,

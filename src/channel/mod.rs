@@ -7,13 +7,19 @@ mod send;
 mod settled;
 
 pub(crate) use inbox::{Inbox, SpareInboxes};
-pub(crate) use outbox::{Framing, HEADER_SIZE, Outbox, Packet, Pool, TAG_SIZE, data_len};
-pub(crate) use receive::{Arrival, Receiving};
+pub(crate) use outbox::{CHARGE, Framing, HEADER_SIZE, Outbox, Packet, Pool, TAG_SIZE, data_len};
+pub(crate) use receive::{Arrival, EndError, Receiving};
 pub(crate) use send::{Room, Sending};
 pub(crate) use settled::Settled;
 
+/// Bytes of CHANNEL_NEW with the longest label, at most.
+// spec: 8.9 CHANNEL_NEW
+pub(crate) const LEAD_MAX: usize = 4 + 4 + 2 + 10 + 3 + LABEL_BYTES_MAX;
+
+use crate::config::LABEL_BYTES_MAX;
 use crate::id::{Capabilities, ChannelNumber, ConnectionHandle, Role};
 use crate::stats::ChannelStats;
+use crate::wire::frame::ChannelNew;
 
 /// A channel of protocol v1.
 #[derive(Debug)]
@@ -30,6 +36,12 @@ pub(crate) struct Channel {
     pub(crate) is_early: bool,
     pub(crate) opening: Opening,
     pub(crate) ending: Ending,
+    /// The application was told that the peer sends nothing more.
+    pub(crate) is_finished: bool,
+    /// Whether the peer will be told, after a while, what was given up.
+    pub(crate) is_skip_due: bool,
+    /// The limit that CHANNEL_NEW gave.
+    announced_limit: u64,
     pub(crate) sending: Sending,
     pub(crate) receiving: Receiving,
     /// Messages to be sent, as which they are.
@@ -160,13 +172,13 @@ pub(crate) struct Terms {
     pub(crate) weight: u8,
     pub(crate) label: Box<[u8]>,
     /// Position up to which we may send.
-    pub(crate) send_limit: u64,
+    pub(crate) limit: u64,
     pub(crate) is_early: bool,
 }
 
 impl Channel {
     pub(crate) fn new(connection: ConnectionHandle, terms: Terms) -> Channel {
-        let is_ordered = terms.capabilities.has(Capabilities::ORDERED);
+        let is_ordered = terms.capabilities.0 & Capabilities::ORDERED.0 != 0;
         let opening = match terms.role {
             Role::Initiator => Opening::Announced,
             Role::Responder => Opening::Open,
@@ -182,7 +194,10 @@ impl Channel {
             is_early: terms.is_early,
             opening,
             ending: Ending::None,
-            sending: Sending::new(terms.send_limit),
+            is_finished: false,
+            is_skip_due: false,
+            announced_limit: terms.limit,
+            sending: Sending::new(terms.limit),
             receiving: Receiving::new(is_ordered),
             pending: Pending::default(),
             is_ready: false,
@@ -204,6 +219,15 @@ impl Channel {
         }
     }
 
+    /// Whether this is what the peer opened it with.
+    // spec: 8.9 CHANNEL_NEW
+    pub(crate) fn is_announced_by(&self, new: &ChannelNew<'_>) -> bool {
+        self.capabilities == new.capabilities
+            && (self.priority, self.weight) == (new.priority, new.weight)
+            && self.announced_limit == new.limit
+            && &self.label[..] == new.label.as_slice()
+    }
+
     /// Bytes of messages that wait to leave, packet headers included.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.outbox.bytes() + self.waiting.as_ref().map_or(0, |waiting| waiting.bytes())
@@ -219,7 +243,10 @@ impl Channel {
     pub(crate) fn is_gone(&self) -> bool {
         match self.ending {
             Ending::None => false,
-            Ending::Closing => self.sending.is_ended() && self.receiving.is_ended(),
+            Ending::Closing => {
+                let is_read = self.inbox.as_ref().is_none_or(|inbox| inbox.is_empty());
+                self.sending.is_ended() && self.receiving.is_ended() && is_read
+            }
             Ending::Reset(reset) => reset.is_acknowledged && self.receiving.has_end(),
         }
     }

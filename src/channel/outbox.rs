@@ -115,9 +115,12 @@ impl Batch {
     }
 
     #[inline]
-    fn has_room(&self, framing: &Framing, len: usize) -> bool {
+    fn has_room(&self, framing: &Framing, number: u64, len: usize) -> bool {
         let open = self.packets.last().filter(|_| self.is_open);
-        open.is_some_and(|packet| packet.end + len + TAG_SIZE <= framing.packet_size)
+        open.is_some_and(|packet| {
+            packet.end + len + TAG_SIZE <= framing.packet_size
+                && packet.first + u64::from(packet.count) == number
+        })
     }
 
     /// Whether one more packet may begin behind the closed ones.
@@ -255,7 +258,7 @@ impl Outbox {
     ) -> usize {
         let before = self.bytes;
         let len = data_len(number, message.len());
-        if !self.batches.back().is_some_and(|batch| batch.has_room(framing, len)) {
+        if !self.batches.back().is_some_and(|batch| batch.has_room(framing, number, len)) {
             self.begin_packet(framing, lead, pool);
         }
         let batch = self.batches.back_mut().expect("a packet is open");
@@ -313,6 +316,12 @@ impl Outbox {
         self.batches = VecDeque::new();
         self.packets = 0;
         std::mem::take(&mut self.bytes)
+    }
+
+    /// Bytes of the number of the packets that go next.
+    pub(crate) fn number_len(&self) -> Option<usize> {
+        let packet = self.batches.front()?.packets.get(self.batches.front()?.gone)?;
+        Some(packet.number_len)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::config::NodeConfig;
 use crate::crypto::{Epochs, Limits};
 use crate::id::{ChannelHandle, Side, Token};
 use crate::path::{Carrier, SentFrame};
-use crate::recovery::SentPacket;
+use crate::recovery::{EcnMark, ReceivedPacket, SentPacket};
 use crate::time::Time;
 use crate::wire::params::Params;
 
@@ -184,6 +184,19 @@ impl Established {
         // Once more: what was used since the call before is kept by this one.
         self.is_tidy = !has_keys;
         self.busy_at = now;
+    }
+
+    /// A level 2 packet of the peer's was opened by the handshake: its number is path 0's.
+    pub(super) fn take_early(&mut self, number: u64, received: Time) {
+        if self.carrier.window.insert(number) {
+            let packet = ReceivedPacket {
+                number,
+                mark: EcnMark::None,
+                asks_for_ack: true,
+                asks_at_once: false,
+            };
+            self.carrier.received.on_received(received, &packet);
+        }
     }
 
     /// A packet of a channel came or goes.

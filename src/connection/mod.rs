@@ -32,7 +32,7 @@ use crate::path::Path;
 use crate::stats::ConnectionStats;
 use crate::time::Time;
 use duties::Duties;
-use ending::Life;
+use ending::{Breach, Life};
 use established::Established;
 use handshake::Handshake;
 use opening::Opening;

@@ -9,7 +9,7 @@ use super::{Connection, Life};
 use crate::channel::Pending;
 use crate::config::EARLY_PACKETS_MAX;
 use crate::error::Error;
-use crate::id::{ConnectionHandle, PathId, PeerId, Side, Token};
+use crate::id::{ChannelHandle, ConnectionHandle, PathId, PeerId, Side, Token};
 use crate::io::{Event, Local};
 use crate::path::SentFrame;
 use crate::stats::DropReason;
@@ -29,12 +29,45 @@ pub(super) struct Opening {
     /// Level 2 packets that were taken: their numbers are path 0's.
     early_numbers: Vec<(u64, Time)>,
     /// What each early payload of ours holds.
-    pub(super) early_frames: Vec<Vec<SentFrame>>,
+    early_frames: Vec<Vec<SentFrame>>,
+    /// The early messages of ours, and in which payload of the present attempt each is.
+    early_messages: Vec<EarlyMessage>,
+}
+
+/// A message that was sent as early data.
+#[derive(Debug)]
+struct EarlyMessage {
+    channel: ChannelHandle,
+    number: u64,
+    bytes: Vec<u8>,
+    /// Whether the present attempt carries it.
+    is_out: bool,
 }
 
 impl Opening {
     pub(super) fn has_sent_early(&self) -> bool {
-        !self.early_frames.is_empty()
+        !self.early_messages.is_empty()
+    }
+
+    /// A payload of the present attempt has this message.
+    pub(super) fn push_early(
+        &mut self,
+        payload: usize,
+        frames: Vec<SentFrame>,
+        channel: ChannelHandle,
+        number: u64,
+        message: &[u8],
+    ) {
+        self.early_frames.resize_with(payload, Vec::new);
+        self.early_frames.push(frames);
+        let bytes = message.to_vec();
+        self.early_messages.push(EarlyMessage { channel, number, bytes, is_out: true });
+    }
+
+    /// Charge of all early messages.
+    pub(super) fn early_charge(&self) -> u64 {
+        let charges = self.early_messages.iter().map(|message| message.bytes.len() + 32);
+        charges.sum::<usize>() as u64
     }
 }
 
@@ -75,6 +108,7 @@ impl Connection {
         let handshake = Handshake::dial(&mut shared.env(), now, opening.asked);
         let handshake = handshake.map_err(|_| Error::Crypto)?;
         opening.early_frames.clear();
+        opening.early_messages.iter_mut().for_each(|message| message.is_out = false);
         self.begin(shared, handshake);
         Ok(())
     }
@@ -176,7 +210,7 @@ impl Connection {
                     let (reason, code) = match failure.reason {
                         Reason::Timeout | Reason::Unproven => (Error::Timeout, None),
                         Reason::Rumoured { code } => (Error::Timeout, Some(code)),
-                        Reason::Closed { code } => (reason_of(code), Some(code)),
+                        Reason::Closed { code } | Reason::Tls { code } => (reason_of(code), Some(code)),
                     };
                     self.attempt_failed(shared, reason, code, failure.may_retry);
                 }
@@ -246,11 +280,15 @@ impl Connection {
         }
         let channels_max = u32::try_from(established.peer.channels_max).unwrap_or(u32::MAX);
         self.registry.raise(channels_max);
+        let charge = opening.early_charge();
+        established.flow.advance(charge);
         self.established = Some(established);
-        if early == Some(false) {
-            self.resend_early(shared, now, &opening.early_frames);
-        }
-        self.start_channels(shared, now);
+        let unsent = opening.early_messages.drain(..).filter(|one| !one.is_out || early != Some(true));
+        let unsent = unsent.map(|one| (one.channel, one.number, one.bytes)).collect();
+        self.start_channels(shared);
+        self.resend_early(shared, unsent);
+        let handles: Vec<ChannelHandle> = self.registry.handles().collect();
+        handles.into_iter().for_each(|handle| self.flush_waiting(shared, handle));
         if self.side == Side::Responder {
             self.handshake = None;
             self.confirm(shared, now);
@@ -352,7 +390,7 @@ impl Connection {
     }
 
     /// Lets channels that were opened before the connection was there begin.
-    fn start_channels(&mut self, shared: &mut Shared, now: Time) {
+    fn start_channels(&mut self, shared: &mut Shared) {
         let Some(established) = &self.established else { return };
         let limit = established.peer.channel_data_max;
         let handles: Vec<_> = self.registry.handles().collect();
@@ -362,7 +400,6 @@ impl Connection {
                 channel.sending.reset_limit(limit);
                 self.duties.note(handle, channel, Pending::NEW);
             }
-            self.flush_waiting(shared, now, handle);
         }
     }
 }

@@ -187,6 +187,12 @@ impl Carrier {
         Ok(outcome)
     }
 
+    /// Declares everything lost that is out, without being congestion.
+    pub(crate) fn lose_all(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
+        let Carrier { sent, congestion, .. } = self;
+        sent.lose_all(&mut Listener { now, congestion, fates });
+    }
+
     /// Does what the loss and probe timers are for.
     pub(crate) fn handle_timeout(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
         let Carrier { sent, rtt, congestion, .. } = self;
