@@ -33,6 +33,8 @@
 )]
 
 mod bans;
+#[allow(dead_code, unused_imports, reason = "node is its first user")]
+mod channel;
 pub mod config;
 #[allow(
     dead_code,
@@ -50,6 +52,8 @@ pub mod id;
 pub mod info;
 pub mod io;
 pub mod node;
+#[allow(dead_code, unused_imports, reason = "node is its first user")]
+mod path;
 #[allow(
     dead_code,
     unused_imports,

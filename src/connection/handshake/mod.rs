@@ -12,6 +12,8 @@ mod early;
 mod event;
 mod inbound;
 mod outbound;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) mod pair;
 mod space;
 mod stream;
 mod timers;

@@ -339,7 +339,6 @@ impl<F: Copy> SentPackets<F> {
         self.loss.cursor = self.loss.cursor.max(self.base);
         self.frames.drain(..usize::from(entry.frames));
         self.frames_base = self.frames_base.wrapping_add(u32::from(entry.frames));
-        self.begun_at -= usize::from(entry.frames);
     }
 
     fn entry(&mut self, number: u64) -> &mut Entry {
