@@ -14,6 +14,7 @@ use super::callbacks::channeler_callbacks;
 use super::contents::Contents;
 use super::guard::{Failure, fail, null};
 use super::options::channeler_options;
+use crate::crypto::Identity;
 use crate::error::Error;
 
 /// In `state`: no call gets in any more. The other bits count the calls inside.
@@ -54,11 +55,12 @@ pub(super) struct InCallback {
 pub(super) fn create(
     options: &channeler_options,
     callbacks: &channeler_callbacks,
+    identity: Option<Identity>,
 ) -> Result<*mut channeler_node, Failure> {
     let shell = Box::into_raw(Box::<channeler_node>::default());
     // SAFETY: just made, and freed only below, when nothing knows of it.
     let shared: &'static channeler_node = unsafe { &*shell };
-    match Contents::new(shared, options, callbacks) {
+    match Contents::new(shared, options, callbacks, identity) {
         Ok(contents) => {
             let contents = Box::into_raw(Box::new(contents));
             shared.contents.store(contents, Ordering::Release);
