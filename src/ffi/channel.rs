@@ -7,7 +7,6 @@ use super::connection::channeler_connection;
 use super::guard::{self, Failure, Out, OutVersioned, Versioned, guard};
 use super::lifetime::{self, channeler_node};
 use super::options::channeler_channel_options;
-use crate::config::ChannelConfig;
 use crate::error::Error;
 use crate::id::{ChannelHandle, Handle, Role};
 use crate::node::ChannelInfo;
@@ -109,7 +108,9 @@ pub unsafe extern "C" fn channeler_channel_open(
         let options = unsafe { guard::read_versioned_or_default(options, "options") }?;
         // SAFETY: the caller promises that `out` is null or writable.
         let out = unsafe { Out::new(out, "out") }?;
-        let config = ChannelConfig::try_from(options)?;
+        // SAFETY: the caller promises `label_length` readable bytes at `label`.
+        let label = unsafe { guard::bytes_or_none(options.label, options.label_length, "label") }?;
+        let config = options.to_config(label)?;
         let channel =
             live.core(|node, now| node.open_channel(now, connection.into(), &config))??;
         out.set(channel.into());
