@@ -40,16 +40,22 @@ enum Core {
     SansIo(Box<SansCore>),
 }
 
+/// What the pointers in the options point to.
+pub(super) struct Given {
+    pub(super) identity: Option<Identity>,
+    pub(super) instance_label: Vec<u8>,
+}
+
 impl Contents {
     /// Makes the contents of `node`. When it fails, nothing is called.
     pub(super) fn new(
         node: &'static channeler_node,
         options: &channeler_options,
         callbacks: &channeler_callbacks,
-        identity: Option<Identity>,
+        given: Given,
     ) -> Result<Contents, Failure> {
-        let config = config(options, callbacks)?;
-        let identity = identity_of(options, identity, config.legacy)?;
+        let config = config(options, callbacks, &given)?;
+        let identity = identity_of(options, given.identity, config.legacy)?;
         let peer_id = identity.as_ref().map_or(config.peer_id, Identity::peer_id);
         let caller = Arc::new(Caller::new(node, *callbacks, options.log_level));
         let told = Told::new(Arc::clone(&caller));
@@ -306,6 +312,7 @@ fn identity_of(
 fn config(
     options: &channeler_options,
     callbacks: &channeler_callbacks,
+    given: &Given,
 ) -> Result<NodeConfig, Failure> {
     let mut peer_id = options.peer_id.bytes;
     if peer_id == [0; PeerId::SIZE] {
@@ -318,7 +325,7 @@ fn config(
     }
     let tag = NEXT_TAG.fetch_add(1, Ordering::Relaxed) % u32::from(u16::MAX) + 1;
     // At most 65535, and never 0.
-    let mut config = options.to_config(PeerId(peer_id), tag as u16)?;
+    let mut config = options.to_config(PeerId(peer_id), &given.instance_label, tag as u16)?;
     config.ask_before_accept = callbacks.on_accept.is_some();
     config.lend_messages = callbacks.on_message.is_some();
     config.raw_datagrams = callbacks.on_datagram.is_some();

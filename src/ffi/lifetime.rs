@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::callbacks::channeler_callbacks;
-use super::contents::Contents;
+use super::contents::{Contents, Given};
 use super::guard::{Failure, fail, null};
 use super::options::channeler_options;
-use crate::crypto::Identity;
 use crate::error::Error;
 
 /// In `state`: no call gets in any more. The other bits count the calls inside.
@@ -55,12 +54,12 @@ pub(super) struct InCallback {
 pub(super) fn create(
     options: &channeler_options,
     callbacks: &channeler_callbacks,
-    identity: Option<Identity>,
+    given: Given,
 ) -> Result<*mut channeler_node, Failure> {
     let shell = Box::into_raw(Box::<channeler_node>::default());
     // SAFETY: just made, and freed only below, when nothing knows of it.
     let shared: &'static channeler_node = unsafe { &*shell };
-    match Contents::new(shared, options, callbacks, identity) {
+    match Contents::new(shared, options, callbacks, given) {
         Ok(contents) => {
             let contents = Box::into_raw(Box::new(contents));
             shared.contents.store(contents, Ordering::Release);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::address::channeler_address;
 use super::callbacks::channeler_callbacks;
+use super::contents::Given;
 use super::guard::{self, Out, guard};
 use super::identity;
 use super::lifetime::{self, channeler_node};
@@ -44,8 +45,13 @@ pub unsafe extern "C" fn channeler_node_new(
         let out = unsafe { Out::new(out, "out") }?;
         // SAFETY: the caller promises that `identity` is null or ends with a zero byte.
         let pem = unsafe { guard::text_or_none(options.identity, "identity") }?;
-        let identity = pem.map(|pem| identity::parse(pem, "identity")).transpose()?;
-        out.set(lifetime::create(&options, &callbacks, identity)?);
+        // SAFETY: the caller promises the same of `instance_label`.
+        let label = unsafe { guard::text_or_none(options.instance_label, "instance_label") }?;
+        let given = Given {
+            identity: pem.map(|pem| identity::parse(pem, "identity")).transpose()?,
+            instance_label: label.unwrap_or_default().into(),
+        };
+        out.set(lifetime::create(&options, &callbacks, given)?);
         Ok(())
     })
 }

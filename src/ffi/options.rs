@@ -325,7 +325,7 @@ impl channeler_options {
     pub(super) fn to_config(
         self,
         peer_id: PeerId,
-        instance_label: &str,
+        instance_label: &[u8],
         tag: u16,
     ) -> Result<NodeConfig, Failure> {
         let switch = |name, value| match value {
@@ -394,7 +394,7 @@ impl channeler_options {
             tickets_max: size(self.tickets_max),
             peer_channels_max: size(self.peer_channels_max),
             message_bytes_max: size(self.message_bytes_max),
-            instance_label: instance_label.as_bytes().to_vec(),
+            instance_label: instance_label.to_vec(),
             ..NodeConfig::new(peer_id)
         };
         config.check().map_err(|error| fail(Error::InvalidArgument, error.to_string()))?;
