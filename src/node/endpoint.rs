@@ -32,6 +32,8 @@ pub(super) struct Endpoint {
     pub(super) bans: Bans,
     /// For strangers.
     replies: VecDeque<Reply>,
+    /// Kept only for its memory: whose timers have fired.
+    due: Vec<ConnectionHandle>,
 }
 
 impl Endpoint {
@@ -60,6 +62,7 @@ impl Endpoint {
             resets: Resets::new(now),
             bans: Bans::default(),
             replies: VecDeque::new(),
+            due: Vec::new(),
         }
     }
 
@@ -69,7 +72,9 @@ impl Endpoint {
 
     /// Does what is due at `now`.
     pub(super) fn handle_timeout(&mut self, now: Time) {
-        while let Some(handle) = self.table.pop_timer(now) {
+        let mut due = std::mem::take(&mut self.due);
+        due.extend(std::iter::from_fn(|| self.table.pop_timer(now)));
+        for handle in due.drain(..) {
             let Some(member) = self.table.get_mut(handle) else { continue };
             if member.connection.poll_timeout(&self.shared).is_some_and(|due| due <= now) {
                 member.connection.handle_timeout(&mut self.shared, now);
@@ -78,6 +83,7 @@ impl Endpoint {
             self.handle_probe_timeout(now, handle);
             self.settle(now, handle);
         }
+        self.due = due;
     }
 
     /// When `handle_timeout` wants to be called next.

@@ -10,9 +10,6 @@ use channeler::sim::World;
 fn two_nodes_connect_and_messages_go_both_ways() {
     let mut world = World::with_nodes(1, 2);
     let pair = world.establish(0, 1);
-    for node in 0..2 {
-        eprintln!("{:?}", world.events(node));
-    }
     world.send(0, pair.channel, b"ping").expect("room");
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.receive(1, pair.peer_channel), Some(b"ping".to_vec()));
