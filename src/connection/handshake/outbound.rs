@@ -165,7 +165,7 @@ impl Handshake {
         Some(())
     }
 
-    fn header(&self, kind: Kind) -> LongHeader {
+    pub(super) fn header(&self, kind: Kind) -> LongHeader {
         let ids = &self.ids;
         let (sender, recipient): (AttemptId, AttemptId) = match self.side {
             Side::Initiator if self.is_bound => (ids.initiator, ids.responder),
