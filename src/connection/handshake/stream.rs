@@ -54,6 +54,11 @@ impl Incoming {
         self.spans.insert(start as u32..end as u32);
     }
 
+    #[cfg(test)]
+    pub(crate) fn pieces(&self) -> usize {
+        self.spans.len()
+    }
+
     /// The bytes that can be read next; each is given once.
     pub(crate) fn take(&mut self) -> Option<&[u8]> {
         let first = self.spans.first().filter(|span| span.start == 0)?;

@@ -44,7 +44,11 @@ fn cookie_costs_one_round_trip_and_is_in_every_datagram_of_the_flight() {
         assert!(cookied.iter().all(|datagram| cookie_of(datagram).len() == 20));
         assert!(rest.iter().all(|datagram| cookie_of(datagram).is_empty()), "no longer needed");
         assert!(pair.responder.handshake().budget.room() == usize::MAX, "it proves the address");
-        assert_eq!(sent.iter().map(Vec::len).max(), Some(1200), "the cookie takes from the padding");
+        assert_eq!(
+            sent.iter().map(Vec::len).max(),
+            Some(1200),
+            "the cookie takes from the padding"
+        );
     }
 }
 
