@@ -1,0 +1,1 @@
+//! Two sessions in memory: full and resumed handshakes, early data, and what goes wrong.
