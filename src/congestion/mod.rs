@@ -9,6 +9,8 @@ mod hystart;
 mod newreno;
 mod pacer;
 mod rate;
+#[cfg(test)]
+mod test_path;
 
 use std::time::Duration;
 

@@ -69,3 +69,6 @@ const SPAN_MAX: u64 = 1_000_000_000;
 
 /// More than any credit.
 const CLOCK_OFFSET: u64 = 2 * (SPAN_MAX + LATENESS_MAX);
+
+#[cfg(test)]
+mod tests;
