@@ -1,3 +1,5 @@
+//! NewReno: growth, reduction, undo, and a link filled.
+
 use super::super::test_path::{MTU, TestPath, at, ms};
 use super::super::{
     AckEnd, AckSample, Algorithm, Cause, CongestionEvent, Controller, PacketSample, Snapshot,

@@ -1,3 +1,5 @@
+//! Delivery-rate samples, packet by packet.
+
 use super::super::test_path::{at, ms};
 use super::{RateEstimator, RateSample, Snapshot, per_second};
 use crate::time::Time;

@@ -1,3 +1,5 @@
+//! What is asked of the peer by ACK_RATE, and when again.
+
 use std::time::Duration;
 
 use super::AckRate;

@@ -1,3 +1,5 @@
+//! ECN counts that add up, and those that do not.
+
 use super::{EcnCounts, EcnMark, EcnValidation};
 
 // spec: 13.5 congestion control; RFC 9000 13.4.2

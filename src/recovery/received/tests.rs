@@ -1,3 +1,5 @@
+//! Which numbers are acknowledged, and when; ranges beside a set.
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The round-trip estimate, by the numbers of RFC 9002.
+
 use std::time::Duration;
 
 use super::Rtt;

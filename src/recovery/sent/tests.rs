@@ -1,3 +1,5 @@
+//! What becomes of sent packets: acknowledged, lost, late, probed for.
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -66,7 +68,7 @@ fn numbers_are_skipped_now_and_then_and_acknowledging_one_is_an_error() {
         if number != next + skipped.len() as u64 {
             skipped.push(number - 1);
         }
-        if number % 64 == 0 {
+        if number.is_multiple_of(64) {
             let first = number.saturating_sub(63);
             let ranges = without(first..=number, skipped.last().copied());
             space.ack(1, &ranges).unwrap();
