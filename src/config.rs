@@ -258,8 +258,8 @@ pub struct NodeConfig {
     pub peer_channels_max: usize,
     /// v1: the largest message taken. Default 16 MiB.
     pub message_bytes_max: usize,
-    /// v1: tells apart the processes that share an identity, so that none makes the peers of another
-    /// believe that it restarted. Default empty: there is one.
+    /// v1: tells apart the processes that share an identity, so that none makes the peers of
+    /// another believe that it restarted. Default empty: there is one.
     pub instance_label: Vec<u8>,
 }
 

@@ -16,11 +16,12 @@
 //! | 8 | `ffi`: the C API |
 //! | 7 | `engine`: sockets, threads, clocks; `sim`: virtual ones |
 //! | 6 | `node`: the sans-IO endpoint |
-//! | 5 | `connection`: one peer of v1; `v0`: the reference's plain protocol, whole |
-//! | 3 | `recovery`: what was sent and received |
+//! | 5 | `connection`: one peer of protocol v1; `v0`: the reference's plain protocol, whole |
+//! | 4 | `channel`, `path` |
+//! | 3 | `info`: what a node tells of itself; `recovery`: what was sent and received |
 //! | 2 | `congestion`: how much may be out, how fast; `crypto`: identity, TLS, keys of packets |
 //! | 1 | `wire`: bytes to values and back |
-//! | 0 | `id`, `error`, `config`, `info`, `io`, `slots`, `stats`, `time` |
+//! | 0 | `id`, `error`, `config`, `io`, `slots`, `stats`, `time` |
 //!
 //! `sim` (feature `sim`) stands beside `engine`: it drives nodes on a virtual clock and network.
 
