@@ -8,9 +8,9 @@ use super::pair::{DELAY, Node, Pair, carry_all};
 use super::*;
 use crate::crypto::TlsOptions;
 use crate::id::PathId;
+use crate::wire::Writer;
 use crate::wire::frame::{Frame, Frames, Place, write_ack};
-use crate::wire::long::{DATAGRAM_SIZE, set_size};
-use crate::wire::{TAG_LEN, Writer};
+use crate::wire::long::DATAGRAM_SIZE;
 
 mod attacks;
 mod basics;
@@ -66,18 +66,7 @@ fn forge(end: &mut pair::End, level: Level, frames: &[Frame<'_>]) -> Vec<u8> {
     let mut writer = Writer::new(&mut payload);
     frames.iter().for_each(|frame| frame.encode(&mut writer).expect("they fit"));
     let len = writer.position();
-    let handshake = end.handshake.as_mut().expect("there is an attempt");
-    let header = handshake.header(Kind::Sealed(level));
-    let mut packet = vec![0; header.payload_offset() + len + TAG_LEN];
-    header.write(&mut Writer::new(&mut packet)).expect("there is room");
-    set_size(&mut packet);
-    packet[header.payload_offset()..][..len].copy_from_slice(&payload[..len]);
-    let space = &mut handshake.spaces[usize::from(level == Level::Handshake)];
-    let number = space.begin(&mut end.node.rng);
-    space.finish(Time::ZERO, packet.len(), true, false);
-    let keys = space.keys.as_ref().expect("it has the keys");
-    keys.local.seal(number, header.number_offset(), &mut packet);
-    packet
+    end.forge(level, &payload[..len]).expect("it has the keys")
 }
 
 /// Only what these numbers of the sender are, and nothing of the other side.
