@@ -158,3 +158,30 @@ const ROUNDS_MAX: usize = 16;
 
 /// Datagrams kept to be sent again.
 const SEEN_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::Random;
+
+    // spec: 7.3 initiator states, 7.4 responder states
+    #[test]
+    fn random_scripts_never_lead_to_a_wrong_state() {
+        for seed in 0..SCRIPTS {
+            let mut random = Random::new(seed);
+            let len = random.index(400);
+            let mut script = random.vec(len);
+            // Small numbers are operations, levels and types: more of those.
+            script.iter_mut().for_each(|byte| {
+                if random.chance(0.5) {
+                    *byte %= 10;
+                }
+            });
+            // Printed only when the test fails: the last one is the one that did it.
+            println!("seed {seed}");
+            play_handshake(&script);
+        }
+    }
+
+    const SCRIPTS: u64 = 300;
+}
