@@ -270,6 +270,40 @@ impl World {
         self.ends[end].notices.contains(&Notice::Gone)
     }
 
+    /// The same nodes, tickets and all, without the connection.
+    pub(super) fn again(mut self) -> World {
+        for end in &mut self.ends {
+            end.connection = None;
+            end.tokens.clear();
+            end.events.clear();
+            end.messages.clear();
+            end.notices.clear();
+            let channels: Vec<_> = end.shared.channels.iter().map(|one| one.number).collect();
+            assert!(channels.is_empty(), "{channels:?}");
+        }
+        self.flying.clear();
+        self
+    }
+
+    /// Messages of the first accepted channel, lent and kept ones.
+    pub(super) fn all_received(&mut self, end: usize) -> Vec<Vec<u8>> {
+        let mut all: Vec<Vec<u8>> =
+            self.ends[end].messages.iter().map(|(_, bytes)| bytes.clone()).collect();
+        let opened = |event: &Event| matches!(event, Event::ChannelOpened { by_peer: true, .. });
+        if self.ends[end].events.iter().any(opened) {
+            let channel = self.accepted(end);
+            let mut out = [0; 2000];
+            while let Ok(read) = self.with_connection(end, |connection, shared, now| {
+                connection.receive(shared, now, channel, &mut out)
+            }) {
+                let message = out[..read.len].to_vec();
+                self.ends[end].messages.push((channel, message.clone()));
+                all.push(message);
+            }
+        }
+        all
+    }
+
     /// Texts of the messages that came to an end.
     pub(super) fn texts(&self, end: usize) -> Vec<String> {
         let messages = self.ends[end].messages.iter();
