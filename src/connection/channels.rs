@@ -390,7 +390,10 @@ impl Connection {
             Place::Unused => {
                 self.registry.pass_over(reset.channel);
                 self.duties.max_channels |= self.registry.raise_peer().is_some();
-                return Ok(());
+                // Its sender waits for our position.
+                let has_room = self.duties.refuse(reset.channel, ChannelCode::Cancelled as u8);
+                self.schedule(shared);
+                return if has_room { Ok(()) } else { Err(ConnectionCode::Internal.into()) };
             }
             Place::NeverOpened => return Err(ConnectionCode::ChannelState.into()),
             Place::OverLimit => return Err(ConnectionCode::ChannelLimit.into()),

@@ -86,10 +86,10 @@ impl Tickets {
         let first = sending.waiting.first_mut()?;
         let range = first.start..first.end.min(first.start + most);
         first.start = range.end;
-        if first.is_empty() {
+        if first.start >= first.end {
             sending.waiting.remove(0);
         }
-        (!range.is_empty()).then(|| (range.start as u64, &sending.bytes[range]))
+        (range.start < range.end).then(|| (range.start as u64, &sending.bytes[range]))
     }
 
     pub(super) fn on_lost(&mut self, offset: u32, len: u16) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::endpoint::Endpoint;
 use crate::config::{ChannelConfig, LABEL_BYTES_MAX};
 use crate::error::Error;
-use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
+use crate::channel::Opening;
+use crate::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId, Version};
 use crate::info::{ChannelInfo, CloseReason, ConnectionInfo, Received};
 use crate::io::canonical;
 use crate::stats::{ChannelStats, ConnectionStats, NodeStats};
@@ -27,7 +28,7 @@ impl Endpoint {
 
     pub(super) fn update_keys(&mut self, now: Time, handle: ConnectionHandle) -> Result<(), Error> {
         let member = self.table.live_mut(handle)?;
-        let result = member.connection.update_keys(&mut self.shared, now);
+        let result = member.connection.update_keys(&mut self.shared);
         self.settle(now, handle);
         result
     }
@@ -51,7 +52,7 @@ impl Endpoint {
         let peer = member.connection.peer.filter(|_| member.is_superseded);
         let handle = peer.and_then(|peer| self.table.by_peer(peer)).unwrap_or(handle);
         let member = self.table.live_mut(handle)?;
-        let result = member.connection.open_channel(&mut self.shared, now, config);
+        let result = member.connection.open_channel(&mut self.shared, config);
         self.settle(now, handle);
         result
     }
@@ -63,7 +64,7 @@ impl Endpoint {
     ) -> Result<(), Error> {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
-        let result = member.connection.close_channel(&mut self.shared, now, channel);
+        let result = member.connection.close_channel(&mut self.shared, channel);
         self.settle(now, handle);
         result
     }
@@ -76,8 +77,7 @@ impl Endpoint {
     ) -> Result<(), Error> {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
-        let CloseReason { code, text } = reason;
-        let result = member.connection.reset_channel(&mut self.shared, now, channel, *code, text);
+        let result = member.connection.reset_channel(&mut self.shared, now, channel, reason.code);
         self.settle(now, handle);
         result
     }
@@ -90,7 +90,7 @@ impl Endpoint {
     ) -> Result<(), Error> {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
-        let result = member.connection.send(&mut self.shared, now, channel, message);
+        let result = member.connection.send(&mut self.shared, channel, message);
         self.settle(now, handle);
         result
     }
@@ -103,17 +103,22 @@ impl Endpoint {
     ) -> Result<(), Error> {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
-        let result = member.connection.send_early(&mut self.shared, now, channel, message);
+        let result = member.connection.send_early(&mut self.shared, channel, message);
         self.settle(now, handle);
         result
     }
 
     pub(super) fn receive(
         &mut self,
+        now: Time,
         channel: ChannelHandle,
         out: &mut [u8],
     ) -> Result<Received, Error> {
-        self.shared.receive(channel, out)
+        let handle = self.shared.channel(channel)?.connection;
+        let member = self.table.live_mut(handle).map_err(|_| Error::InvalidChannelId)?;
+        let result = member.connection.receive(&mut self.shared, now, channel, out);
+        self.settle(now, handle);
+        result
     }
 
     pub(super) fn ban_peer(
@@ -165,7 +170,12 @@ impl Endpoint {
     }
 
     pub(super) fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {
-        self.shared.channel_stats(channel)
+        let channel = self.shared.channel(channel)?;
+        Ok(ChannelStats {
+            send_queue_bytes: channel.queued_bytes() as u64,
+            receive_queue_bytes: channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes()) as u64,
+            ..channel.stats
+        })
     }
 
     pub(super) fn connection_info(
@@ -185,6 +195,15 @@ impl Endpoint {
     }
 
     pub(super) fn channel_info(&self, channel: ChannelHandle) -> Result<ChannelInfo, Error> {
-        self.shared.channel_info(channel)
+        let channel = self.shared.channel(channel)?;
+        Ok(ChannelInfo {
+            connection: channel.connection,
+            id: ChannelId::from_wire(channel.number.0),
+            role: channel.role,
+            capabilities: channel.capabilities,
+            is_established: channel.opening == Opening::Open,
+            label: channel.label.clone(),
+            is_early: channel.is_early,
+        })
     }
 }

@@ -63,10 +63,10 @@ impl Endpoint {
     /// Rule 3: has the peer still the one that was there first?
     fn ask_older(&mut self, now: Time, older: ConnectionHandle, newer: ConnectionHandle) {
         let Some(member) = self.table.get_mut(older) else { return };
-        member.connection.ping(&mut self.shared, now);
-        let until = now + 3 * member.connection.pto();
+        member.connection.ping(&mut self.shared);
+        let until = now + 3 * member.connection.pto_max();
         member.probe = Some(Box::new(Probe { other: newer, asked_at: now, until }));
-        self.table.arm(older);
+        self.table.arm(&self.shared, older);
     }
 
     /// Rule 2: who began the one that does not stay ends it when nothing is left on it.

@@ -32,6 +32,8 @@ pub(super) struct Endpoint {
     pub(super) bans: Bans,
     /// For strangers.
     replies: VecDeque<Reply>,
+    /// Kept only for its memory: whose timers have fired.
+    due: Vec<ConnectionHandle>,
 }
 
 impl Endpoint {
@@ -60,6 +62,7 @@ impl Endpoint {
             resets: Resets::new(now),
             bans: Bans::default(),
             replies: VecDeque::new(),
+            due: Vec::new(),
         }
     }
 
@@ -69,15 +72,18 @@ impl Endpoint {
 
     /// Does what is due at `now`.
     pub(super) fn handle_timeout(&mut self, now: Time) {
-        while let Some(handle) = self.table.pop_timer(now) {
+        let mut due = std::mem::take(&mut self.due);
+        due.extend(std::iter::from_fn(|| self.table.pop_timer(now)));
+        for handle in due.drain(..) {
             let Some(member) = self.table.get_mut(handle) else { continue };
-            if member.connection.poll_timeout().is_some_and(|due| due <= now) {
+            if member.connection.poll_timeout(&self.shared).is_some_and(|due| due <= now) {
                 member.connection.handle_timeout(&mut self.shared, now);
             }
             self.handle_dial_timeout(now, handle);
             self.handle_probe_timeout(now, handle);
             self.settle(now, handle);
         }
+        self.due = due;
     }
 
     /// When `handle_timeout` wants to be called next.
@@ -120,8 +126,20 @@ impl Endpoint {
     pub(super) fn handle_send_error(&mut self, now: Time, transmit: &Transmit, error: SendError) {
         let Some(handle) = transmit.connection else { return };
         let Some(member) = self.table.get_mut(handle) else { return };
-        let size = transmit.segment_size;
-        member.connection.handle_send_error(&mut self.shared, now, error, size);
+        let connection = &mut member.connection;
+        let event = match error {
+            SendError::Unreachable => {
+                Event::PathUnreachable { connection: handle, address: transmit.to }
+            }
+            SendError::TooLarge if connection.handle_send_error(error, transmit.segment_size) => {
+                let packet_size = connection.path.packet_size;
+                Event::PacketSizeReduced { connection: handle, packet_size }
+            }
+            SendError::TooLarge => return,
+        };
+        if !member.is_closed && self.shared.events.len() < self.shared.config.events_max {
+            self.shared.events.push_back(event);
+        }
         self.settle(now, handle);
     }
 
@@ -167,14 +185,14 @@ impl Endpoint {
         while let Some((of, notice)) = self.shared.notices.pop_front() {
             self.handle_notice(now, of, notice);
             if of != handle {
-                self.table.arm(of);
+                self.table.arm(&self.shared, of);
             }
         }
         let is_superseded = self.table.get(handle).is_some_and(|member| member.is_superseded);
         if is_superseded {
             self.end_superseded(now, handle);
         }
-        self.table.arm(handle);
+        self.table.arm(&self.shared, handle);
     }
 
     fn handle_notice(&mut self, now: Time, handle: ConnectionHandle, notice: Notice) {

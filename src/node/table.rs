@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::attempts::Listed;
 use super::duel::Probe;
-use crate::connection::Connection;
+use crate::connection::{Connection, Shared};
 use crate::crypto::PublicKey;
 use crate::error::Error;
 use crate::id::{ConnectionHandle, PathId, PeerId, Token, Version};
@@ -293,9 +293,9 @@ impl Table {
     /// Sets a connection's timer if it wants to be called earlier than it is going to be: one that
     /// fires early sets itself anew.
     #[inline]
-    pub(super) fn arm(&mut self, handle: ConnectionHandle) {
+    pub(super) fn arm(&mut self, shared: &Shared, handle: ConnectionHandle) {
         let Some(member) = self.members.get_mut(handle.0) else { return };
-        let Some(wanted) = member.deadline() else { return };
+        let Some(wanted) = member.deadline(shared) else { return };
         match member.armed {
             Some(armed) if armed <= wanted => return,
             Some(armed) => {
@@ -329,8 +329,8 @@ impl Table {
 impl Member {
     /// When anything has to be done for it.
     #[inline]
-    fn deadline(&self) -> Option<Time> {
-        let connection = self.connection.poll_timeout();
+    fn deadline(&self, shared: &Shared) -> Option<Time> {
+        let connection = self.connection.poll_timeout(shared);
         let dial = self.beginning.as_ref().and_then(|beginning| beginning.dial);
         let dial = dial.filter(|_| !self.is_closed).map(|dial| dial.until);
         let probe = self.probe.as_ref().map(|probe| probe.until);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::inbound::index;
 use super::{Complete, Env, Failure, Handshake, HandshakeEvent};
 use crate::config::NodeConfig;
 use crate::crypto::{
@@ -21,7 +22,7 @@ use crate::time::Time;
 use crate::wire::TAG_LEN;
 use crate::wire::Writer;
 use crate::wire::codes::ConnectionCode;
-use crate::wire::long::{Cookie, DATAGRAM_SIZE, Kind, LongError, LongHeader};
+use crate::wire::long::{Cookie, DATAGRAM_SIZE, Kind, LongError, LongHeader, set_size};
 
 /// How long every datagram takes when nobody says otherwise.
 pub(crate) const DELAY: Duration = Duration::from_millis(10);
@@ -369,6 +370,22 @@ impl End {
         assert_eq!(datagram.len, bytes.len());
         assert!((1..=DATAGRAM_SIZE).contains(&bytes.len()), "{} bytes", bytes.len());
         Some(bytes)
+    }
+
+    /// A packet of level 0 or 1 that this end might have sent, had it been another program. None
+    /// without the keys.
+    pub(crate) fn forge(&mut self, level: Level, payload: &[u8]) -> Option<Vec<u8>> {
+        let handshake = self.handshake.as_mut()?;
+        let header = handshake.header(Kind::Sealed(level));
+        let space = &mut handshake.spaces[index(level)];
+        let number = space.keys.is_some().then(|| space.begin(&mut self.node.rng))?;
+        let mut packet = vec![0; header.payload_offset() + payload.len() + TAG_LEN];
+        header.write(&mut Writer::new(&mut packet)).ok()?;
+        set_size(&mut packet);
+        packet[header.payload_offset()..][..payload.len()].copy_from_slice(payload);
+        space.keys.as_ref()?.local.seal(number, header.number_offset(), &mut packet);
+        space.finish(Time::ZERO, packet.len(), false, false);
+        Some(packet)
     }
 
     fn take_events(&mut self, now: Time, side: Side) {
