@@ -1,6 +1,6 @@
 //! Channels: messages to and from a peer.
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 
 use super::callbacks::channeler_release_fn;
 use super::connection::channeler_connection;
@@ -9,7 +9,7 @@ use super::lifetime::{self, channeler_node};
 use super::options::channeler_channel_options;
 use crate::error::Error;
 use crate::id::{ChannelHandle, Handle, Role};
-use crate::node::ChannelInfo;
+use crate::node::{ChannelInfo, CloseReason};
 
 /// We opened the channel.
 pub const CHANNELER_ROLE_INITIATOR: u32 = 1;
@@ -45,6 +45,11 @@ pub struct channeler_channel_details {
     pub capabilities: u32,
     /// 1 once messages can flow, else 0.
     pub established: u32,
+    /// 1 when the peer opened it in early data, which others may have recorded and sent again; else
+    /// 0 (version 1).
+    pub early: u32,
+    /// Bytes of its label (version 1).
+    pub label_length: u32,
     /// 0.
     pub reserved: u32,
 }
@@ -141,6 +146,35 @@ pub unsafe extern "C" fn channeler_channel_close(
     })
 }
 
+/// Ends a channel at once, in both directions: what is queued or on its way is thrown away.
+///
+/// `code` is a number of the application's and `reason` a sentence for people (UTF-8, ended by a
+/// zero byte, cut at 255 bytes; NULL: none); in version 1 the peer's `CHANNELER_EVENT_CHANNEL_CLOSED`
+/// has them, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with `CHANNELER_ERR_CLOSED`. Version 0
+/// tells the peer nothing.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_DECODE` (`reason` is not UTF-8),
+/// `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
+/// Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `reason` is NULL or ends with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_channel_reset(
+    node: *mut channeler_node,
+    channel: channeler_channel,
+    code: u64,
+    reason: *const c_char,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises that `reason` is null or ends with a zero byte.
+        let text = unsafe { guard::text_or_none(reason, "reason") }?.unwrap_or_default();
+        let reason = CloseReason { code, text: text.to_owned() };
+        Ok(live.core(|node, now| node.reset_channel(now, channel.into(), reason))??)
+    })
+}
+
 /// Queues a message of `length` bytes; it is copied, and `data` stays the caller's.
 ///
 /// It leaves with the next turn of the node, or with `channeler_node_flush`. A message fits into
@@ -165,6 +199,33 @@ pub unsafe extern "C" fn channeler_channel_send(
         // SAFETY: the caller promises `length` readable bytes.
         let message = unsafe { guard::bytes(data, length, "data") }?;
         Ok(live.core(|node, now| node.send(now, channel.into(), message))??)
+    })
+}
+
+/// As `channeler_channel_send`, for a message that does no harm when it arrives twice: it may leave
+/// before the handshake of a connection to a peer known from before is done, and so saves a round
+/// trip.
+///
+/// Who records it can send it to the peer again: it is delivered at most twice. The peer must have
+/// the option `early_data`; else, and where there is no session to resume, the message goes the
+/// usual way, by itself. Version 1; in version 0 it is `channeler_channel_send`.
+/// Errors: as `channeler_channel_send`. Thread: any.
+///
+/// # Safety
+/// As `channeler_channel_send`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_channel_send_early(
+    node: *mut channeler_node,
+    channel: channeler_channel,
+    data: *const u8,
+    length: usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises `length` readable bytes.
+        let message = unsafe { guard::bytes(data, length, "data") }?;
+        Ok(live.core(|node, now| node.send_early(now, channel.into(), message))??)
     })
 }
 
@@ -332,6 +393,41 @@ pub unsafe extern "C" fn channeler_channel_receive_many(
     })
 }
 
+/// Writes the label of a channel, as its opener gave it, to `buffer` of `capacity` bytes.
+///
+/// `*length` becomes its bytes, 0 to 255; it may be any bytes, and no zero byte follows. 255 bytes of
+/// room are always enough. In version 0 there are no labels: 0.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL),
+/// `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written), `_INVALID_CHANNELID` (no such
+/// channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+/// bytes; `length` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_channel_label(
+    node: *mut channeler_node,
+    channel: channeler_channel,
+    buffer: *mut u8,
+    capacity: usize,
+    length: *mut usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises `capacity` writable bytes.
+        let buffer = unsafe { guard::bytes_mut(buffer, capacity, "buffer") }?;
+        // SAFETY: the caller promises that `length` is null or writable.
+        let length = unsafe { Out::new(length, "length") }?;
+        let label = live.core(|node, _| node.channel_info(channel.into()))??.label;
+        let room = buffer.get_mut(..label.len());
+        let room = room.ok_or_else(|| guard::too_small("buffer", capacity, label.len()))?;
+        room.copy_from_slice(&label);
+        length.set(label.len());
+        Ok(())
+    })
+}
+
 /// Tells what a channel is.
 ///
 /// Set `out->struct_size` before. Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or a
@@ -381,6 +477,9 @@ impl From<ChannelInfo> for channeler_channel_details {
             },
             capabilities: info.capabilities.0.into(),
             established: info.is_established.into(),
+            early: info.is_early.into(),
+            // At most 255.
+            label_length: info.label.len() as u32,
             ..Versioned::new(size_of::<channeler_channel_details>())
         }
     }
@@ -399,6 +498,8 @@ unsafe impl Versioned for channeler_channel_details {
             role: 0,
             capabilities: 0,
             established: 0,
+            early: 0,
+            label_length: 0,
             reserved: 0,
         }
     }

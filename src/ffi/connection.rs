@@ -191,7 +191,8 @@ fn connect(
 ) -> Result<channeler_connection, Failure> {
     let peer = peer.map(|peer| PeerId(peer.bytes));
     if peer.is_none() && version == Version::V0 {
-        let text = "no peer id was given; version 0 needs one (only version 1 can prove who answers)";
+        let text =
+            "no peer id was given; version 0 needs one (only version 1 can prove who answers)";
         return Err(fail(Error::InvalidArgument, text));
     }
     let dial = Dial { version, peer, address, local: Local::default() };

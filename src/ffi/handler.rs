@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::address::channeler_address;
 use super::callbacks::{
-    CHANNELER_EVENT_CHANNEL_CLOSED, CHANNELER_EVENT_CHANNEL_OPENED, CHANNELER_EVENT_CONNECTED,
-    CHANNELER_EVENT_CONNECTION_CLOSED, CHANNELER_EVENT_PACKET, CHANNELER_EVENT_PACKET_SIZE_REDUCED,
-    CHANNELER_EVENT_PATH_CHANGED, CHANNELER_EVENT_PATH_UNREACHABLE, CHANNELER_EVENT_READABLE,
-    CHANNELER_EVENT_WRITABLE, CHANNELER_LOG_DEBUG, CHANNELER_LOG_INFO, CHANNELER_LOG_WARN,
-    channeler_callbacks, channeler_event,
+    CHANNELER_EVENT_CHANNEL_CLOSED, CHANNELER_EVENT_CHANNEL_FINISHED,
+    CHANNELER_EVENT_CHANNEL_OPENED, CHANNELER_EVENT_CONNECTED, CHANNELER_EVENT_CONNECTION_CLOSED,
+    CHANNELER_EVENT_PACKET, CHANNELER_EVENT_PACKET_SIZE_REDUCED, CHANNELER_EVENT_PATH_CHANGED,
+    CHANNELER_EVENT_PATH_UNREACHABLE, CHANNELER_EVENT_READABLE, CHANNELER_EVENT_WRITABLE,
+    CHANNELER_LOG_DEBUG, CHANNELER_LOG_INFO, CHANNELER_LOG_WARN, channeler_callbacks,
+    channeler_event,
 };
 use super::guard::{Failure, fail};
 use super::lifetime::{self, channeler_node};
@@ -20,7 +21,7 @@ use crate::config::PACKET_SIZE_MAX;
 use crate::engine::Handler;
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
-use crate::io::Event;
+use crate::io::{CloseReason, Event};
 
 /// Buffers that wait to be given back; a further one is `Limit`. As many as events by default.
 const RELEASES_MAX: usize = 65_536;
@@ -169,7 +170,10 @@ impl Caller {
     }
 
     fn event(&self, event: &Event) {
-        let Some(told) = told(event) else { return };
+        let Some(mut told) = told(event) else { return };
+        let text = said(event).and_then(|said| text_of(&said.text));
+        told.code = said(event).map_or(0, |said| said.code);
+        told.text = text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr());
         self.log(level(event), || line(event));
         let Some(on_event) = self.callbacks.on_event else {
             return;
@@ -177,7 +181,8 @@ impl Caller {
         let Some(_inside) = lifetime::enter_callback(self.node) else {
             return;
         };
-        // SAFETY: the caller promised that its functions may be called; `told` outlives it.
+        // SAFETY: the caller promised that its functions may be called; `told` and `text` outlive
+        // it.
         unsafe { on_event(self.callbacks.user_data, self.node_pointer(), &raw const told) }
     }
 
@@ -273,11 +278,9 @@ fn told(event: &Event) -> Option<channeler_event> {
         ..channeler_event::default()
     };
     Some(match *event {
-        // Finished channels are told only with a setting that C does not have.
-        Event::ConnectionRequest { .. }
-        | Event::ChannelFinished { .. }
-        | Event::Message { .. }
-        | Event::Datagram { .. } => return None,
+        Event::ConnectionRequest { .. } | Event::Message { .. } | Event::Datagram { .. } => {
+            return None;
+        }
         Event::Connected { connection, peer } => {
             channeler_event { peer: peer.into(), ..kind(CHANNELER_EVENT_CONNECTED, connection) }
         }
@@ -295,6 +298,10 @@ fn told(event: &Event) -> Option<channeler_event> {
             channel: channel.into(),
             reason: reason.code(),
             ..kind(CHANNELER_EVENT_CHANNEL_CLOSED, connection)
+        },
+        Event::ChannelFinished { connection, channel } => channeler_event {
+            channel: channel.into(),
+            ..kind(CHANNELER_EVENT_CHANNEL_FINISHED, connection)
         },
         Event::Readable { connection, channel } => channeler_event {
             channel: channel.into(),
@@ -323,6 +330,30 @@ fn told(event: &Event) -> Option<channeler_event> {
             ..channeler_event::default()
         },
     })
+}
+
+/// What the one who closed said with it.
+fn said(event: &Event) -> Option<&CloseReason> {
+    match event {
+        Event::ConnectionClosed { said, .. } | Event::ChannelClosed { said, .. } => said.as_deref(),
+        Event::ConnectionRequest { .. }
+        | Event::Connected { .. }
+        | Event::ChannelOpened { .. }
+        | Event::ChannelFinished { .. }
+        | Event::Message { .. }
+        | Event::Readable { .. }
+        | Event::Writable { .. }
+        | Event::PathChanged { .. }
+        | Event::PathUnreachable { .. }
+        | Event::PacketSizeReduced { .. }
+        | Event::Packet { .. }
+        | Event::Datagram { .. } => None,
+    }
+}
+
+/// A text for C; none if it is empty.
+fn text_of(text: &str) -> Option<CString> {
+    CString::new(text.replace('\0', " ")).ok().filter(|text| !text.is_empty())
 }
 
 fn level(event: &Event) -> u32 {

@@ -416,7 +416,8 @@ impl channeler_channel_options {
         let priority = u8::try_from(self.priority).ok().filter(|priority| *priority <= 7);
         let weight = u8::try_from(self.weight).ok().filter(|weight| *weight > 0);
         if label.len() > LABEL_BYTES_MAX {
-            let text = format!("label has {} bytes; allowed is 0 to {LABEL_BYTES_MAX}", label.len());
+            let text =
+                format!("label has {} bytes; allowed is 0 to {LABEL_BYTES_MAX}", label.len());
             return Err(fail(Error::InvalidArgument, text));
         }
         Ok(ChannelConfig {
