@@ -210,7 +210,9 @@ impl Connection {
                     let (reason, code) = match failure.reason {
                         Reason::Timeout | Reason::Unproven => (Error::Timeout, None),
                         Reason::Rumoured { code } => (Error::Timeout, Some(code)),
-                        Reason::Closed { code } | Reason::Tls { code } => (reason_of(code), Some(code)),
+                        Reason::Closed { code } | Reason::Tls { code } => {
+                            (reason_of(code), Some(code))
+                        }
                     };
                     self.attempt_failed(shared, reason, code, failure.may_retry);
                 }
@@ -236,10 +238,7 @@ impl Connection {
         may_retry: bool,
     ) {
         if self.side == Side::Initiator && self.established.is_none() {
-            return shared.notify(
-                self.handle,
-                Notice::AttemptFailed { reason, code, may_retry },
-            );
+            return shared.notify(self.handle, Notice::AttemptFailed { reason, code, may_retry });
         }
         // An initiator that was complete, or a responder: there is no other attempt.
         self.fail(shared, reason, code);
@@ -283,7 +282,8 @@ impl Connection {
         let charge = opening.early_charge();
         established.flow.advance(charge);
         self.established = Some(established);
-        let unsent = opening.early_messages.drain(..).filter(|one| !one.is_out || early != Some(true));
+        let unsent =
+            opening.early_messages.drain(..).filter(|one| !one.is_out || early != Some(true));
         let unsent = unsent.map(|one| (one.channel, one.number, one.bytes)).collect();
         self.start_channels(shared);
         self.resend_early(shared, unsent);

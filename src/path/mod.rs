@@ -7,8 +7,8 @@ use std::time::Duration;
 
 pub(crate) use sent::{Fate, SentFrame};
 
-use crate::congestion::{AckEnd, Algorithm, Cause, Congestion, CongestionEvent, PacketSample};
 use crate::config::{self, NodeConfig};
+use crate::congestion::{AckEnd, Algorithm, Cause, Congestion, CongestionEvent, PacketSample};
 use crate::crypto::ReplayWindow;
 use crate::id::{PathId, Token};
 use crate::io::Local;
@@ -53,7 +53,8 @@ pub(crate) struct Carrier {
 impl Path {
     /// Lowers the packet size to what is known to pass; false if it was that low.
     pub(crate) fn shrink(&mut self, failed_size: usize) -> bool {
-        let shrunk = failed_size.saturating_sub(1).clamp(SIZE_BASE, self.packet_size.max(SIZE_BASE));
+        let shrunk =
+            failed_size.saturating_sub(1).clamp(SIZE_BASE, self.packet_size.max(SIZE_BASE));
         // What failed is no proof of what passes: the base is.
         let smaller = if shrunk < self.packet_size { SIZE_BASE } else { self.packet_size };
         let is_smaller = smaller < self.packet_size;
