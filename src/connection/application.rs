@@ -5,7 +5,8 @@ use super::registry::Registry;
 use super::shared::Shared;
 use super::{Connection, Life};
 use crate::channel::{
-    CHARGE, Channel, Ending, Framing, LEAD_MAX, Opening, Pending, Pool, Room, Terms, Waiting, data_len,
+    CHARGE, Channel, Ending, Framing, LEAD_MAX, Opening, Pending, Pool, Room, Terms, Waiting,
+    data_len,
 };
 use crate::config::{ChannelConfig, LABEL_BYTES_MAX, NodeConfig, RECEIVE_LIMIT};
 use crate::error::Error;
@@ -398,11 +399,9 @@ impl Connection {
     pub(crate) fn close_reason(&self) -> Option<&CloseReason> {
         match &self.life {
             Life::Lingering(lingering) => Some(lingering.reason()),
-            Life::Open
-            | Life::Failed
-            | Life::Closing(_)
-            | Life::Draining { .. }
-            | Life::Gone => None,
+            Life::Open | Life::Failed | Life::Closing(_) | Life::Draining { .. } | Life::Gone => {
+                None
+            }
         }
     }
 }

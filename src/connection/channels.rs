@@ -4,9 +4,7 @@ use super::inbound::Inbound;
 use super::registry::Place;
 use super::shared::Shared;
 use super::{Breach, Connection};
-use crate::channel::{
-    Arrival, Channel, EndError, Ending, Opening, Pending, Reset, Terms,
-};
+use crate::channel::{Arrival, Channel, EndError, Ending, Opening, Pending, Reset, Terms};
 use crate::config::RECEIVE_LIMIT;
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ChannelNumber, Role};
@@ -516,7 +514,10 @@ fn reset_reason(source: Source, code: u64) -> Error {
         (Source::Protocol, Some(ChannelCode::Refused)) => Error::Refused,
         (Source::Protocol, Some(ChannelCode::Unsupported)) => Error::Unsupported,
         (Source::Protocol, Some(ChannelCode::Resources)) => Error::Limit,
-        (Source::Protocol, Some(ChannelCode::Cancelled | ChannelCode::Early | ChannelCode::Loss))
+        (
+            Source::Protocol,
+            Some(ChannelCode::Cancelled | ChannelCode::Early | ChannelCode::Loss),
+        )
         | (Source::Protocol, None) => Error::PeerClosed,
     }
 }

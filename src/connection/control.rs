@@ -274,11 +274,7 @@ fn channel_frame(
 }
 
 // spec: 8.12 CHANNEL_RESET
-fn gather_reset(
-    handle: ChannelHandle,
-    channel: &mut Channel,
-    gatherer: &mut Gatherer<'_>,
-) -> bool {
+fn gather_reset(handle: ChannelHandle, channel: &mut Channel, gatherer: &mut Gatherer<'_>) -> bool {
     let Ending::Reset(reset) = channel.ending else { return true };
     let frame = Frame::ChannelReset(ChannelReset {
         channel: channel.number,

@@ -1,8 +1,8 @@
 //! How a connection ends: gracefully, by a close, by the peer, or because nothing comes any more.
 
+use super::Connection;
 use super::opening::{peer_reason_of, reason_of};
 use super::shared::{Notice, Shared};
-use super::Connection;
 use crate::channel::{Ending, HEADER_SIZE, Pending, TAG_SIZE};
 use crate::crypto::SealInfo;
 use crate::error::Error;
@@ -27,9 +27,7 @@ pub(super) enum Life {
     /// We closed it.
     Closing(Box<Closing>),
     /// The peer closed it.
-    Draining {
-        until: Time,
-    },
+    Draining { until: Time },
     /// Nothing is left to do.
     Gone,
 }

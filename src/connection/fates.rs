@@ -1,9 +1,9 @@
 //! What became of messages that were sent, and what follows from it.
 // spec: 8.2 table
 
+use super::Connection;
 use super::established::{Late, Overdue};
 use super::shared::Shared;
-use super::Connection;
 use crate::channel::{Ending, Opening, Pending};
 use crate::config::NodeConfig;
 use crate::id::ChannelHandle;
@@ -206,7 +206,8 @@ impl Connection {
         }
         if *send_queue_bytes <= config.node_send_queue_bytes_max / 2 {
             channel.wants_writable = false;
-            events.push_back(crate::io::Event::Writable { connection: self.handle, channel: handle });
+            events
+                .push_back(crate::io::Event::Writable { connection: self.handle, channel: handle });
         } else if !std::mem::replace(&mut channel.is_blocked, true) {
             blocked.push_back(handle);
         }

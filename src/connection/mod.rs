@@ -14,11 +14,11 @@ mod opening;
 mod outbound;
 mod registry;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod timers;
 mod tokens;
-#[cfg(test)]
-mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 

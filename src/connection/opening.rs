@@ -7,7 +7,7 @@ use super::handshake::{Complete, Handshake, HandshakeEvent, Reason};
 use super::shared::{Notice, Shared};
 use super::{Connection, Life};
 use crate::channel::Pending;
-use crate::config::EARLY_PACKETS_MAX;
+use crate::config::{EARLY_PACKETS_MAX, HALF_OPEN_BYTES_MAX};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PathId, PeerId, Side, Token};
 use crate::io::{Event, Local};
@@ -210,7 +210,9 @@ impl Connection {
                     let (reason, code) = match failure.reason {
                         Reason::Timeout | Reason::Unproven => (Error::Timeout, None),
                         Reason::Rumoured { code } => (Error::Timeout, Some(code)),
-                        Reason::Closed { code } | Reason::Tls { code } => (reason_of(code), Some(code)),
+                        Reason::Closed { code } | Reason::Tls { code } => {
+                            (reason_of(code), Some(code))
+                        }
                     };
                     self.attempt_failed(shared, reason, code, failure.may_retry);
                 }
@@ -236,10 +238,7 @@ impl Connection {
         may_retry: bool,
     ) {
         if self.side == Side::Initiator && self.established.is_none() {
-            return shared.notify(
-                self.handle,
-                Notice::AttemptFailed { reason, code, may_retry },
-            );
+            return shared.notify(self.handle, Notice::AttemptFailed { reason, code, may_retry });
         }
         // An initiator that was complete, or a responder: there is no other attempt.
         self.fail(shared, reason, code);
@@ -283,7 +282,8 @@ impl Connection {
         let charge = opening.early_charge();
         established.flow.advance(charge);
         self.established = Some(established);
-        let unsent = opening.early_messages.drain(..).filter(|one| !one.is_out || early != Some(true));
+        let unsent =
+            opening.early_messages.drain(..).filter(|one| !one.is_out || early != Some(true));
         let unsent = unsent.map(|one| (one.channel, one.number, one.bytes)).collect();
         self.start_channels(shared);
         self.resend_early(shared, unsent);
@@ -381,11 +381,14 @@ impl Connection {
 
     /// A short packet came before its keys.
     pub(super) fn keep_packet(&mut self, shared: &mut Shared, packet: &[u8]) {
-        match &mut self.opening {
-            Some(opening) if opening.kept.len() < EARLY_PACKETS_MAX => {
-                opening.kept.push(packet.to_vec());
-            }
-            Some(_) | None => shared.count_drop(DropReason::TooEarly),
+        let Some(opening) = &mut self.opening else {
+            return shared.count_drop(DropReason::TooEarly);
+        };
+        let bytes: usize = opening.kept.iter().map(Vec::len).sum();
+        if opening.kept.len() < EARLY_PACKETS_MAX && bytes + packet.len() <= HALF_OPEN_BYTES_MAX {
+            opening.kept.push(packet.to_vec());
+        } else {
+            shared.count_drop(DropReason::TooEarly);
         }
     }
 

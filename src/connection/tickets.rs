@@ -102,9 +102,10 @@ impl Tickets {
         let Tickets::Sending(sending) = self else { return };
         sending.acknowledged.push(range_of(offset, len));
         sending.acknowledged.sort_by_key(|range| range.start);
-        let end = sending.acknowledged.iter().fold(0, |end, range| {
-            if range.start <= end { end.max(range.end) } else { end }
-        });
+        let end = sending
+            .acknowledged
+            .iter()
+            .fold(0, |end, range| if range.start <= end { end.max(range.end) } else { end });
         if end >= sending.bytes.len() {
             *self = Tickets::Done;
         }
@@ -154,7 +155,9 @@ impl Receiving {
         while let Some(at) = self.pieces.iter().position(|(offset, _)| *offset <= self.next) {
             let (offset, piece) = self.pieces.swap_remove(at);
             let known = usize::try_from(self.next - offset).unwrap_or(usize::MAX);
-            let Some(fresh) = piece.get(known..).filter(|fresh| !fresh.is_empty()) else { continue };
+            let Some(fresh) = piece.get(known..).filter(|fresh| !fresh.is_empty()) else {
+                continue;
+            };
             self.next += fresh.len() as u64;
             let read = self.session.read(now, CryptoLevel::Short, fresh);
             read.map_err(|error| TicketError::Tls(error.alert.unwrap_or(ALERT_INTERNAL)))?;

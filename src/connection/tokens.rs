@@ -65,7 +65,9 @@ impl Tokens {
             let live = self.ours.iter().filter(|ours| ours.retire_at.is_none());
             live.filter(|ours| ours.path.0 != 0 && ours.path.0 % 2 == parity).count()
         };
-        (0..2).find(|parity| count(*parity) < ahead).map(|parity| PathId(self.next[parity as usize]))
+        (0..2)
+            .find(|parity| count(*parity) < ahead)
+            .map(|parity| PathId(self.next[parity as usize]))
     }
 
     /// A token was drawn for the path that `wanted` named.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 pub(crate) use sent::{Fate, SentFrame};
 
-use crate::congestion::{AckEnd, Algorithm, Cause, Congestion, CongestionEvent, PacketSample};
 use crate::config::{self, NodeConfig};
+use crate::congestion::{AckEnd, Algorithm, Cause, Congestion, CongestionEvent, PacketSample};
 use crate::crypto::ReplayWindow;
 use crate::id::{PathId, Token};
 use crate::io::Local;
@@ -53,7 +53,8 @@ pub(crate) struct Carrier {
 impl Path {
     /// Lowers the packet size to what is known to pass; false if it was that low.
     pub(crate) fn shrink(&mut self, failed_size: usize) -> bool {
-        let shrunk = failed_size.saturating_sub(1).clamp(SIZE_BASE, self.packet_size.max(SIZE_BASE));
+        let shrunk =
+            failed_size.saturating_sub(1).clamp(SIZE_BASE, self.packet_size.max(SIZE_BASE));
         // What failed is no proof of what passes: the base is.
         let smaller = if shrunk < self.packet_size { SIZE_BASE } else { self.packet_size };
         let is_smaller = smaller < self.packet_size;
@@ -119,7 +120,9 @@ impl Carrier {
             return 0;
         }
         let budget = self.congestion.budget(now, self.sent.in_flight());
-        self.release_at = if budget == 0 { self.congestion.release_time() } else { None };
+        // In the past it is the window that says no, and an acknowledgement that changes that.
+        let release_at = self.congestion.release_time().filter(|at| *at > now);
+        self.release_at = release_at.filter(|_| budget == 0);
         budget
     }
 

@@ -210,7 +210,8 @@ fn resets_and_closes_get_through_a_lossy_network() {
     for seed in 0..8 {
         let mut world = World::connected(100 + seed);
         (world.loss, world.jitter) = (300, DELAY);
-        let channels: Vec<ChannelHandle> = (0..20).map(|index| world.open(index % 2, NONE)).collect();
+        let channels: Vec<ChannelHandle> =
+            (0..20).map(|index| world.open(index % 2, NONE)).collect();
         for (index, channel) in channels.iter().enumerate() {
             let _ = world.send_message(index % 2, *channel, b"x");
             world.run(DELAY / 2);
@@ -388,7 +389,10 @@ fn higher_priorities_go_first_and_no_channel_starves() {
     world.run(SECOND);
     for channel in [low, high] {
         for _ in 0..400 {
-            assert_eq!(world.send_message(0, channel, &[channel_mark(channel, high); 1000]), Ok(()));
+            assert_eq!(
+                world.send_message(0, channel, &[channel_mark(channel, high); 1000]),
+                Ok(())
+            );
         }
     }
     world.run(SECOND * 10);

@@ -77,7 +77,10 @@ fn keys_are_updated_under_reordering_and_loss_without_losing_the_connection() {
                 .expect("it lives");
             chat(&mut world, channel, 200);
             world.run(SECOND);
-            assert_eq!((epochs(&mut world, 0), epochs(&mut world, 1)), ((round, round), (round, round)));
+            assert_eq!(
+                (epochs(&mut world, 0), epochs(&mut world, 1)),
+                ((round, round), (round, round))
+            );
         }
         assert!(world.ends[1].messages.len() > 850, "{}", world.ends[1].messages.len());
         let dropped = world.ends[1].shared.stats.dropped(DropReason::NotOpened);
@@ -444,7 +447,9 @@ fn a_refused_peer_is_told_and_both_forget() {
     });
     world.run(SECOND);
     let failed = world.ends[0].notices.iter().find_map(|notice| match notice {
-        super::super::Notice::AttemptFailed { reason, may_retry, .. } => Some((*reason, *may_retry)),
+        super::super::Notice::AttemptFailed { reason, may_retry, .. } => {
+            Some((*reason, *may_retry))
+        }
         _ => None,
     });
     assert!(failed.is_some() || world.connection_end(0).is_some(), "{:?}", world.ends[0].notices);

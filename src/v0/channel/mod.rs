@@ -5,8 +5,8 @@ mod outbox;
 
 use std::time::Duration;
 
-pub(crate) use cookie::{Bound, Cookies, reference_cookie};
 pub(crate) use crate::channel::{Inbox, SpareInboxes};
+pub(crate) use cookie::{Bound, Cookies, reference_cookie};
 pub(crate) use outbox::{Batch, Content, Framing, Outbox, Pool, Taken};
 
 use crate::config::{NodeConfig, Profile};
