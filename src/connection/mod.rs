@@ -21,6 +21,7 @@ mod timers;
 mod tokens;
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 pub(crate) use ending::CloseSaid;
 pub(crate) use shared::{Notice, Shared};
@@ -124,6 +125,17 @@ impl Connection {
     /// Whether the application sent early data (7.14).
     pub(crate) fn has_sent_early(&self) -> bool {
         self.opening.as_ref().is_some_and(|opening| opening.has_sent_early())
+    }
+
+    /// When the peer was last heard, if it is established.
+    pub(crate) fn heard_at(&self) -> Option<Time> {
+        self.established.as_ref().map(|established| established.heard_at)
+    }
+
+    /// The largest probe timeout of its paths; before they are there, a second.
+    pub(crate) fn pto_max(&self) -> Duration {
+        let of_paths = self.established.as_ref().map(|established| established.pto_max());
+        of_paths.unwrap_or(Duration::from_secs(1))
     }
 
     /// Channels, those that are being opened or closed included.

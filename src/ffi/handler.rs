@@ -188,7 +188,7 @@ impl Caller {
         let receive = |buffer: &mut [u8]| {
             // SAFETY: a shell of ours, and shells stay.
             let live = unsafe { lifetime::enter(self.node) }?;
-            Ok::<_, Failure>(live.core(|node, _| node.receive(channel, buffer))??.len)
+            Ok::<_, Failure>(live.core(|node, now| node.receive(now, channel, buffer))??.len)
         };
         while let Ok(length) = receive(&mut buffer) {
             let message = Event::Message { connection, channel, bytes: 0..length };
