@@ -113,8 +113,7 @@ impl Connection {
         let delay_max = Duration::from_micros(established.peer.ack_delay_max_us);
         let carrier = &mut established.carrier;
         let (window, rtt) = (carrier.congestion.window(), carrier.rtt.smoothed());
-        if let Some((_, delay)) = carrier.ack_rate.poll(window, mtu, rtt, delay_max) {
-            carrier.sent.set_peer_delay(delay);
+        if carrier.ack_rate.poll(window, mtu, rtt, delay_max).is_some() {
             self.duties.ack_rate = true;
         }
     }

@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::endpoint::Endpoint;
+use crate::channel::Opening;
 use crate::config::{ChannelConfig, LABEL_BYTES_MAX};
 use crate::error::Error;
-use crate::channel::Opening;
 use crate::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId, Version};
 use crate::info::{ChannelInfo, CloseReason, ConnectionInfo, Received};
 use crate::io::canonical;
@@ -42,9 +42,8 @@ impl Endpoint {
         handle: ConnectionHandle,
         config: &ChannelConfig,
     ) -> Result<ChannelHandle, Error> {
-        let is_good = config.label.len() <= LABEL_BYTES_MAX
-            && config.priority <= 7
-            && config.weight >= 1;
+        let is_good =
+            config.label.len() <= LABEL_BYTES_MAX && config.priority <= 7 && config.weight >= 1;
         if !is_good {
             return Err(Error::InvalidArgument);
         }
@@ -57,11 +56,7 @@ impl Endpoint {
         result
     }
 
-    pub(super) fn close_channel(
-        &mut self,
-        now: Time,
-        channel: ChannelHandle,
-    ) -> Result<(), Error> {
+    pub(super) fn close_channel(&mut self, now: Time, channel: ChannelHandle) -> Result<(), Error> {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
         let result = member.connection.close_channel(&mut self.shared, channel);

@@ -450,8 +450,12 @@ impl Node {
     /// `InvalidReference`.
     pub fn connection_stats(&self, connection: ConnectionHandle) -> Result<ConnectionStats, Error> {
         match connection.0.version() {
-            Version::V0 => self.v0.as_ref().ok_or(Error::InvalidReference)?.connection_stats(connection),
-            Version::V1 => self.v1.as_ref().ok_or(Error::InvalidReference)?.connection_stats(connection),
+            Version::V0 => {
+                self.v0.as_ref().ok_or(Error::InvalidReference)?.connection_stats(connection)
+            }
+            Version::V1 => {
+                self.v1.as_ref().ok_or(Error::InvalidReference)?.connection_stats(connection)
+            }
         }
     }
 
@@ -474,8 +478,12 @@ impl Node {
     /// `InvalidReference`.
     pub fn connection_info(&self, connection: ConnectionHandle) -> Result<ConnectionInfo, Error> {
         match connection.0.version() {
-            Version::V0 => self.v0.as_ref().ok_or(Error::InvalidReference)?.connection_info(connection),
-            Version::V1 => self.v1.as_ref().ok_or(Error::InvalidReference)?.connection_info(connection),
+            Version::V0 => {
+                self.v0.as_ref().ok_or(Error::InvalidReference)?.connection_info(connection)
+            }
+            Version::V1 => {
+                self.v1.as_ref().ok_or(Error::InvalidReference)?.connection_info(connection)
+            }
         }
     }
 

@@ -17,6 +17,9 @@ fn two_nodes_connect_and_messages_go_both_ways() {
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.receive(0, pair.channel), Some(b"pong".to_vec()));
     let peer = world.peer(1);
-    assert!(world.events(0).iter().any(|happened| happened.event
-        == Event::Connected { connection: pair.connection, peer }));
+    assert!(
+        world.events(0).iter().any(
+            |happened| happened.event == Event::Connected { connection: pair.connection, peer }
+        )
+    );
 }
