@@ -116,11 +116,13 @@ impl Default for channeler_event {
     }
 }
 
-/// Asks whether a peer that we did not dial may connect: nonzero is yes.
+/// Asks whether a peer may connect that we did not dial, or dialled without saying who must answer:
+/// nonzero is yes.
 ///
-/// In version 1 the peer has proved who it is; `channeler_connection_info` tells its full key. In
-/// version 0 it proved its address but not its id. `peer` and `address` are lent for the call.
-/// `connection` may already be named in calls.
+/// In version 1 the peer has proved who it is; `channeler_connection_info` tells its full key, and
+/// a no is told to it (`CHANNELER_ERR_REFUSED`). In version 0 it proved its address but not its id,
+/// and hears nothing. `peer` and `address` are lent for the call. `connection` may already be named
+/// in calls.
 pub type channeler_accept_fn = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -175,6 +177,15 @@ pub type channeler_log_fn = Option<
     ),
 >;
 
+/// Hands over a line of a key log, without a line end: what `SSLKEYLOGFILE` holds, and Wireshark
+/// reads. `line` is lent for the call.
+///
+/// Who has the lines can read, and forge, everything that was said on the connections: only for
+/// finding faults.
+pub type channeler_key_log_fn = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, node: *mut channeler_node, line: *const c_char),
+>;
+
 /// Tells that `user_data` is not used any more.
 pub type channeler_drop_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
@@ -202,8 +213,8 @@ pub struct channeler_callbacks {
     /// Called exactly once, after the last callback, when the node is freed. NULL: nothing is
     /// called. Not called when `channeler_node_new` fails: `user_data` then stays the caller's.
     pub drop: channeler_drop_fn,
-    /// Accepts or refuses peers that we did not dial. NULL: all are accepted (unless the option
-    /// `accept_incoming` is 0: then none is, and this is not asked).
+    /// Accepts or refuses peers that we did not dial by their id. NULL: all are accepted. With the
+    /// option `accept_incoming` 0, those that dial us are refused without being asked about.
     pub on_accept: channeler_accept_fn,
     /// Hears what happens. NULL: nobody does.
     pub on_event: channeler_event_fn,
@@ -214,6 +225,9 @@ pub struct channeler_callbacks {
     pub on_datagram: channeler_datagram_fn,
     /// Takes lines for a log. NULL: the library is silent.
     pub on_log: channeler_log_fn,
+    /// Takes the secrets of all handshakes of version 1, so that recorded packets can be read. NULL:
+    /// they are told to nobody. At most 4096 lines wait for the node's next turn; more are lost.
+    pub on_key_log: channeler_key_log_fn,
 }
 
 /// Fills `callbacks` with NULL.
@@ -250,6 +264,7 @@ unsafe impl Versioned for channeler_callbacks {
             on_message: None,
             on_datagram: None,
             on_log: None,
+            on_key_log: None,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Channels: messages to and from a peer.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 
 use super::callbacks::channeler_release_fn;
 use super::connection::channeler_connection;
-use super::guard::{self, Failure, Out, OutVersioned, Versioned, guard};
+use super::guard::{self, Failure, Out, OutVersioned, Versioned, fail, guard};
 use super::lifetime::{self, channeler_node};
 use super::options::channeler_channel_options;
 use crate::error::Error;
@@ -89,16 +89,19 @@ pub struct channeler_slot {
 /// Begins to open a channel and writes it to `out`.
 ///
 /// `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
-/// sent at once: they wait, and leave with the last packet of the handshake. `options` may be NULL
+/// sent at once: they wait, and leave with the first packet that can carry them. `options` may be NULL
 /// (defaults), and is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`,
-/// unknown capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT`
-/// (`channels_max`, `channels_per_connection_max`), `_STATE` (the connection waits for `on_accept`;
-/// the node was freed), `_POISONED`. Thread: any.
+/// unknown capabilities, a label that is too long), `_UNSUPPORTED` (in version 1
+/// `CHANNELER_CAP_RESEND` and `_CLOSE_ON_LOSS`, which are not built yet), `_INVALID_REFERENCE` (no
+/// such connection, or it ended), `_LIMIT` (`channels_max`, `channels_per_connection_max`),
+/// `_CLOSED` (the connection is closing), `_STATE` (the connection waits for `on_accept`; the node
+/// was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
-/// readable bytes; `out` is NULL or writable.
+/// readable bytes, and in it `label` is NULL or has `label_length` readable bytes; `out` is NULL or
+/// writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn channeler_channel_open(
     node: *mut channeler_node,
@@ -116,18 +119,19 @@ pub unsafe extern "C" fn channeler_channel_open(
         // SAFETY: the caller promises `label_length` readable bytes at `label`.
         let label = unsafe { guard::bytes_or_none(options.label, options.label_length, "label") }?;
         let config = options.to_config(label)?;
-        let channel =
-            live.core(|node, now| node.open_channel(now, connection.into(), &config))??;
-        out.set(channel.into());
+        let channel = live.core(|node, now| node.open_channel(now, connection.into(), &config))?;
+        out.set(channel.map_err(|error| not_opened(error, options.capabilities))?.into());
         Ok(())
     })
 }
 
-/// Sends what is queued, then forgets the channel.
+/// Sends what is queued, then closes the channel.
 ///
-/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. A channel that is still
-/// opening and has messages to send opens first. Messages not yet received are lost. Version 0 has
-/// no message for it: the peer sees silence.
+/// A channel that is still opening and has messages to send opens first.
+/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both sides,
+/// ours when the peer has ended its direction too (it does so by itself, unless it has the option
+/// `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent and was
+/// not received yet is lost.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
 /// channel, or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was
 /// freed), `_POISONED`. Thread: any.
@@ -148,29 +152,24 @@ pub unsafe extern "C" fn channeler_channel_close(
 
 /// Ends a channel at once, in both directions: what is queued or on its way is thrown away.
 ///
-/// `code` is a number of the application's and `reason` a sentence for people (UTF-8, ended by a
-/// zero byte, cut at 255 bytes; NULL: none); in version 1 the peer's `CHANNELER_EVENT_CHANNEL_CLOSED`
-/// has them, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with `CHANNELER_ERR_CLOSED`. Version 0
-/// tells the peer nothing.
-/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_DECODE` (`reason` is not UTF-8),
-/// `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
-/// Thread: any.
+/// `code` is a number of the application's; in version 1 the peer's
+/// `CHANNELER_EVENT_CHANNEL_CLOSED` has it, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with
+/// `CHANNELER_ERR_CLOSED`. Version 0 tells the peer nothing, and sends what is queued.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
+/// channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
-/// `node` is NULL or came from `channeler_node_new`; `reason` is NULL or ends with a zero byte.
+/// `node` is NULL or came from `channeler_node_new`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn channeler_channel_reset(
     node: *mut channeler_node,
     channel: channeler_channel,
     code: u64,
-    reason: *const c_char,
 ) -> i32 {
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        // SAFETY: the caller promises that `reason` is null or ends with a zero byte.
-        let text = unsafe { guard::text_or_none(reason, "reason") }?.unwrap_or_default();
-        let reason = CloseReason { code, text: text.to_owned() };
+        let reason = CloseReason { code, text: String::new() };
         Ok(live.core(|node, now| node.reset_channel(now, channel.into(), reason))??)
     })
 }
@@ -451,6 +450,27 @@ pub unsafe extern "C" fn channeler_channel_info(
         out.set(live.core(|node, _| node.channel_info(channel.into()))??.into());
         Ok(())
     })
+}
+
+/// Why a channel cannot be opened, and what can be done about it.
+fn not_opened(error: Error, capabilities: u32) -> Failure {
+    match error {
+        Error::Unsupported => fail(
+            error,
+            format!(
+                "capabilities is {capabilities}; version 1 offers 0 and CHANNELER_CAP_ORDERED so \
+                 far, CHANNELER_CAP_RESEND and CHANNELER_CAP_CLOSE_ON_LOSS come later"
+            ),
+        ),
+        Error::Limit => fail(
+            error,
+            "there are as many channels as channels_per_connection_max or channels_max allow, or \
+             every channel number of the connection was used: close channels, raise the limit, or \
+             connect anew",
+        ),
+        Error::Closed => fail(error, "the connection is closing; open channels on a new one"),
+        error => error.into(),
+    }
 }
 
 impl From<channeler_channel> for ChannelHandle {

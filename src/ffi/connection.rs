@@ -200,6 +200,17 @@ fn connect(
     let connection = connection.map_err(|error| match error {
         Error::InvalidAddress => fail(error, no_peer_at(address)),
         Error::Unsupported => fail(error, WRONG_LEGACY),
+        Error::InvalidArgument => fail(error, "peer is the node's own peer id; name another"),
+        Error::Banned => fail(
+            error,
+            format!(
+                "the peer or {address} is banned; channeler_node_lift_ban_peer and _address lift it"
+            ),
+        ),
+        Error::Limit => fail(
+            error,
+            "there are as many connections as connections_max allows; close some or raise it",
+        ),
         error => error.into(),
     })?;
     Ok(connection.into())
@@ -277,7 +288,15 @@ pub unsafe extern "C" fn channeler_connection_update_keys(
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        Ok(live.core(|node, now| node.update_keys(now, connection.into()))??)
+        live.core(|node, now| node.update_keys(now, connection.into()))?.map_err(
+            |error| match error {
+                Error::Unsupported => fail(error, "the connection is of version 0, without keys"),
+                Error::State => {
+                    fail(error, "the handshake is not done; wait for CHANNELER_EVENT_CONNECTED")
+                }
+                error => error.into(),
+            },
+        )
     })
 }
 

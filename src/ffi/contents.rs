@@ -80,8 +80,14 @@ impl Contents {
                 return Err(fail(Error::InvalidArgument, text));
             }
         };
-        caller.arm();
-        Ok(Contents { node, peer_id, identity, core, caller })
+        let contents = Contents { node, peer_id, identity, core, caller };
+        if contents.caller.wants_key_log() {
+            let caller = Arc::clone(&contents.caller);
+            let key_log = Arc::new(move |line: &str| caller.keep_key_line(line));
+            contents.core(|node, _| node.set_key_log(key_log))?;
+        }
+        contents.caller.arm();
+        Ok(contents)
     }
 
     /// Our peer id.

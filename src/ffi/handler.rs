@@ -26,6 +26,9 @@ use crate::io::{CloseReason, Event};
 /// Buffers that wait to be given back; a further one is `Limit`. As many as events by default.
 const RELEASES_MAX: usize = 65_536;
 
+/// Lines of the key log that wait for a turn; further ones are lost. Some four are one handshake's.
+const KEY_LINES_MAX: usize = 4_096;
+
 /// The function that takes a buffer back.
 pub(super) type ReleaseFn =
     unsafe extern "C" fn(user_data: *mut c_void, data: *const u8, length: usize);
@@ -65,6 +68,8 @@ pub(super) struct Caller {
     /// Whether the node was made: else its `user_data` never became ours.
     is_armed: AtomicBool,
     releases: Mutex<Vec<Release>>,
+    /// Lines of the key log: made under the node's lock, handed over without.
+    key_lines: Mutex<Vec<CString>>,
 }
 
 // SAFETY: `user_data` is only handed back to the caller, who promised that its functions may be
@@ -85,6 +90,7 @@ impl Caller {
             log_level,
             is_armed: AtomicBool::new(false),
             releases: Mutex::default(),
+            key_lines: Mutex::default(),
         }
     }
 
@@ -108,6 +114,33 @@ impl Caller {
         let mut releases = self.releases();
         releases.push(release);
         releases.len() == 1
+    }
+
+    /// Whether the caller wants the key log.
+    pub(super) fn wants_key_log(&self) -> bool {
+        self.callbacks.on_key_log.is_some()
+    }
+
+    /// Keeps a line of the key log for the end of the turn.
+    pub(super) fn keep_key_line(&self, line: &str) {
+        let Ok(line) = CString::new(line) else { return };
+        let mut lines = self.key_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < KEY_LINES_MAX {
+            lines.push(line);
+        }
+    }
+
+    /// Hands over the lines of the key log.
+    fn key_log(&self) {
+        let Some(on_key_log) = self.callbacks.on_key_log else { return };
+        let lines =
+            std::mem::take(&mut *self.key_lines.lock().unwrap_or_else(PoisonError::into_inner));
+        for line in lines {
+            let Some(_inside) = lifetime::enter_callback(self.node) else { return };
+            // SAFETY: the caller promised that its functions may be called; `line` lives through
+            // it.
+            unsafe { on_key_log(self.callbacks.user_data, self.node_pointer(), line.as_ptr()) }
+        }
     }
 
     /// A line for the caller's log, if it wants it. Only in the thread that runs the node.
@@ -265,6 +298,7 @@ impl Handler for Told {
     }
 
     fn turn_ended(&mut self) {
+        self.caller.key_log();
         self.caller.release();
     }
 }

@@ -276,6 +276,7 @@ mod tests {
         let mut options = channeler_options::new(size_of::<channeler_options>());
         options.mode = CHANNELER_MODE_SANS_IO;
         let callbacks = channeler_callbacks::new(size_of::<channeler_callbacks>());
-        create(&options, &callbacks).expect("the defaults are good")
+        let given = Given { identity: None, instance_label: Vec::new() };
+        create(&options, &callbacks, given).expect("the defaults are good")
     }
 }

@@ -54,7 +54,7 @@ pub struct channeler_options {
     pub peer_id: channeler_peer_id,
     /// `CHANNELER_MODE_SOCKETS` (default) or `CHANNELER_MODE_SANS_IO`.
     pub mode: u32,
-    /// `CHANNELER_LEGACY_OFF`, `CHANNELER_LEGACY_ACCEPT` or `CHANNELER_LEGACY_ONLY` (default).
+    /// `CHANNELER_LEGACY_OFF` (default), `CHANNELER_LEGACY_ACCEPT` or `CHANNELER_LEGACY_ONLY`.
     pub legacy: u32,
     /// Whether peers that we did not dial may connect. Default 1.
     pub accept_incoming: u32,
@@ -127,7 +127,8 @@ pub struct channeler_options {
     /// Where the randomness of a sans-IO node begins, so that a run can be repeated. All zero
     /// (default): drawn from the operating system. Sans-IO only.
     pub seed: [u8; 32],
-    /// `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only).
+    /// `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only, and only
+    /// with `CHANNELER_LEGACY_ONLY`).
     pub profile: u32,
     /// Version 1: `CHANNELER_CONGESTION_*`, how the sending rate is controlled.
     pub congestion: u32,
@@ -251,7 +252,11 @@ unsafe impl Versioned for channeler_options {
             struct_size,
             peer_id: channeler_peer_id::default(),
             mode: CHANNELER_MODE_SOCKETS,
-            legacy: CHANNELER_LEGACY_ONLY,
+            legacy: match config.legacy {
+                Legacy::Off => CHANNELER_LEGACY_OFF,
+                Legacy::Accept => CHANNELER_LEGACY_ACCEPT,
+                Legacy::Only => CHANNELER_LEGACY_ONLY,
+            },
             accept_incoming: config.accept_incoming.into(),
             padding: config.padding.into(),
             packet_size: config.packet_size as u32,
@@ -338,14 +343,7 @@ impl channeler_options {
         }
         let config = NodeConfig {
             tag,
-            profile: match (self.profile, self.mode) {
-                (CHANNELER_PROFILE_NODE, _) => Profile::Node,
-                (CHANNELER_PROFILE_REFERENCE, CHANNELER_MODE_SANS_IO) => Profile::Reference,
-                (other, _) => {
-                    let allowed = "CHANNELER_PROFILE_*, 0, and 1 with CHANNELER_MODE_SANS_IO";
-                    return Err(out_of_range("profile", other, allowed));
-                }
-            },
+            profile: self.to_profile()?,
             legacy: match self.legacy {
                 CHANNELER_LEGACY_OFF => Legacy::Off,
                 CHANNELER_LEGACY_ACCEPT => Legacy::Accept,
@@ -399,6 +397,22 @@ impl channeler_options {
         };
         config.check().map_err(|error| fail(Error::InvalidArgument, error.to_string()))?;
         Ok(config)
+    }
+}
+
+impl channeler_options {
+    fn to_profile(self) -> Result<Profile, Failure> {
+        match (self.profile, self.mode, self.legacy) {
+            (CHANNELER_PROFILE_NODE, _, _) => Ok(Profile::Node),
+            (CHANNELER_PROFILE_REFERENCE, CHANNELER_MODE_SANS_IO, CHANNELER_LEGACY_ONLY) => {
+                Ok(Profile::Reference)
+            }
+            (other, _, _) => {
+                let allowed = "CHANNELER_PROFILE_*, 0, and 1 if mode is CHANNELER_MODE_SANS_IO and \
+                               legacy CHANNELER_LEGACY_ONLY";
+                Err(out_of_range("profile", other, allowed))
+            }
+        }
     }
 }
 
