@@ -221,6 +221,11 @@
 #define CHANNELER_PEER_ID_TEXT_MAX 35
 
 /**
+ * Room that the PEM text of any identity needs, its ending zero byte included.
+ */
+#define CHANNELER_IDENTITY_PEM_MAX 256
+
+/**
  * What each packet of protocol version 0 begins with.
  */
 #define CHANNELER_WIRE_PROTOCOL_ID 203595156
@@ -506,6 +511,20 @@ typedef struct channeler_peer_id {
 } channeler_peer_id;
 
 /**
+ * An Ed25519 public key as SubjectPublicKeyInfo (RFC 8410): always 44 bytes, of which the last 32
+ * are the key.
+ *
+ * Two keys may have one peer id, if somebody spent 2^64 tries on making such a pair of their own:
+ * where that matters, compare keys.
+ */
+typedef struct channeler_public_key {
+    /**
+     * The key. All zero means "none".
+     */
+    uint8_t bytes[44];
+} channeler_public_key;
+
+/**
  * A channel id as packets have it: one half chosen by each side.
  */
 typedef struct channeler_wire_id {
@@ -695,7 +714,7 @@ typedef struct channeler_connection_details {
     /**
      * The peer's key, once it was seen to have it; all zero before, and in version 0.
      */
-    channeler_public_key public_key;
+    struct channeler_public_key public_key;
     /**
      * 0.
      */
@@ -1516,6 +1535,76 @@ int32_t channeler_peer_id_parse(const char *text,
 int32_t channeler_peer_id_format(const struct channeler_peer_id *peer,
                                  char *buffer,
                                  size_t capacity);
+
+/**
+ * Makes a new identity and writes its private key as PEM text (PKCS#8, RFC 8410), ended by a zero
+ * byte: what the option `identity` takes.
+ *
+ * Who has the text can be the node. Keep it where only you can read it; the library writes no
+ * file. `capacity` is the size of `buffer` in bytes; `CHANNELER_IDENTITY_PEM_MAX` is enough.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`buffer` is NULL),
+ * `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written; `channeler_last_error` says how
+ * much is needed), `CHANNELER_ERR_CRYPTO` (the system gives no randomness). Thread: any.
+ *
+ * Pointers:
+ * `buffer` is NULL or has `capacity` writable bytes.
+ */
+int32_t channeler_identity_generate(char *buffer,
+                                    size_t capacity);
+
+/**
+ * Tells the public key of an identity.
+ *
+ * `pem` is the PEM text of the private key (PKCS#8, unencrypted, Ed25519; as
+ * `channeler_identity_generate` and `openssl genpkey -algorithm ed25519` write it), ended by a
+ * zero byte; read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_DECODE` (no such
+ * key in the text; `channeler_last_error` says what is wrong). Thread: any.
+ *
+ * Pointers:
+ * `pem` is NULL or ends with a zero byte; `out` is NULL or writable.
+ */
+int32_t channeler_identity_public_key(const char *pem, struct channeler_public_key *out);
+
+/**
+ * Tells the peer id that belongs to a public key: what others know the node by.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_DECODE` (the bytes
+ * are no Ed25519 key). Thread: any.
+ *
+ * Pointers:
+ * `key` is NULL or readable; `out` is NULL or writable.
+ */
+int32_t channeler_public_key_peer_id(const struct channeler_public_key *key,
+                                     struct channeler_peer_id *out);
+
+/**
+ * Writes the node's private key as PEM text, as `channeler_identity_generate` does: how a key that
+ * `channeler_node_new` made by itself can be kept.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL),
+ * `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written), `_UNSUPPORTED` (the node speaks
+ * version 0 only, and has no key), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+ * bytes.
+ */
+int32_t channeler_node_identity(struct channeler_node *node,
+                                char *buffer,
+                                size_t capacity);
+
+/**
+ * Tells the node's public key.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (the node speaks
+ * version 0 only, and has no key), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or writable.
+ */
+int32_t channeler_node_public_key(struct channeler_node *node,
+                                  struct channeler_public_key *out);
 
 /**
  * Reads the varint at the front of `data`: its value to `value`, and how many bytes it takes

@@ -94,6 +94,7 @@ CHANNELER_DROP_TOO_EARLY = 32
 CHANNELER_DROP_COUNT = 33
 CHANNELER_ABI_VERSION = 1
 CHANNELER_PEER_ID_TEXT_MAX = 35
+CHANNELER_IDENTITY_PEM_MAX = 256
 CHANNELER_WIRE_PROTOCOL_ID = 203595156
 CHANNELER_WIRE_NO_HALF = 61680
 CHANNELER_WIRE_NEW = 10
@@ -147,6 +148,12 @@ CHANNELER_SEND_UNREACHABLE = 2
 class channeler_peer_id(Structure):
     _fields_ = [
         ("bytes", c_uint8 * 16),
+    ]
+
+
+class channeler_public_key(Structure):
+    _fields_ = [
+        ("bytes", c_uint8 * 44),
     ]
 
 
@@ -468,6 +475,14 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "channeler_peer_id_random": (c_int32, [POINTER(channeler_peer_id)]),
     "channeler_peer_id_parse": (c_int32, [c_char_p, POINTER(channeler_peer_id)]),
     "channeler_peer_id_format": (c_int32, [POINTER(channeler_peer_id), c_char_p, c_size_t]),
+    "channeler_identity_generate": (c_int32, [c_char_p, c_size_t]),
+    "channeler_identity_public_key": (c_int32, [c_char_p, POINTER(channeler_public_key)]),
+    "channeler_public_key_peer_id": (c_int32, [
+        POINTER(channeler_public_key),
+        POINTER(channeler_peer_id),
+    ]),
+    "channeler_node_identity": (c_int32, [c_void_p, c_char_p, c_size_t]),
+    "channeler_node_public_key": (c_int32, [c_void_p, POINTER(channeler_public_key)]),
     "channeler_wire_varint_parse": (c_int32, [
         c_void_p,
         c_size_t,
