@@ -6,6 +6,8 @@
 
 mod buffer;
 pub mod checksum;
+#[cfg(target_arch = "x86_64")]
+mod crc32c;
 pub mod message;
 pub mod packet;
 pub mod varint;
