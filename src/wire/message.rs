@@ -77,7 +77,7 @@ impl From<WireError> for MessageError {
 
 impl<'a> Message<'a> {
     /// Reads the message at the front of `payload`; returns it with the bytes it took.
-    #[inline]
+    #[inline(always)]
     pub fn parse(payload: &'a [u8]) -> Result<(Message<'a>, usize), MessageError> {
         let mut reader = Reader::new(payload);
         let message_type = reader.varint()?;
