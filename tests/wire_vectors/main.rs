@@ -1,4 +1,4 @@
-//! Golden bytes: the project's own of protocols v0 and v1, and the reference's where they are at hand.
+//! Golden bytes: the project's own of both protocols, and the reference's where they are at hand.
 
 mod own;
 mod reference;

@@ -75,14 +75,7 @@ impl Parts {
                 let packets = 1 + a % AckRate::PACKETS_MAX;
                 Frame::AckRate(AckRate { path, packets, delay_us: b })
             }
-            Kind::ChannelNew => Frame::ChannelNew(ChannelNew {
-                channel,
-                capabilities: Capabilities(b as u16),
-                limit: a,
-                priority: self.small % 8,
-                weight: self.small.max(1),
-                label: Label::new(&self.bytes).expect("at most 255"),
-            }),
+            Kind::ChannelNew => self.channel_new(),
             Kind::ChannelAccept => Frame::ChannelAccept(limit),
             Kind::ChannelClose => {
                 Frame::ChannelClose(ChannelClose { channel, count: a, position: b })
@@ -121,6 +114,17 @@ impl Parts {
                 Frame::AddressOffer(AddressOffer { sequence: a, address: self.address() })
             }
         }
+    }
+
+    fn channel_new(&self) -> Frame<'_> {
+        Frame::ChannelNew(ChannelNew {
+            channel: ChannelNumber(self.channel),
+            capabilities: Capabilities(self.numbers[1] as u16),
+            limit: self.numbers[0],
+            priority: self.small % 8,
+            weight: self.small.max(1),
+            label: Label::new(&self.bytes).expect("at most 255"),
+        })
     }
 
     fn ack(&self, path: PathId, ecn: Option<EcnCounts>) -> Ack<'_> {
