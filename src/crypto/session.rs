@@ -144,7 +144,8 @@ impl Session {
     }
 
     /// At a complete responder: makes the session's tickets valid and gives the bytes of CRYPTO in
-    /// short packets that carry them. Only for a peer that passed all checks; empty the second time.
+    /// short packets that carry them. Only for a peer that passed all checks. Empty the second
+    /// time.
     // spec: 3.4 identity checks, 7.12 tickets
     pub fn tickets(&mut self, now: Time) -> Vec<u8> {
         if !self.is_complete() {

@@ -101,7 +101,7 @@ fn both_sides_may_begin_the_same_update_at_once() {
 fn packets_reordered_across_an_update_open_until_the_old_keys_are_erased() {
     let (mut a, mut b) = End::pair(Suite::Aes256Gcm);
     exchange(&mut a, &mut b, at(1));
-    // One in a channel whose key is there, one in a channel whose key must be derived, one too late.
+    // One in a channel whose key is there, one whose key must be derived, one too late.
     let late = [2, 8, 2].map(|channel| a.seal(channel, b"late").0);
     update(&mut a, &mut b, at(10));
     assert_eq!(b.open_at(at(11), &late[0]).expect("it opens").0.epoch, 0);
