@@ -12,6 +12,8 @@
 //!    [`Session::secrets`] gives [`Secrets`], from which [`Epochs`] is made: it seals and opens
 //!    short packets and does all of chapter 6.
 //! 3. [`ReplayWindow`] is one a number space, [`CookieKeys`] and [`ResetKey`] one a node.
+//!
+//! CHOICE
 
 mod channel_keys;
 mod cookie;

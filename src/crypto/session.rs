@@ -165,7 +165,7 @@ impl Session {
     }
 
     /// The key of level 2: at an initiator that has a ticket for it, from the start; at a responder
-    /// that takes early data, from when it has read the ClientHello.
+    /// that takes early data, from when it has read the ClientHello. Derived anew by each call.
     pub fn early_key(&self) -> Option<LevelKey> {
         self.tls.zero_rtt_keys().map(LevelKey::new)
     }
