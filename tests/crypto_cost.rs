@@ -99,12 +99,13 @@ fn foreign_bytes() -> usize {
     0
 }
 
-/// Nanoseconds of one call, the least of several samples: what the machine can do.
+/// Nanoseconds of one call, the least of many short samples: what the machine can do between the
+/// interruptions.
 fn nanoseconds(mut call: impl FnMut(u64)) -> f64 {
     let mut number = 0;
     let mut best = Duration::MAX;
-    const CALLS: u32 = 20_000;
-    for _ in 0..40 {
+    const CALLS: u32 = 400;
+    for _ in 0..2_000 {
         let begin = Instant::now();
         for _ in 0..CALLS {
             number += 1;
