@@ -199,7 +199,7 @@ impl Epochs {
     /// Before: the spin bit in byte 0, the token, room for channel and number, from byte
     /// `13 + info.number_len` on the messages, 16 bytes of room for the tag; at least 33 bytes in
     /// all. Everything else is written here.
-    // spec: 5.2 sealing, 5.3 masks
+    // spec: 5.2, 5.3
     #[inline]
     pub fn seal(&mut self, info: &SealInfo, packet: &mut [u8]) -> Result<u32, SealError> {
         let payload_offset = NUMBER + info.number_len;

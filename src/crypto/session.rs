@@ -146,7 +146,7 @@ impl Session {
     /// At a complete responder: makes the session's tickets valid and gives the bytes of CRYPTO in
     /// short packets that carry them. Only for a peer that passed all checks. Empty the second
     /// time.
-    // spec: 3.4 identity checks, 7.12 tickets
+    // spec: 3.4, 7.12
     pub fn tickets(&mut self, now: Time) -> Vec<u8> {
         if !self.is_complete() {
             return Vec::new();
