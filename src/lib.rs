@@ -17,6 +17,7 @@
 //! | 7 | `engine`: sockets, threads, clocks; `sim`: virtual ones |
 //! | 6 | `node`: the sans-IO endpoint |
 //! | 5 | `v0`: the reference's plain protocol, whole |
+//! | 2 | `crypto`: identity, TLS, keys of packets |
 //! | 1 | `wire`: bytes to values and back |
 //! | 0 | `id`, `error`, `config`, `info`, `io`, `slots`, `stats`, `time` |
 //!
@@ -29,6 +30,7 @@
 )]
 
 pub mod config;
+pub mod crypto;
 pub mod engine;
 pub mod error;
 pub mod ffi;

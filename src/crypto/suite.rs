@@ -1,0 +1,192 @@
+//! The two cipher suites, and the key schedule of connections and channels over their HKDF.
+
+use rustls::CipherSuite;
+use rustls::SupportedCipherSuite;
+use rustls::Tls13CipherSuite;
+use rustls::crypto::aws_lc_rs::cipher_suite;
+use rustls::crypto::cipher::{AeadKey, Iv};
+use rustls::crypto::tls13::OkmBlock;
+use rustls::quic::{Algorithm, HeaderProtectionKey, PacketKey};
+use zeroize::Zeroizing;
+
+use crate::id::ChannelNumber;
+
+/// A cipher suite that a connection may use.
+// spec: 3.3 TLS profile
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suite {
+    /// `TLS_AES_256_GCM_SHA384`.
+    Aes256Gcm,
+    /// `TLS_CHACHA20_POLY1305_SHA256`.
+    ChaCha20Poly1305,
+}
+
+impl Suite {
+    /// Both, in the order in which they are offered.
+    pub const ALL: [Suite; 2] = [Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
+
+    /// Bytes in a secret of this suite.
+    pub const fn hash_size(self) -> usize {
+        match self {
+            Suite::Aes256Gcm => 48,
+            Suite::ChaCha20Poly1305 => 32,
+        }
+    }
+
+    /// How many packets may fail to open in one connection.
+    // spec: 6.8 limits of keys
+    pub const fn forgeries_max(self) -> u64 {
+        match self {
+            Suite::Aes256Gcm => 1 << 52,
+            Suite::ChaCha20Poly1305 => 1 << 36,
+        }
+    }
+
+    pub(super) fn supported(self) -> SupportedCipherSuite {
+        match self {
+            Suite::Aes256Gcm => cipher_suite::TLS13_AES_256_GCM_SHA384,
+            Suite::ChaCha20Poly1305 => cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        }
+    }
+
+    pub(super) fn from_tls(suite: CipherSuite) -> Option<Suite> {
+        Suite::ALL.into_iter().find(|known| known.supported().suite() == suite)
+    }
+
+    fn tls13(self) -> &'static Tls13CipherSuite {
+        self.supported().tls13().expect("both suites are of TLS 1.3")
+    }
+
+    fn algorithm(self) -> &'static dyn Algorithm {
+        self.tls13().quic.expect("the provider gives both suites packet keys")
+    }
+}
+
+/// Where a connection's keys begin: one secret for each direction, named by its sender.
+///
+/// Erased when dropped.
+// spec: 6.2 connection secrets
+pub struct Secrets {
+    pub(super) suite: Suite,
+    pub(super) initiator: Secret,
+    pub(super) responder: Secret,
+}
+
+impl Secrets {
+    /// Secrets of known bytes; a handshake gives them by `Session::secrets`.
+    ///
+    /// # Panics
+    /// When they are not of `suite.hash_size()` bytes.
+    pub fn from_bytes(suite: Suite, initiator: &[u8], responder: &[u8]) -> Secrets {
+        let secret = |bytes: &[u8]| {
+            assert_eq!(bytes.len(), suite.hash_size(), "a secret is as long as the suite's hash");
+            Secret::new(suite, bytes)
+        };
+        Secrets { suite, initiator: secret(initiator), responder: secret(responder) }
+    }
+
+    /// The suite that the handshake agreed on.
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+}
+
+/// One secret of the chain: `secret_d[n]`. Erased when dropped.
+pub(super) struct Secret {
+    suite: Suite,
+    /// The first `suite.hash_size()` bytes count.
+    bytes: Zeroizing<[u8; Secret::SIZE_MAX]>,
+}
+
+impl Secret {
+    const SIZE_MAX: usize = 48;
+
+    /// `bytes` are as many as the hash of `suite` has.
+    pub(super) fn new(suite: Suite, bytes: &[u8]) -> Secret {
+        let mut copy = Zeroizing::new([0; Secret::SIZE_MAX]);
+        copy[..bytes.len()].copy_from_slice(bytes);
+        Secret { suite, bytes: copy }
+    }
+
+    /// `secret_d[n + 1]`.
+    // spec: 6.2 connection secrets
+    pub(super) fn next(&self) -> Secret {
+        let mut bytes = Zeroizing::new([0; Secret::SIZE_MAX]);
+        self.expand(b"ku", b"", &mut bytes[..self.suite.hash_size()]);
+        Secret { suite: self.suite, bytes }
+    }
+
+    /// The key of one channel in this secret's epoch and direction.
+    // spec: 6.3 channel keys
+    pub(super) fn channel_key(&self, channel: ChannelNumber) -> Box<dyn PacketKey> {
+        let mut key = Zeroizing::new([0; 32]);
+        let mut iv = [0; 12];
+        let context = channel.0.to_be_bytes();
+        self.expand(b"key", &context, &mut *key);
+        self.expand(b"iv", &context, &mut iv);
+        self.suite.algorithm().packet_key(AeadKey::from(*key), Iv::from(iv))
+    }
+
+    /// The keys that mask packet numbers and channel ids, from the first secret of a direction.
+    // spec: 6.4 header keys
+    pub(super) fn header_keys(&self) -> HeaderKeys {
+        let mut bytes = Zeroizing::new([[0; 32]; 2]);
+        self.expand(b"hn", b"", &mut bytes[0]);
+        self.expand(b"hc", b"", &mut bytes[1]);
+        HeaderKeys { suite: self.suite, bytes, masks: None }
+    }
+
+    /// HKDF-Expand-Label of RFC 8446 7.1.
+    fn expand(&self, label: &[u8], context: &[u8], output: &mut [u8]) {
+        const PREFIX: &[u8] = b"tls13 ";
+        let info: [&[u8]; 6] = [
+            &(output.len() as u16).to_be_bytes(),
+            &[(PREFIX.len() + label.len()) as u8],
+            PREFIX,
+            label,
+            &[context.len() as u8],
+            context,
+        ];
+        self.suite
+            .tls13()
+            .hkdf_provider
+            .expander_for_okm(&OkmBlock::new(self.as_bytes()))
+            .expand_slice(&info, output)
+            .expect("no output of ours is longer than 255 hashes");
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.suite.hash_size()]
+    }
+}
+
+/// What masks the headers of one direction. Ready for use it takes 1 KiB, so an idle connection
+/// keeps the bytes only.
+pub(super) struct HeaderKeys {
+    suite: Suite,
+    bytes: Zeroizing<[[u8; 32]; 2]>,
+    masks: Option<Masks>,
+}
+
+/// Header keys, ready for use.
+pub(super) struct Masks {
+    pub(super) number: Box<dyn HeaderProtectionKey>,
+    pub(super) channel: Box<dyn HeaderProtectionKey>,
+}
+
+impl HeaderKeys {
+    #[inline]
+    pub(super) fn masks(&mut self) -> &Masks {
+        self.masks.get_or_insert_with(|| {
+            let algorithm = self.suite.algorithm();
+            let [number, channel] =
+                self.bytes.map(|key| algorithm.header_protection_key(AeadKey::from(key)));
+            Masks { number, channel }
+        })
+    }
+
+    /// Keeps the bytes only.
+    pub(super) fn shrink(&mut self) {
+        self.masks = None;
+    }
+}
