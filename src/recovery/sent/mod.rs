@@ -1,9 +1,9 @@
 //! The packets of one number space that were sent: acknowledged, lost, or still out.
 //!
 //! Packets are entries of a ring indexed by packet number; their frames are entries of a second
-//! ring, in the same order. A packet leaves the rings when all before it left; one that was declared
-//! lost stays a while, so that a late acknowledgement is understood. Both rings grow when needed and
-//! are freed when nothing was sent for a while.
+//! ring, in the same order. A packet leaves the rings when all before it left; one that was
+//! declared lost stays a while, so that a late acknowledgement is understood. Both rings grow when
+//! needed and are freed when nothing was sent for a while.
 
 mod ack;
 mod loss;
@@ -375,6 +375,8 @@ const PACKETS_MAX: usize = 1 << 17;
 /// Packets kept at most of a side that only acknowledges.
 const SILENT_MAX: u32 = 64;
 
+#[cfg(test)]
+mod cost_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
