@@ -408,6 +408,16 @@ fn there_is_no_room_for_more_packets_than_the_limit() {
     assert!(space.sent.has_room());
 }
 
+// spec: 13.1
+#[test]
+fn an_idle_path_with_all_its_recovery_takes_less_than_a_kibibyte() {
+    let space = size_of::<SentPackets<[u64; 3]>>() + size_of::<super::super::ReceivedNumbers>();
+    let congestion = size_of::<crate::congestion::Congestion>();
+    let others = size_of::<Rtt>() + size_of::<super::super::EcnValidation>();
+    assert!(space + congestion + others < 1024, "{space}, {congestion}, {others}");
+    assert_eq!(size_of::<super::Entry>(), 64, "a packet is one cache line");
+}
+
 /// One space with its round trip and what it told.
 pub(super) struct Space {
     pub(super) sent: SentPackets<Frame>,
