@@ -80,11 +80,6 @@ impl Handshake {
         Some(Datagram { len: draft.end, must_fill: must_fill && draft.end < DATAGRAM_SIZE })
     }
 
-    /// The caller joined `bytes` of a short packet to a datagram.
-    pub(crate) fn on_joined(&mut self, bytes: usize) {
-        self.budget.on_sent(bytes);
-    }
-
     /// Whether CRYPTO of level 1 may go: an initiator shows its key only to a checked responder.
     // spec: 7.1 overview
     pub(super) fn may_speak(&self) -> bool {
