@@ -242,8 +242,8 @@ impl Draft {
             Some(Part { level, range, number_offset, number, asks_for_ack, is_padded });
     }
 
-    /// Fills the datagram: what is behind the last packet is zeros, and so is PADDING. Early data is
-    /// moved behind it, as the responder keeps only so much of that.
+    /// Fills the datagram: what is behind the last packet is zeros, and so is PADDING. Early data
+    /// is moved behind it, as the responder keeps only so much of that.
     fn pad(&mut self) {
         if let [Some(initial), Some(early), None] = &mut self.parts {
             let added = DATAGRAM_SIZE - self.end;
