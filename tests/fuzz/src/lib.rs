@@ -21,7 +21,13 @@ pub const TARGETS: &[Target] = &[
     ("long", long),
     ("frame", frame),
     ("params", params),
+    ("handshake", handshake),
 ];
+
+/// Plays a script of disturbances against a handshake: see `play_handshake`.
+pub fn handshake(data: &[u8]) {
+    channeler::sim::play_handshake(data);
+}
 
 /// Reads varints back to back; each is written back to the bytes it was read from.
 pub fn varint(data: &[u8]) {
