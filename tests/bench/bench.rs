@@ -10,6 +10,7 @@ mod bare;
 mod harness;
 mod report;
 mod v0;
+mod v1;
 
 use harness::Run;
 
@@ -19,5 +20,6 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 fn main() {
     let mut run = Run::from_args(std::env::args().skip(1));
     v0::measure(&mut run);
+    v1::measure(&mut run);
     run.finish();
 }
