@@ -206,10 +206,12 @@ fn receive_segmented(
         // SAFETY: the header points to `name`, `parts` and `control`, which live until the call
         // returns and which nothing else uses meanwhile.
         let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) };
-        let len = received(got)?.unwrap_or(0);
-        let size = segment_size(&header, len);
-        buffer[..len].chunks_mut(size).for_each(&mut take);
-        if !counted(len.div_ceil(size) as u64) {
+        let datagrams = received(got)?.map_or(0, |len| {
+            let size = segment_size(&header, len);
+            buffer[..len].chunks_mut(size).for_each(&mut take);
+            len.div_ceil(size)
+        });
+        if !counted(datagrams as u64) {
             return Ok(());
         }
     }
