@@ -149,6 +149,24 @@
 /** An earlier bug stopped this node; free it, and please report the detail text. */
 #define CHANNELER_ERR_POISONED 23
 
+/** The peer has not the key of the peer that was asked for. */
+#define CHANNELER_ERR_IDENTITY 24
+
+/** The encrypted handshake or connection failed. */
+#define CHANNELER_ERR_CRYPTO 25
+
+/** The peer closed it. */
+#define CHANNELER_ERR_PEER_CLOSED 26
+
+/** A rule of the protocol was broken. */
+#define CHANNELER_ERR_PROTOCOL 27
+
+/** The peer does not know the connection any more; connect again. */
+#define CHANNELER_ERR_RESET 28
+
+/** Another connection with the same peer took its place. */
+#define CHANNELER_ERR_SUPERSEDED 29
+
 /** Numbers from here on belong to applications: the library never returns them. */
 #define CHANNELER_ERR_USER 1000
 
@@ -177,9 +195,18 @@
 #define CHANNELER_DROP_REPLY_QUEUE_FULL 21
 #define CHANNELER_DROP_RECEIVE_QUEUE_FULL 22
 #define CHANNELER_DROP_EVENT_QUEUE_FULL 23
+#define CHANNELER_DROP_NOT_OPENED 24
+#define CHANNELER_DROP_REPLAYED 25
+#define CHANNELER_DROP_UNKNOWN_TOKEN 26
+#define CHANNELER_DROP_UNKNOWN_ATTEMPT 27
+#define CHANNELER_DROP_FINISHED_ATTEMPT 28
+#define CHANNELER_DROP_COOKIE_ASKED 29
+#define CHANNELER_DROP_HALF_OPEN_LIMIT 30
+#define CHANNELER_DROP_EARLY_REFUSED 31
+#define CHANNELER_DROP_TOO_EARLY 32
 
 /** How many reasons this header knows. */
-#define CHANNELER_DROP_COUNT 24
+#define CHANNELER_DROP_COUNT 33
 
 
 /**
@@ -301,9 +328,14 @@
 #define CHANNELER_LEGACY_OFF 0
 
 /**
- * Protocol version 0 is spoken (default): neither encrypted nor authenticated.
+ * Protocol version 0 is spoken beside version 1: neither encrypted nor authenticated.
  */
 #define CHANNELER_LEGACY_ACCEPT 1
+
+/**
+ * Nothing but protocol version 0 is spoken (default).
+ */
+#define CHANNELER_LEGACY_ONLY 2
 
 /**
  * Lost messages are sent again. Version 0 carries this bit to the peer and does not fulfil it.
@@ -738,7 +770,7 @@ typedef struct channeler_options {
      */
     uint32_t mode;
     /**
-     * `CHANNELER_LEGACY_OFF` or `CHANNELER_LEGACY_ACCEPT` (default).
+     * `CHANNELER_LEGACY_OFF`, `CHANNELER_LEGACY_ACCEPT` or `CHANNELER_LEGACY_ONLY` (default).
      */
     uint32_t legacy;
     /**
@@ -805,12 +837,12 @@ typedef struct channeler_options {
      */
     uint64_t spin_ns;
     /**
-     * Connections at once. Default 16384; 1 to 16777216.
+     * Connections at once. Default 16384; 1 to 8388608.
      */
     uint64_t connections_max;
     /**
      * Connections that peers of one IP address (of IPv6: of one /64 network) began. Default 64; 1
-     * to 16777216.
+     * to 8388608.
      */
     uint64_t connections_per_address_max;
     /**
@@ -818,7 +850,7 @@ typedef struct channeler_options {
      */
     uint64_t channels_per_connection_max;
     /**
-     * Channels of the node. Default 1048576; 1 to 16777216.
+     * Channels of the node. Default 1048576; 1 to 8388608.
      */
     uint64_t channels_max;
     /**

@@ -30,6 +30,33 @@ pub const BANS_MAX: usize = 4_096;
 /// 32 bits, and costs us more than the datagram's sender.
 pub const BAD_COOKIES_MAX: u32 = 8;
 
+/// The least time that a v1 initiator waits for proof: for a level 1 packet after a ServerHello, or
+/// after a level 0 close. Either may be forged; 3 PTO when that is longer.
+// spec: 7.3 initiator states
+pub const UNPROVEN_WAIT: Duration = Duration::from_secs(1);
+
+/// Pieces of CRYPTO with holes between them that one level keeps; a packet with a further one is
+/// dropped. A flight is three packets, so that honest peers come to two.
+// spec: 16.1 limits
+pub const CRYPTO_SPANS_MAX: usize = 32;
+
+/// Packets kept, of a v1 handshake whose keys for them are not there yet; further ones are dropped.
+/// It is what one flight may have, and with CRYPTO well inside the 32 KiB of one half-open.
+// spec: 7.10 half-open limits
+pub const KEPT_PACKETS_MAX: usize = 4;
+
+/// Cookies that one attempt takes; further ones are dropped.
+// spec: 7.9 cookies
+pub const COOKIES_MAX: u32 = 4;
+
+/// How many times the bytes received a node sends to an address that is not proven.
+// spec: 7.8 amplification
+pub const AMPLIFICATION_MAX: u64 = 3;
+
+/// Datagrams of a first flight, early data included.
+// spec: 7.8 amplification
+pub const FIRST_FLIGHT_MAX: usize = 3;
+
 /// How long a refused peer is not asked about again: it repeats itself, and cannot be told.
 pub const REFUSAL: Duration = Duration::from_secs(10);
 
@@ -231,8 +258,8 @@ pub struct NodeConfig {
     pub peer_channels_max: usize,
     /// v1: the largest message taken. Default 16 MiB.
     pub message_bytes_max: usize,
-    /// v1: tells apart the processes that share an identity, so that none makes the peers of another
-    /// believe that it restarted. Default empty: there is one.
+    /// v1: tells apart the processes that share an identity, so that none makes the peers of
+    /// another believe that it restarted. Default empty: there is one.
     pub instance_label: Vec<u8>,
 }
 

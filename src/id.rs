@@ -187,6 +187,120 @@ pub enum Role {
     Responder,
 }
 
+/// Which side of a connection: who began it. Roles last as long as the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The node that began the connection.
+    Initiator,
+    /// The other.
+    Responder,
+}
+
+impl Side {
+    /// The other side.
+    #[inline]
+    pub const fn peer(self) -> Side {
+        match self {
+            Side::Initiator => Side::Responder,
+            Side::Responder => Side::Initiator,
+        }
+    }
+}
+
+/// Which handshake keys seal a v1 long packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Level 0: keys that anyone who saw the first datagram can compute.
+    Initial,
+    /// Level 1: the TLS handshake keys.
+    Handshake,
+    /// Level 2: the TLS early data keys, of the initiator only.
+    Early,
+}
+
+/// Random id of one try of a v1 handshake, chosen by one of its sides; no peer id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId(pub [u8; AttemptId::SIZE]);
+
+impl AttemptId {
+    /// Bytes in an attempt id.
+    pub const SIZE: usize = 16;
+}
+
+impl fmt::Debug for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What tells the receiver of a v1 short packet its connection and path; chosen by that receiver.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub [u8; Token::SIZE]);
+
+impl Token {
+    /// Bytes in a token.
+    pub const SIZE: usize = 8;
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A path of a v1 connection. Path 0 is that of the handshake; no id is used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct PathId(pub u32);
+
+impl PathId {
+    /// The path of the handshake.
+    pub const ZERO: PathId = PathId(0);
+}
+
+/// A channel of a v1 connection, as packets and messages name it.
+///
+/// The lowest bit says who opened it, the others are its index: how many that side opened before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelNumber(pub u32);
+
+impl ChannelNumber {
+    /// In a packet that belongs to no channel. Never opened.
+    pub const NONE: ChannelNumber = ChannelNumber(0xf0f0_f0f0);
+
+    /// Indexes are below this.
+    pub const INDEXES_MAX: u32 = 1 << 31;
+
+    /// The channel with this index among those of `opener`. Only the lower 31 bits of `index` count.
+    #[inline]
+    pub const fn new(opener: Side, index: u32) -> ChannelNumber {
+        ChannelNumber(index << 1 | opener as u32)
+    }
+
+    /// How many channels its opener opened before.
+    #[inline]
+    pub const fn index(self) -> u32 {
+        self.0 >> 1
+    }
+
+    /// Who opened it.
+    #[inline]
+    pub const fn opener(self) -> Side {
+        if self.0 & 1 == 0 { Side::Initiator } else { Side::Responder }
+    }
+
+    /// Whether it is [`ChannelNumber::NONE`].
+    #[inline]
+    pub const fn is_none(self) -> bool {
+        self.0 == ChannelNumber::NONE.0
+    }
+}
+
+impl fmt::Debug for ChannelNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,5 +328,23 @@ mod tests {
         assert_eq!(id.to_wire(), 0x5678_1234);
         assert_eq!(ChannelId::from_wire(0x5678_1234), id);
         assert!(!ChannelId::DEFAULT.is_complete());
+    }
+
+    // spec: 9.1 ids
+    #[test]
+    fn lowest_bit_of_a_channel_number_is_its_opener() {
+        for (number, opener, index) in [
+            (0, Side::Initiator, 0),
+            (1, Side::Responder, 0),
+            (2, Side::Initiator, 1),
+            (u32::MAX, Side::Responder, ChannelNumber::INDEXES_MAX - 1),
+            (ChannelNumber::NONE.0, Side::Initiator, 0x7878_7878),
+        ] {
+            let channel = ChannelNumber(number);
+            assert_eq!((channel.opener(), channel.index()), (opener, index));
+            assert_eq!(ChannelNumber::new(opener, index), channel);
+        }
+        assert!(ChannelNumber::NONE.is_none() && !ChannelNumber(0).is_none());
+        assert_eq!(Side::Initiator.peer().peer(), Side::Initiator);
     }
 }

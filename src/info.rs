@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
+use crate::crypto::PublicKey;
 use crate::id::{Capabilities, ChannelId, ConnectionHandle, PeerId, Role, Version};
+pub use crate::io::CloseReason;
 use crate::io::Local;
 
 /// What a connection is, for people and programs.
@@ -16,6 +18,8 @@ pub struct ConnectionInfo {
     pub version: Version,
     /// Whether what is sent is encrypted and the peer is who it says. Never in v0.
     pub is_encrypted: bool,
+    /// The peer's key, once it showed it. Never in v0.
+    pub public_key: Option<PublicKey>,
     /// Whether v0: a channel was ever established; v1: the handshake is done.
     pub is_connected: bool,
     /// The largest message that one packet takes now, in bytes.
@@ -74,13 +78,4 @@ impl Dial {
     pub fn v1(peer: PeerId, address: SocketAddr) -> Dial {
         Dial { version: Version::V1, peer: Some(peer), address, local: Local::default() }
     }
-}
-
-/// What the one who closes tells its peer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CloseReason {
-    /// A number of the application's.
-    pub code: u64,
-    /// A sentence for people; cut at `REASON_BYTES_MAX`.
-    pub text: String,
 }

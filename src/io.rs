@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
-use crate::info::CloseReason;
 
 /// Our end of a datagram: which socket, and which of its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -164,6 +163,15 @@ pub enum Event {
         /// Its place in the buffer.
         bytes: Range<usize>,
     },
+}
+
+/// What the one who closes tells its peer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CloseReason {
+    /// A number of the application's.
+    pub code: u64,
+    /// A sentence for people; cut at `REASON_BYTES_MAX`.
+    pub text: String,
 }
 
 /// One key for one place: IPv4-mapped IPv6 becomes IPv4, and the IPv6 flow label is dropped.

@@ -71,10 +71,28 @@ drop_reasons! {
     ReceiveQueueFull = "receive_queue_full";
     /// The event queue is full: the owner does not drain it.
     EventQueueFull = "event_queue_full";
+    /// v1: sealed with other keys than ours, or changed on the way.
+    NotOpened = "not_opened";
+    /// v1: a packet whose number was seen before, or too long ago to know.
+    Replayed = "replayed";
+    /// v1: a short packet whose token is none of ours.
+    UnknownToken = "unknown_token";
+    /// v1: a packet of a handshake that is not known here, and begins none.
+    UnknownAttempt = "unknown_attempt";
+    /// v1: a late copy of a handshake that is done.
+    FinishedAttempt = "finished_attempt";
+    /// v1: a first packet without a cookie while one is needed; it was asked for.
+    CookieAsked = "cookie_asked";
+    /// v1: too many handshakes are half-open, in all or from there, or too many were forged.
+    HalfOpenLimit = "half_open_limit";
+    /// v1: early data that is not taken.
+    EarlyRefused = "early_refused";
+    /// v1: more than may wait for its keys.
+    TooEarly = "too_early";
 }
 
 /// Counters of a node since its start.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeStats {
     /// Datagrams received, dropped ones included.
     pub datagrams_received: u64,
@@ -100,10 +118,45 @@ pub struct NodeStats {
     pub dropped: [u64; DropReason::ALL.len()],
 }
 
+impl Default for NodeStats {
+    fn default() -> NodeStats {
+        NodeStats {
+            datagrams_received: 0,
+            bytes_received: 0,
+            datagrams_sent: 0,
+            bytes_sent: 0,
+            messages_received: 0,
+            messages_sent: 0,
+            connections: 0,
+            channels: 0,
+            send_queue_bytes: 0,
+            receive_queue_bytes: 0,
+            dropped: [0; DropReason::ALL.len()],
+        }
+    }
+}
+
 impl NodeStats {
     /// How many were dropped for `reason`.
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
+    }
+
+    /// Adds another part of the node's counters.
+    pub(crate) fn add(&mut self, other: &NodeStats) {
+        self.datagrams_received += other.datagrams_received;
+        self.bytes_received += other.bytes_received;
+        self.datagrams_sent += other.datagrams_sent;
+        self.bytes_sent += other.bytes_sent;
+        self.messages_received += other.messages_received;
+        self.messages_sent += other.messages_sent;
+        self.connections += other.connections;
+        self.channels += other.channels;
+        self.send_queue_bytes += other.send_queue_bytes;
+        self.receive_queue_bytes += other.receive_queue_bytes;
+        for (count, more) in self.dropped.iter_mut().zip(&other.dropped) {
+            *count += more;
+        }
     }
 
     /// How many were dropped in all.

@@ -3,18 +3,17 @@
 
 use std::net::SocketAddr;
 
-use channeler::config::{ChannelConfig, NodeConfig};
+use channeler::config::{ChannelConfig, Legacy, NodeConfig};
 use channeler::id::PeerId;
 use channeler::io::{Event, Local, Receive};
-use channeler::node::Node;
+use channeler::node::{Dial, Node};
 use channeler::time::Time;
 
 #[test]
 fn two_nodes_open_a_channel_and_exchange_messages() {
     let mut pair = Pair::new();
-    let connection = pair.nodes[0]
-        .connect(Time::ZERO, pair.ids[1], pair.addresses[1], Local::default())
-        .expect("room");
+    let connection =
+        pair.nodes[0].connect(Time::ZERO, &Dial::v0(pair.ids[1], pair.addresses[1])).expect("room");
     let channel = pair.nodes[0]
         .open_channel(Time::ZERO, connection, &ChannelConfig::default())
         .expect("room");
@@ -58,7 +57,8 @@ impl Pair {
     fn new() -> Pair {
         let ids = [PeerId([1; 16]), PeerId([2; 16])];
         let node = |id: PeerId| {
-            Node::new(NodeConfig::new(id), [id.0[0]; 32], Time::ZERO).expect("defaults are good")
+            let config = NodeConfig { legacy: Legacy::Only, ..NodeConfig::new(id) };
+            Node::new(config, None, [id.0[0]; 32], Time::ZERO).expect("defaults are good")
         };
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Pair { nodes: ids.map(node), ids, addresses: [1, 2].map(address) }
@@ -78,8 +78,8 @@ impl Pair {
                         local: Local::default(),
                         stride: transmit.segment_size,
                     };
-                    let data = buf[..transmit.len].to_vec();
-                    self.nodes[1 - side].handle_datagram(Time::ZERO, &from, &data);
+                    let mut data = buf[..transmit.len].to_vec();
+                    self.nodes[1 - side].handle_datagram(Time::ZERO, &from, &mut data);
                 }
                 seen.extend(std::iter::from_fn(|| self.nodes[side].poll_event()));
             }

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use channeler::config::{ChannelConfig, NodeConfig, Profile};
+use channeler::config::{ChannelConfig, Legacy, NodeConfig, Profile};
 use channeler::error::Error;
 use channeler::id::{ChannelId, ConnectionHandle, PeerId};
 use channeler::io::{Event, Local, Receive};
-use channeler::node::Node;
+use channeler::node::{Dial, Node};
 use channeler::time::Time;
 use serde_json::Value;
 
@@ -87,12 +87,12 @@ impl Pair {
         let address = SocketAddr::from(([192, 0, 2, 1], 1));
         let side = |us, them, secret: &str| {
             let mut config = NodeConfig::new(id(us));
+            config.legacy = Legacy::Only;
             config.profile = Profile::Reference;
             config.packet_size = size;
-            let mut node = Node::new(config, [1; 32], Time::ZERO).expect("good settings");
+            let mut node = Node::new(config, None, [1; 32], Time::ZERO).expect("good settings");
             node.set_secret(&bytes_of(text_of(peers, secret))).expect("the profile has one");
-            let connection =
-                node.connect(Time::ZERO, id(them), address, Local::default()).expect("room");
+            let connection = node.connect(Time::ZERO, &Dial::v0(id(them), address)).expect("room");
             Side { node, connection, happened: Vec::new() }
         };
         let sides =
@@ -122,7 +122,7 @@ impl Pair {
                     local: Local::default(),
                     stride: bytes.len(),
                 };
-                side.node.handle_datagram(Time::ZERO, &from, &bytes);
+                side.node.handle_datagram(Time::ZERO, &from, &mut bytes.clone());
             });
         } else if let Some(callback) = event["callback"].as_str() {
             let (side, what) = callback.split_once('.').expect("side and callback");

@@ -15,7 +15,7 @@ use v0::{DEFAULT, Message, Peer};
 #[test]
 fn a_flood_of_news_from_strangers_grows_nothing() {
     let rounds: u32 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
-    let mut world = World::with_nodes(1, 1);
+    let mut world = World::with_v0_nodes(1, 1);
     let peer = Peer { size: 80, ..Peer::new(&mut world, 1, 0) };
     let mut before = 0;
     for round in 0..rounds {

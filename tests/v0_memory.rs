@@ -18,7 +18,7 @@ const BURST: usize = 30;
 
 #[test]
 fn channels_that_were_read_keep_little_memory() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     let pair = world.establish(0, 1);
     let before = alloc::live_bytes();
     for _ in 0..CHANNELS {

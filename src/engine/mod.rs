@@ -48,6 +48,7 @@ pub use dispatch::{Events, Owner};
 pub use stats::EngineStats;
 
 use crate::config::{BATCH_SEGMENTS_MAX, NodeConfig};
+use crate::crypto::Identity;
 use crate::error::Error;
 use crate::id::{ConnectionHandle, PeerId};
 use crate::io::Event;
@@ -133,8 +134,12 @@ impl Engine {
     /// # Errors
     ///
     /// As `with_config`.
-    pub fn new(config: NodeConfig, handler: Box<dyn Handler>) -> Result<Engine, Error> {
-        Engine::with_config(EngineConfig::default(), config, handler)
+    pub fn new(
+        config: NodeConfig,
+        identity: Option<Identity>,
+        handler: Box<dyn Handler>,
+    ) -> Result<Engine, Error> {
+        Engine::with_config(EngineConfig::default(), config, identity, handler)
     }
 
     /// Makes an engine with no socket yet.
@@ -145,10 +150,11 @@ impl Engine {
     pub fn with_config(
         engine: EngineConfig,
         node: NodeConfig,
+        identity: Option<Identity>,
         handler: Box<dyn Handler>,
     ) -> Result<Engine, Error> {
         engine.check()?;
-        Ok(Engine { shared: Arc::new(Shared::new(engine, node, handler)?) })
+        Ok(Engine { shared: Arc::new(Shared::new(engine, node, identity, handler)?) })
     }
 
     /// Opens a socket; returns the address it got. An unspecified IPv6 address is dual stack, any

@@ -13,6 +13,7 @@ use super::thread::Thread;
 use super::turn::Turn;
 use super::{EngineConfig, Handler, SOCKETS_MAX, os};
 use crate::config::{BATCH_SEGMENTS_MAX, NodeConfig};
+use crate::crypto::Identity;
 use crate::error::Error;
 use crate::id::ConnectionHandle;
 use crate::io::{SendError, Transmit};
@@ -88,10 +89,11 @@ impl Shared {
     pub(super) fn new(
         config: EngineConfig,
         node: NodeConfig,
+        identity: Option<Identity>,
         handler: Box<dyn Handler>,
     ) -> Result<Shared, Error> {
         let origin = Instant::now();
-        let node = Node::new(node, os::seed()?, Time::ZERO)?;
+        let node = Node::new(node, identity, os::seed()?, Time::ZERO)?;
         let poll = Poll::new().map_err(|_| Error::Socket)?;
         let registry = poll.registry().try_clone().map_err(|_| Error::Socket)?;
         let waker = Waker::new(&registry, WAKER).map_err(|_| Error::Socket)?;

@@ -197,7 +197,7 @@ impl Turn {
             shared.counters.datagrams_received.add(meta.len.div_ceil(meta.stride.max(1)).max(1));
             shared.counters.bytes_received.add(meta.len);
             let start = buffer * BUFFER_STRIDE;
-            let data = &self.storage[start..start + meta.len];
+            let data = &mut self.storage[start..start + meta.len];
             let mut core = shared.core()?;
             let now = core.advance(now);
             // What API calls caused comes first, since it happened first.

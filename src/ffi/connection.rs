@@ -6,10 +6,10 @@ use super::address::channeler_address;
 use super::guard::{self, Out, OutVersioned, Versioned, fail, guard};
 use super::lifetime::{self, channeler_node};
 use super::peer_id::channeler_peer_id;
+use crate::config::Legacy;
 use crate::error::Error;
 use crate::id::{ConnectionHandle, Handle, PeerId};
-use crate::io::Local;
-use crate::node::ConnectionInfo;
+use crate::node::{CloseReason, ConnectionInfo, Dial};
 
 /// A connection of a node: all that it has with one peer.
 ///
@@ -77,7 +77,13 @@ pub unsafe extern "C" fn channeler_node_connect(
         let peer = PeerId(peer.bytes);
         let address = SocketAddr::try_from(address)?;
         let connection = live
-            .core(|node, now| node.connect(now, peer, address, Local::default()))?
+            .core(|node, now| {
+                let dial = match node.config().legacy {
+                    Legacy::Only => Dial::v0(peer, address),
+                    Legacy::Off | Legacy::Accept => Dial::v1(peer, address),
+                };
+                node.connect(now, &dial)
+            })?
             .map_err(|error| {
                 let is_address = error == Error::InvalidAddress;
                 if is_address { fail(error, no_peer_at(address)) } else { error.into() }
@@ -106,7 +112,8 @@ pub unsafe extern "C" fn channeler_connection_close(
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        Ok(live.core(|node, now| node.close_connection(now, connection.into()))??)
+        let reason = CloseReason::default();
+        Ok(live.core(|node, now| node.close_connection(now, connection.into(), reason))??)
     })
 }
 

@@ -13,7 +13,8 @@ use super::handler::{Caller, Release, ReleaseFn, Told};
 use super::lifetime::{self, channeler_node};
 use super::options::{CHANNELER_MODE_SANS_IO, CHANNELER_MODE_SOCKETS, channeler_options};
 use super::sans_core::SansCore;
-use crate::config::NodeConfig;
+use crate::config::{Legacy, NodeConfig};
+use crate::crypto::Identity;
 use crate::engine::{Engine, EngineConfig, SPIN_MAX};
 use crate::error::Error;
 use crate::id::{ChannelHandle, PeerId};
@@ -44,7 +45,14 @@ impl Contents {
         callbacks: &channeler_callbacks,
     ) -> Result<Contents, Failure> {
         let config = config(options, callbacks)?;
-        let peer_id = config.peer_id;
+        let identity = match config.legacy {
+            Legacy::Only => None,
+            Legacy::Off | Legacy::Accept => {
+                let made = Identity::generate();
+                Some(made.map_err(|error| fail(Error::Crypto, error.to_string()))?)
+            }
+        };
+        let peer_id = identity.as_ref().map_or(config.peer_id, Identity::peer_id);
         let caller = Arc::new(Caller::new(node, *callbacks, options.log_level));
         let told = Told::new(Arc::clone(&caller));
         let core = match options.mode {
@@ -53,14 +61,14 @@ impl Contents {
                     let text = "seed is set; allowed is that only with CHANNELER_MODE_SANS_IO";
                     return Err(fail(Error::InvalidArgument, text));
                 }
-                Core::Sockets(engine(options, config, told)?)
+                Core::Sockets(engine(options, config, identity, told)?)
             }
             CHANNELER_MODE_SANS_IO => {
                 let mut seed = options.seed;
                 if seed == [0; 32] {
                     guard::randomness(&mut seed)?;
                 }
-                let core = Node::new(config, seed, Time::ZERO)?;
+                let core = Node::new(config, identity, seed, Time::ZERO)?;
                 Core::SansIo(Box::new(SansCore::new(node, core, told)))
             }
             other => {
@@ -250,7 +258,12 @@ fn describe_as(engine: &Engine, error: Error, known: Error, text: &'static str) 
     describe(engine, error)
 }
 
-fn engine(options: &channeler_options, config: NodeConfig, told: Told) -> Result<Engine, Failure> {
+fn engine(
+    options: &channeler_options,
+    config: NodeConfig,
+    identity: Option<Identity>,
+    told: Told,
+) -> Result<Engine, Failure> {
     let spin = Duration::from_nanos(options.spin_ns);
     if spin > SPIN_MAX {
         let most = SPIN_MAX.as_nanos();
@@ -258,7 +271,7 @@ fn engine(options: &channeler_options, config: NodeConfig, told: Told) -> Result
         return Err(fail(Error::InvalidArgument, text));
     }
     let engine = EngineConfig { spin, ..EngineConfig::default() };
-    Ok(Engine::with_config(engine, config, Box::new(told))?)
+    Ok(Engine::with_config(engine, config, identity, Box::new(told))?)
 }
 
 fn config(

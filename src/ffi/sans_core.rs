@@ -33,12 +33,14 @@ struct State {
 struct Turn {
     events: Events,
     told: Told,
+    /// A copy of what the caller gave, in which packets are opened.
+    opened: Vec<u8>,
 }
 
 impl SansCore {
     pub(super) fn new(owner: &'static channeler_node, node: Node, told: Told) -> SansCore {
         let state = State { node, now: Time::ZERO, pending: None, buffer: Vec::new() };
-        let turn = Turn { events: Events::default(), told };
+        let turn = Turn { events: Events::default(), told, opened: Vec::new() };
         SansCore { owner, state: Mutex::new(state), turn: Mutex::new(turn) }
     }
 
@@ -57,24 +59,32 @@ impl SansCore {
         from: &Receive,
         data: &[u8],
     ) -> Result<(), Failure> {
-        self.take_turn(data, |state, events| {
+        self.take_turn(data, |state, events, opened| {
             // What earlier calls caused comes first, since it happened first.
             events.collect(&mut state.node);
             let now = state.advance(now);
-            state.node.handle_datagram(now, from, data);
+            // The caller's bytes stay as they are.
+            if state.node.handle_const_datagram(now, from, data) {
+                return false;
+            }
+            opened.clear();
+            opened.extend_from_slice(data);
+            state.node.handle_datagram(now, from, opened);
+            true
         })
     }
 
     pub(super) fn handle_timeout(&self, now: Time) -> Result<(), Failure> {
-        self.take_turn(&[], |state, _| {
+        self.take_turn(&[], |state, _, _| {
             let now = state.advance(now);
             state.node.handle_timeout(now);
+            false
         })
     }
 
     /// Calls back for what commands caused.
     pub(super) fn process(&self) -> Result<(), Failure> {
-        self.take_turn(&[], |_, _| {})
+        self.take_turn(&[], |_, _, _| false)
     }
 
     /// The next bytes to send. They are in `out` only if they fit; else they stay for another call.
@@ -111,11 +121,12 @@ impl SansCore {
         Ok(())
     }
 
-    /// Changes the node, then calls back without its lock.
+    /// Changes the node, then calls back without its lock. `change` says whether what events lend is
+    /// in its third argument, and not in `data`.
     fn take_turn(
         &self,
         data: &[u8],
-        change: impl FnOnce(&mut State, &mut Events),
+        change: impl FnOnce(&mut State, &mut Events, &mut Vec<u8>) -> bool,
     ) -> Result<(), Failure> {
         let mut turn = match self.turn.try_lock() {
             Ok(turn) => turn,
@@ -129,12 +140,12 @@ impl SansCore {
             }
             Err(TryLockError::Poisoned(_)) => return Err(Error::Poisoned.into()),
         };
-        let Turn { events, told } = &mut *turn;
+        let Turn { events, told, opened } = &mut *turn;
         let mut state = self.state()?;
-        change(&mut state, events);
+        let is_opened = change(&mut state, events, opened);
         events.collect(&mut state.node);
         drop(state);
-        events.dispatch(told, data, self)?;
+        events.dispatch(told, if is_opened { opened } else { data }, self)?;
         told.turn_ended();
         Ok(())
     }

@@ -1,71 +1,123 @@
 //! The sans-IO node: what every program sees of the protocols behind one UDP port.
 
+mod demux;
 mod reference;
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::ops::Range;
 use std::time::Duration;
 
-use crate::config::{ChannelConfig, NodeConfig};
+use crate::config::{ChannelConfig, Legacy, NodeConfig, Profile};
+use crate::crypto::Identity;
 use crate::error::Error;
-use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
-pub use crate::info::{ChannelInfo, ConnectionInfo, Received};
-use crate::io::{Event, Local, Receive, SendError, Transmit};
+use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
+pub use crate::info::{ChannelInfo, CloseReason, ConnectionInfo, Dial, Received};
+use crate::io::{Event, Receive, SendError, Transmit, canonical};
 pub use crate::stats::{ChannelStats, ConnectionStats, DropReason, NodeStats};
 use crate::time::Time;
 use crate::v0;
+use demux::Kind;
 
 /// A node: see the law of the loop at the top of the crate.
 #[derive(Debug)]
 pub struct Node {
-    v0: v0::Endpoint,
+    /// Protocol v0, if it is served.
+    v0: Option<v0::Endpoint>,
+    config: NodeConfig,
+    /// Counters of what belongs to no protocol, and events of raw datagrams.
+    loose: NodeStats,
+    events: VecDeque<Event>,
 }
 
 impl Node {
     /// Makes a node. `seed` is 32 bytes of the system's randomness (in `sim`: of the test's seed).
+    /// `identity` is the node's key; it may be missing only with `Legacy::Only`. Its peer id takes
+    /// the place of `config.peer_id`.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for a setting out of its range; `NodeConfig::check` says which.
-    pub fn new(config: NodeConfig, seed: [u8; 32], now: Time) -> Result<Node, Error> {
-        Ok(Node { v0: v0::Endpoint::new(config, seed, now)? })
+    /// `InvalidArgument` for a setting out of its range (`NodeConfig::check` says which), for a
+    /// missing identity, and for the profile of the reference without `Legacy::Only`.
+    pub fn new(
+        mut config: NodeConfig,
+        identity: Option<Identity>,
+        seed: [u8; 32],
+        now: Time,
+    ) -> Result<Node, Error> {
+        config.check()?;
+        let is_plain = config.legacy == Legacy::Only;
+        if !is_plain && (identity.is_none() || config.profile == Profile::Reference) {
+            return Err(Error::InvalidArgument);
+        }
+        if let Some(identity) = &identity {
+            config.peer_id = identity.peer_id();
+        }
+        let v0 = match config.legacy {
+            Legacy::Off => None,
+            Legacy::Accept | Legacy::Only => Some(v0::Endpoint::new(config.clone(), seed, now)?),
+        };
+        Ok(Node { v0, config, loose: NodeStats::default(), events: VecDeque::new() })
     }
 
-    /// Takes one buffer of datagrams from one sender. Lent messages are ranges of `data`.
+    /// Takes one buffer of datagrams from one sender. Lent messages are ranges of `data`, in which
+    /// packets are opened in place.
     ///
     /// Nothing in `data` is trusted; what is no use is dropped and counted by reason.
-    pub fn handle_datagram(&mut self, now: Time, from: &Receive, data: &[u8]) {
-        self.v0.handle_datagram(now, from, data)
+    pub fn handle_datagram(&mut self, now: Time, from: &Receive, data: &mut [u8]) {
+        let mut start = 0;
+        while start < data.len() {
+            let (kind, run) = self.next_run(from, data, start);
+            start = run.end;
+            self.handle_plain(now, from, data, kind, run);
+        }
     }
 
-    /// Does what is due at `now`: retries, keep-alives, idle timeouts.
+    /// As `handle_datagram`, for bytes that must stay as they are. Returns false, and has done
+    /// nothing, when some are to be opened in place: copy them and call `handle_datagram`.
+    pub fn handle_const_datagram(&mut self, now: Time, from: &Receive, data: &[u8]) -> bool {
+        let mut start = 0;
+        while start < data.len() {
+            let (kind, run) = self.next_run(from, data, start);
+            start = run.end;
+            self.handle_plain(now, from, data, kind, run);
+        }
+        true
+    }
+
+    /// Does what is due at `now`: retries, keep-alives, timeouts.
     pub fn handle_timeout(&mut self, now: Time) {
-        self.v0.handle_timeout(now)
+        if let Some(v0) = &mut self.v0 {
+            v0.handle_timeout(now);
+        }
     }
 
     /// When `handle_timeout` and `poll_transmit` want to be called next, if nothing else happens.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.v0.poll_timeout()
+        self.v0.as_ref()?.poll_timeout()
     }
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.v0.poll_event()
+        self.events.pop_front().or_else(|| self.v0.as_mut()?.poll_event())
     }
 
     /// Moves all that `poll_event` has to the back of `events`.
     pub fn take_events(&mut self, events: &mut VecDeque<Event>) {
-        self.v0.take_events(events)
+        events.append(&mut self.events);
+        if let Some(v0) = &mut self.v0 {
+            v0.take_events(events);
+        }
     }
 
     /// Whether `poll_transmit` may have something right now, without waiting for company.
     pub fn has_transmits(&self) -> bool {
-        self.v0.has_transmits()
+        self.v0.as_ref().is_some_and(v0::Endpoint::has_transmits)
     }
 
     /// Whether `poll_event` has something.
     pub fn has_events(&self) -> bool {
-        self.v0.has_events()
+        !self.events.is_empty() || self.v0.as_ref().is_some_and(v0::Endpoint::has_events)
     }
 
     /// The next datagrams to send, as the first `len` bytes of `buf`.
@@ -73,38 +125,44 @@ impl Node {
     /// `buf` may be swapped for another buffer: that hands packets over without a copy. Its length
     /// is then whatever the other one had; pass it again as it is.
     pub fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
-        self.v0.poll_transmit(now, buf)
+        self.v0.as_mut()?.poll_transmit(now, buf)
     }
 
-    /// Tells that a transmit failed. Its messages are lost: v0 sends nothing twice.
+    /// Tells that a transmit failed. v0 sends nothing twice: its messages are lost.
     pub fn handle_send_error(&mut self, now: Time, transmit: &Transmit, error: SendError) {
-        self.v0.handle_send_error(now, transmit, error)
+        if let Some(v0) = &mut self.v0 {
+            v0.handle_send_error(now, transmit, error);
+        }
     }
 
     /// Datagrams that one transmit may hold from now on (1 to `BATCH_SEGMENTS_MAX`).
     pub fn set_segments_max(&mut self, segments: usize) {
-        self.v0.set_segments_max(segments)
+        if let Some(v0) = &mut self.v0 {
+            v0.set_segments_max(segments);
+        }
     }
 
     /// The settings in force.
     pub fn config(&self) -> &NodeConfig {
-        self.v0.config()
+        self.v0.as_ref().map_or(&self.config, v0::Endpoint::config)
     }
 
-    /// The connection to `peer`: the one there is, or a new one at `address`.
+    /// The connection to a peer: the one there is, or a new one.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for our own peer id, `InvalidAddress` for port 0 or an unspecified
-    /// address, `Banned`, `Limit` when the table is full, `Unsupported` when `legacy` is off.
-    pub fn connect(
-        &mut self,
-        now: Time,
-        peer: PeerId,
-        address: SocketAddr,
-        local: Local,
-    ) -> Result<ConnectionHandle, Error> {
-        self.v0.connect(now, peer, address, local)
+    /// `InvalidArgument` for our own peer id, or none in v0; `InvalidAddress` for port 0 or an
+    /// unspecified address; `Banned`; `Limit` when the table is full; `Unsupported` when the node
+    /// does not serve that version (`legacy`).
+    pub fn connect(&mut self, now: Time, dial: &Dial) -> Result<ConnectionHandle, Error> {
+        match dial.version {
+            Version::V0 => {
+                let v0 = self.v0.as_mut().ok_or(Error::Unsupported)?;
+                let peer = dial.peer.ok_or(Error::InvalidArgument)?;
+                v0.connect(now, peer, dial.address, dial.local)
+            }
+            Version::V1 => Err(Error::Unsupported),
+        }
     }
 
     /// Says yes to a `ConnectionRequest`.
@@ -113,21 +171,27 @@ impl Node {
     ///
     /// `State` when it was answered already, `InvalidReference` when it is gone.
     pub fn accept(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
-        self.v0.accept(now, connection)
+        match connection.0.version() {
+            Version::V0 => self.v0_of(connection)?.accept(now, connection),
+            Version::V1 => Err(Error::InvalidReference),
+        }
     }
 
-    /// Says no to a `ConnectionRequest`. No event follows, and what the peer repeats from
-    /// there is dropped for a while (`REFUSAL`): v0 cannot tell it.
+    /// Says no to a `ConnectionRequest`. No event follows. A v1 peer is told; what a v0 peer
+    /// repeats from there is dropped for a while (`REFUSAL`).
     ///
     /// # Errors
     ///
     /// As `accept`.
     pub fn refuse(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
-        self.v0.refuse(now, connection)
+        match connection.0.version() {
+            Version::V0 => self.v0_of(connection)?.refuse(now, connection),
+            Version::V1 => Err(Error::InvalidReference),
+        }
     }
 
-    /// Sends what is queued, then forgets the connection and its channels; those still opening are
-    /// dropped. v0 has no message for it: the peer sees an idle timeout.
+    /// Sends what is queued, then ends the connection and its channels; those still opening are
+    /// dropped. A v1 peer is told `reason`; v0 has no message for it: the peer sees an idle timeout.
     ///
     /// # Errors
     ///
@@ -136,8 +200,28 @@ impl Node {
         &mut self,
         now: Time,
         connection: ConnectionHandle,
+        reason: CloseReason,
     ) -> Result<(), Error> {
-        self.v0.close_connection(now, connection)
+        match connection.0.version() {
+            Version::V0 => self.v0_of(connection)?.close_connection(now, connection),
+            Version::V1 => {
+                drop(reason);
+                Err(Error::InvalidReference)
+            }
+        }
+    }
+
+    /// Asks for new keys on a connection; the protocol also does so by itself. v0 has none.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidReference`, `Unsupported` in v0, `State` before the connection is confirmed.
+    pub fn update_keys(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
+        let _ = now;
+        match connection.0.version() {
+            Version::V0 => Err(Error::Unsupported),
+            Version::V1 => Err(Error::InvalidReference),
+        }
     }
 
     /// Starts opening a channel; `ChannelOpened` or `ChannelClosed` follows. Messages sent before
@@ -145,35 +229,84 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `InvalidReference`, `Limit` when a table of channels is full, `State` before `accept`.
+    /// `InvalidReference`, `Limit` when a table of channels is full, `State` before `accept`,
+    /// `InvalidArgument` for a label, priority or weight out of its range.
     pub fn open_channel(
         &mut self,
         now: Time,
         connection: ConnectionHandle,
         config: &ChannelConfig,
     ) -> Result<ChannelHandle, Error> {
-        self.v0.open_channel(now, connection, config)
+        match connection.0.version() {
+            Version::V0 => self.v0_of(connection)?.open_channel(now, connection, config),
+            Version::V1 => Err(Error::InvalidReference),
+        }
     }
 
-    /// Sends what is queued, then forgets the channel; `ChannelClosed` follows. One that is still
+    /// Sends what is queued, then ends the channel; `ChannelClosed` follows. One that is still
     /// opening and has messages to send first opens.
     ///
     /// # Errors
     ///
     /// `InvalidChannelId`, `Closed` when it is closing already.
     pub fn close_channel(&mut self, now: Time, channel: ChannelHandle) -> Result<(), Error> {
-        self.v0.close_channel(now, channel)
+        match channel.0.version() {
+            Version::V0 => self.v0_with(channel)?.close_channel(now, channel),
+            Version::V1 => Err(Error::InvalidChannelId),
+        }
+    }
+
+    /// Ends the channel at once, in both directions; what was not sent or read is lost. A v1 peer is
+    /// told `reason`; in v0 this is `close_channel`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidChannelId`.
+    pub fn reset_channel(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+        reason: CloseReason,
+    ) -> Result<(), Error> {
+        match channel.0.version() {
+            Version::V0 => self.v0_with(channel)?.close_channel(now, channel),
+            Version::V1 => {
+                drop(reason);
+                Err(Error::InvalidChannelId)
+            }
+        }
     }
 
     /// Queues a message for sending.
     ///
     /// # Errors
     ///
-    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet
-    /// of the path takes; `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
-    /// channel is closing; `State` before `accept`.
+    /// `InvalidChannelId`; `InvalidArgument` for an empty message in v0; `Write` for one that no
+    /// packet of the path takes; `WouldBlock` when a queue is full (`Writable` follows); `Closed`
+    /// when the channel is closing; `State` before `accept`.
     pub fn send(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
-        self.v0.send(now, channel, message)
+        match channel.0.version() {
+            Version::V0 => self.v0_with(channel)?.send(now, channel, message),
+            Version::V1 => Err(Error::InvalidChannelId),
+        }
+    }
+
+    /// As `send`, for a message that does no harm when it is delivered twice: with a ticket of the
+    /// peer from an earlier connection it leaves before the handshake is done.
+    ///
+    /// # Errors
+    ///
+    /// As `send`.
+    pub fn send_early(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+        message: &[u8],
+    ) -> Result<(), Error> {
+        match channel.0.version() {
+            Version::V0 => self.v0_with(channel)?.send(now, channel, message),
+            Version::V1 => Err(Error::InvalidChannelId),
+        }
     }
 
     /// Reads the oldest message, or the rest of one.
@@ -182,7 +315,10 @@ impl Node {
     ///
     /// `InvalidChannelId`, `DataUnavailable` when nothing waits.
     pub fn receive(&mut self, channel: ChannelHandle, out: &mut [u8]) -> Result<Received, Error> {
-        self.v0.receive(channel, out)
+        match channel.0.version() {
+            Version::V0 => self.v0_with(channel)?.receive(channel, out),
+            Version::V1 => Err(Error::InvalidChannelId),
+        }
     }
 
     /// Bans a peer id for `span` from now, and closes its connection.
@@ -191,7 +327,10 @@ impl Node {
     ///
     /// `Limit` when `BANS_MAX` peers are banned.
     pub fn ban_peer(&mut self, now: Time, peer: PeerId, span: Duration) -> Result<(), Error> {
-        self.v0.ban_peer(now, peer, span)
+        match &mut self.v0 {
+            Some(v0) => v0.ban_peer(now, peer, span),
+            None => Ok(()),
+        }
     }
 
     /// Bans an IP address for `span` from now, and closes the connections that are there.
@@ -200,22 +339,29 @@ impl Node {
     ///
     /// `Limit` when `BANS_MAX` addresses are banned.
     pub fn ban_address(&mut self, now: Time, ip: IpAddr, span: Duration) -> Result<(), Error> {
-        self.v0.ban_address(now, ip, span)
+        match &mut self.v0 {
+            Some(v0) => v0.ban_address(now, ip, span),
+            None => Ok(()),
+        }
     }
 
     /// Lifts a ban; whether there was one.
     pub fn lift_ban_peer(&mut self, peer: PeerId) -> bool {
-        self.v0.lift_ban_peer(peer)
+        self.v0.as_mut().is_some_and(|v0| v0.lift_ban_peer(peer))
     }
 
     /// Lifts a ban; whether there was one.
     pub fn lift_ban_address(&mut self, ip: IpAddr) -> bool {
-        self.v0.lift_ban_address(ip)
+        self.v0.as_mut().is_some_and(|v0| v0.lift_ban_address(ip))
     }
 
     /// Counters of the node.
     pub fn stats(&self) -> NodeStats {
-        self.v0.stats()
+        let mut stats = self.loose.clone();
+        if let Some(v0) = &self.v0 {
+            stats.add(&v0.stats());
+        }
+        stats
     }
 
     /// Counters of a connection.
@@ -224,7 +370,8 @@ impl Node {
     ///
     /// `InvalidReference`.
     pub fn connection_stats(&self, connection: ConnectionHandle) -> Result<ConnectionStats, Error> {
-        self.v0.connection_stats(connection)
+        let v0 = self.v0.as_ref().ok_or(Error::InvalidReference)?;
+        v0.connection_stats(connection)
     }
 
     /// Counters of a channel.
@@ -233,7 +380,8 @@ impl Node {
     ///
     /// `InvalidChannelId`.
     pub fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {
-        self.v0.channel_stats(channel)
+        let v0 = self.v0.as_ref().ok_or(Error::InvalidChannelId)?;
+        v0.channel_stats(channel)
     }
 
     /// What a connection is.
@@ -242,7 +390,8 @@ impl Node {
     ///
     /// `InvalidReference`.
     pub fn connection_info(&self, connection: ConnectionHandle) -> Result<ConnectionInfo, Error> {
-        self.v0.connection_info(connection)
+        let v0 = self.v0.as_ref().ok_or(Error::InvalidReference)?;
+        v0.connection_info(connection)
     }
 
     /// What a channel is.
@@ -251,6 +400,71 @@ impl Node {
     ///
     /// `InvalidChannelId`.
     pub fn channel_info(&self, channel: ChannelHandle) -> Result<ChannelInfo, Error> {
-        self.v0.channel_info(channel)
+        let v0 = self.v0.as_ref().ok_or(Error::InvalidChannelId)?;
+        v0.channel_info(channel)
+    }
+
+    /// The datagrams from `start` on that are of one kind, back to back.
+    fn next_run(&self, from: &Receive, data: &[u8], start: usize) -> (Kind, Range<usize>) {
+        let stride = from.stride.max(1);
+        let kind = Kind::of(&data[start..]);
+        let mut end = start + stride;
+        while end < data.len() && Kind::of(&data[end..]) == kind {
+            end += stride;
+        }
+        (kind, start..end.min(data.len()))
+    }
+
+    /// What needs no key: v0, and what belongs to no protocol.
+    fn handle_plain(
+        &mut self,
+        now: Time,
+        from: &Receive,
+        data: &[u8],
+        kind: Kind,
+        run: Range<usize>,
+    ) {
+        match (kind, &mut self.v0) {
+            (Kind::V0, Some(v0)) => v0.handle_datagrams(now, from, data, run),
+            (Kind::V0, None) => self.drop_run(from, run, DropReason::LegacyOff),
+            (Kind::Long | Kind::Short | Kind::Other, _) => self.lend_raw(now, from, run),
+        }
+    }
+
+    /// Datagrams of no protocol of ours are the application's, if it wants them.
+    fn lend_raw(&mut self, now: Time, from: &Receive, run: Range<usize>) {
+        let address = canonical(from.from);
+        let is_banned = self.v0.as_ref().is_some_and(|v0| v0.has_banned(now, address.ip()));
+        if is_banned {
+            return self.drop_run(from, run, DropReason::Banned);
+        }
+        if !self.config.raw_datagrams {
+            return self.drop_run(from, run, DropReason::UnknownProtocol);
+        }
+        for start in run.clone().step_by(from.stride.max(1)) {
+            let one = start..(start + from.stride.max(1)).min(run.end);
+            if self.events.len() >= self.config.events_max {
+                self.drop_run(from, one, DropReason::EventQueueFull);
+                continue;
+            }
+            self.loose.datagrams_received += 1;
+            self.loose.bytes_received += one.len() as u64;
+            self.events.push_back(Event::Datagram { from: address, bytes: one });
+        }
+    }
+
+    fn drop_run(&mut self, from: &Receive, run: Range<usize>, reason: DropReason) {
+        let count = run.len().div_ceil(from.stride.max(1)) as u64;
+        self.loose.datagrams_received += count;
+        self.loose.bytes_received += run.len() as u64;
+        self.loose.dropped[reason as usize] += count;
+    }
+
+    fn v0_of(&mut self, _connection: ConnectionHandle) -> Result<&mut v0::Endpoint, Error> {
+        self.v0.as_mut().ok_or(Error::InvalidReference)
+    }
+
+    fn v0_with(&mut self, _channel: ChannelHandle) -> Result<&mut v0::Endpoint, Error> {
+        self.v0.as_mut().ok_or(Error::InvalidChannelId)
     }
 }

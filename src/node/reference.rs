@@ -13,13 +13,13 @@ impl Node {
     ///
     /// `State` unless the profile is `Reference`.
     pub fn set_secret(&mut self, secret: &[u8]) -> Result<(), Error> {
-        self.v0.set_secret(secret)
+        self.v0.as_mut().ok_or(Error::State)?.set_secret(secret)
     }
 
     /// Halves of channel ids to use, in this order, before random ones: transcripts need ids known
     /// beforehand. Replaces those not used yet, and returns how many those were.
     pub fn supply_halves(&mut self, halves: &[u16]) -> usize {
-        self.v0.supply_halves(halves)
+        self.v0.as_mut().map_or(0, |v0| v0.supply_halves(halves))
     }
 
     /// The established channel with a complete id, or the one with an initiator half: ours first.
@@ -32,7 +32,7 @@ impl Node {
         connection: ConnectionHandle,
         id: ChannelId,
     ) -> Result<ChannelHandle, Error> {
-        self.v0.channel_by_id(connection, id)
+        self.v0.as_ref().ok_or(Error::InvalidReference)?.channel_by_id(connection, id)
     }
 
     /// Adds a channel without a handshake: established when the id is complete, pending when only
@@ -48,7 +48,7 @@ impl Node {
         connection: ConnectionHandle,
         id: ChannelId,
     ) -> Result<ChannelHandle, Error> {
-        self.v0.adopt_channel(now, connection, id)
+        self.v0.as_mut().ok_or(Error::InvalidReference)?.adopt_channel(now, connection, id)
     }
 
     /// Makes the pending channel with the initiator half of `id` established. No event follows.
@@ -61,7 +61,7 @@ impl Node {
         connection: ConnectionHandle,
         id: ChannelId,
     ) -> Result<(), Error> {
-        self.v0.complete_channel(connection, id)
+        self.v0.as_mut().ok_or(Error::InvalidReference)?.complete_channel(connection, id)
     }
 
     /// A pending channel with a fresh half that no NEW was sent for. No event follows.
@@ -74,6 +74,6 @@ impl Node {
         now: Time,
         connection: ConnectionHandle,
     ) -> Result<ChannelId, Error> {
-        self.v0.new_pending_channel(now, connection)
+        self.v0.as_mut().ok_or(Error::InvalidReference)?.new_pending_channel(now, connection)
     }
 }

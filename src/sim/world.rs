@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::network::Network;
 use super::random::Random;
-use crate::config::{ChannelConfig, NodeConfig};
+use crate::config::{ChannelConfig, Legacy, NodeConfig};
+use crate::crypto::Identity;
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
 use crate::io::{Event, Local, Receive};
-use crate::node::Node;
+use crate::node::{Dial, Node};
 use crate::time::Time;
 
 /// An event of a node, with a copy of the bytes that it lent.
@@ -92,6 +93,15 @@ impl World {
         }
     }
 
+    /// A world of `count` nodes that speak v0 only, with default settings.
+    pub fn with_v0_nodes(seed: u64, count: usize) -> World {
+        let mut world = World::new(seed);
+        for _ in 0..count {
+            world.add_v0(|_| ());
+        }
+        world
+    }
+
     /// A world of `count` nodes with default settings.
     pub fn with_nodes(seed: u64, count: usize) -> World {
         let mut world = World::new(seed);
@@ -101,8 +111,21 @@ impl World {
         world
     }
 
-    /// Adds a node whose settings `change` may change; returns its number. Its peer id and address
-    /// follow from the number.
+    /// As `add`, a node that speaks v0 only.
+    ///
+    /// # Panics
+    ///
+    /// As `add`.
+    pub fn add_v0(&mut self, change: impl FnOnce(&mut NodeConfig)) -> usize {
+        self.add(|config| {
+            config.legacy = Legacy::Only;
+            change(config);
+        })
+    }
+
+    /// Adds a node whose settings `change` may change; returns its number. Its address follows from
+    /// the number, and so does the peer id of one that speaks v0 only. Others have a key that
+    /// follows from the number and the world's seed.
     ///
     /// # Panics
     ///
@@ -115,8 +138,13 @@ impl World {
         config.tag = index as u16 + 1;
         change(&mut config);
         let address = SocketAddr::from(([10, 0, index as u8, 1], 4_000 + index as u16));
-        let peer = config.peer_id;
-        let node = Node::new(config, self.random.bytes(), self.now).expect("settings are good");
+        let identity = match config.legacy {
+            Legacy::Only => None,
+            Legacy::Off | Legacy::Accept => Some(Identity::from_seed(self.random.bytes())),
+        };
+        let seed = self.random.bytes();
+        let node = Node::new(config, identity, seed, self.now).expect("settings are good");
+        let peer = node.config().peer_id;
         self.places.insert(address, index);
         let transmit = Vec::new();
         self.nodes.push(Slot { node, address, peer, events: Vec::new(), transmit });
@@ -175,14 +203,20 @@ impl World {
         result
     }
 
-    /// `Node::connect` to another node, at the address that others see for it.
+    /// `Node::connect` to another node, at the address that others see for it, with v1 unless one
+    /// of them speaks v0 only.
     ///
     /// # Errors
     ///
     /// As the node says.
     pub fn connect(&mut self, index: usize, to: usize) -> Result<ConnectionHandle, Error> {
         let (peer, address) = (self.peer(to), self.network.seen_as(self.address(to)));
-        self.with(index, |node, now| node.connect(now, peer, address, Local::default()))
+        let is_plain = |index: usize| self.node(index).config().legacy == Legacy::Only;
+        let dial = match is_plain(index) || is_plain(to) {
+            true => Dial::v0(peer, address),
+            false => Dial::v1(peer, address),
+        };
+        self.with(index, |node, now| node.connect(now, &dial))
     }
 
     /// `Node::open_channel` with default settings.
@@ -227,8 +261,9 @@ impl World {
 
     /// Hands a buffer of datagrams to a node at once, past the network.
     pub fn feed(&mut self, index: usize, from: &Receive, data: &[u8]) {
-        self.nodes[index].node.handle_datagram(self.now, from, data);
-        self.drain(index, data);
+        let mut opened = data.to_vec();
+        self.nodes[index].node.handle_datagram(self.now, from, &mut opened);
+        self.drain(index, &opened);
     }
 
     /// Puts a datagram on its way from a station (or anything) to an address.

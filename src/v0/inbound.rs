@@ -1,9 +1,10 @@
 //! From datagrams to connections.
 
+use std::ops::Range;
 use std::slice::Chunks;
 
 use super::Endpoint;
-use crate::config::{BAD_COOKIES_MAX, Legacy, NodeConfig};
+use crate::config::{BAD_COOKIES_MAX, NodeConfig};
 use crate::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle};
 use crate::io::{Event, Receive, canonical};
 use crate::stats::DropReason;
@@ -11,9 +12,6 @@ use crate::time::Time;
 use crate::v0::connection::{self, Answers, Inbound};
 use crate::wire::message::{Message, MessageError, Messages};
 use crate::wire::packet::{Packet, PacketError, ROUTE_SIZE};
-
-/// The first byte of every v0 packet.
-const V0_FIRST_BYTE: u8 = 0x0c;
 
 /// What the handling of a packet's messages carries from one to the next.
 struct Progress {
@@ -42,11 +40,18 @@ struct Flow<'a> {
 }
 
 impl Endpoint {
-    /// The datagrams of one buffer.
-    pub(super) fn handle_buffer(&mut self, now: Time, from: &Receive, buffer: &[u8]) {
-        let mut rest = buffer.chunks(from.stride.max(1));
+    /// The datagrams of `run`, a part of one buffer.
+    pub(super) fn handle_run(
+        &mut self,
+        now: Time,
+        from: &Receive,
+        buffer: &[u8],
+        run: Range<usize>,
+    ) {
+        let run = &buffer[run];
+        let mut rest = run.chunks(from.stride.max(1));
         self.shared.stats.datagrams_received += rest.len() as u64;
-        self.shared.stats.bytes_received += buffer.len() as u64;
+        self.shared.stats.bytes_received += run.len() as u64;
         while let Some(datagram) = rest.next() {
             match self.handle_one(now, from, datagram, buffer) {
                 Ok(Some(flow)) => self.handle_alike(&flow, &mut rest),
@@ -102,18 +107,6 @@ impl Endpoint {
         let address = canonical(from.from);
         if self.bans.has_address(now, address.ip()) {
             return Err(DropReason::Banned);
-        }
-        if datagram.first() != Some(&V0_FIRST_BYTE) {
-            if !config.raw_datagrams {
-                return Err(DropReason::UnknownProtocol);
-            }
-            let start = datagram.as_ptr() as usize - buffer.as_ptr() as usize;
-            let bytes = start..start + datagram.len();
-            self.shared.events.push_back(Event::Datagram { from: address, bytes });
-            return Ok(None);
-        }
-        if config.legacy == Legacy::Off {
-            return Err(DropReason::LegacyOff);
         }
         let packet = Packet::parse(datagram).map_err(reason_of)?;
         if packet.header.recipient != config.peer_id {

@@ -11,9 +11,10 @@ mod table;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::time::Duration;
 
-use crate::config::{BATCH_SEGMENTS_MAX, ChannelConfig, Legacy, NodeConfig, Profile};
+use crate::config::{BATCH_SEGMENTS_MAX, ChannelConfig, NodeConfig, Profile};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 use crate::info::{ChannelInfo, ConnectionInfo, Received};
@@ -51,13 +52,23 @@ impl Endpoint {
         Ok(Endpoint { shared: Shared::new(config, seed, now), table, bans: Bans::default() })
     }
 
-    /// Takes one buffer of datagrams from one sender. Lent messages are ranges of `data`.
-    ///
-    /// Nothing in `data` is trusted; what is no use is dropped and counted by reason.
-    pub(crate) fn handle_datagram(&mut self, now: Time, from: &Receive, data: &[u8]) {
+    /// Takes the v0 datagrams of one buffer that are back to back in `run`. Lent messages are ranges
+    /// of `buffer`.
+    pub(crate) fn handle_datagrams(
+        &mut self,
+        now: Time,
+        from: &Receive,
+        buffer: &[u8],
+        run: Range<usize>,
+    ) {
         let Shared { cookies, rng, .. } = &mut self.shared;
         cookies.rotate(now, rng);
-        self.handle_buffer(now, from, data);
+        self.handle_run(now, from, buffer, run);
+    }
+
+    /// Whether nothing from this address is wanted.
+    pub(crate) fn has_banned(&self, now: Time, ip: IpAddr) -> bool {
+        self.bans.has_address(now, ip)
     }
 
     /// Does what is due at `now`: retries, keep-alives, idle timeouts.
@@ -169,9 +180,6 @@ impl Endpoint {
     ) -> Result<ConnectionHandle, Error> {
         let address = canonical(address);
         let config = &self.shared.config;
-        if config.legacy == Legacy::Off {
-            return Err(Error::Unsupported);
-        }
         if peer == config.peer_id {
             return Err(Error::InvalidArgument);
         }
@@ -395,6 +403,7 @@ impl Endpoint {
             address: connection.path.remote,
             version: Version::V0,
             is_encrypted: false,
+            public_key: None,
             is_connected: connection.state == State::Connected,
             message_bytes_max: connection.message_bytes_max(),
         })

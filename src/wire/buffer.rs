@@ -76,8 +76,9 @@ impl<'a> Reader<'a> {
         self.len - self.rest.len()
     }
 
+    /// Takes the next `N` bytes.
     #[inline]
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
         let (head, rest) = self.rest.split_first_chunk().ok_or(WireError::Short)?;
         self.rest = rest;
         Ok(*head)
@@ -142,6 +143,15 @@ impl<'a> Writer<'a> {
         let room = self.out.get_mut(self.position..).ok_or(WireError::Full)?;
         room.get_mut(..bytes.len()).ok_or(WireError::Full)?.copy_from_slice(bytes);
         self.position += bytes.len();
+        Ok(())
+    }
+
+    /// Writes `n` zeros.
+    #[inline]
+    pub fn zeros(&mut self, n: usize) -> Result<(), WireError> {
+        let room = self.out.get_mut(self.position..).ok_or(WireError::Full)?;
+        room.get_mut(..n).ok_or(WireError::Full)?.fill(0);
+        self.position += n;
         Ok(())
     }
 

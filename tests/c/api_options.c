@@ -20,7 +20,7 @@ static void defaults_are_those_of_the_documentation(void) {
     memset(&options, 0xff, sizeof options);
     OK(channeler_options_init(&options, sizeof options));
     CHECK(options.struct_size == sizeof options);
-    CHECK(options.mode == CHANNELER_MODE_SOCKETS && options.legacy == CHANNELER_LEGACY_ACCEPT);
+    CHECK(options.mode == CHANNELER_MODE_SOCKETS && options.legacy == CHANNELER_LEGACY_ONLY);
     CHECK(options.accept_incoming == 1 && options.padding == 0 && options.packet_size == 1232);
     CHECK(options.segments_max == 1 && options.handshake_retries == 5);
     CHECK(options.log_level == CHANNELER_LOG_INFO && options.bundle_delay_ns == 0);

@@ -486,7 +486,7 @@ fn settings_out_of_range_are_refused() {
         EngineConfig { spin: Duration::from_secs(1), ..EngineConfig::default() },
         EngineConfig { receive_buffer_bytes: usize::MAX, ..EngineConfig::default() },
     ] {
-        let result = Engine::with_config(config, node_config(1), Box::new(Deaf));
+        let result = Engine::with_config(config, node_config(1), None, Box::new(Deaf));
         assert_eq!(result.err(), Some(Error::InvalidArgument), "{config:?}");
     }
 }

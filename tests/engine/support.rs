@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channeler::config::{ChannelConfig, NodeConfig};
+use channeler::config::{ChannelConfig, Legacy, NodeConfig};
 use channeler::engine::{Engine, EngineConfig, Handler};
 use channeler::id::{ChannelHandle, ConnectionHandle, PeerId};
-use channeler::io::{Event, Local};
+use channeler::io::Event;
+use channeler::node::Dial;
 
 /// Longest wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +35,7 @@ impl Peer {
         let (sender, heard) = channel();
         let recorder = Arc::new(Recorder::default());
         let handler = Box::new(Listener { sender, recorder: Arc::clone(&recorder) });
-        let engine = Arc::new(Engine::with_config(config, node, handler).expect("engine"));
+        let engine = Arc::new(Engine::with_config(config, node, None, handler).expect("engine"));
         recorder.engine.set(Arc::downgrade(&engine)).expect("set once");
         engine.bind(address.parse().expect("address")).expect("bind");
         Peer { engine, heard: Mutex::new(heard), recorder }
@@ -53,7 +54,7 @@ impl Peer {
     pub(crate) fn dial(&self, to: SocketAddr) -> ChannelHandle {
         let open = self.engine.with_node(|node, now| {
             let peer = peer_id(if node.config().peer_id == peer_id(2) { 1 } else { 2 });
-            let connection = node.connect(now, peer, to, Local::default())?;
+            let connection = node.connect(now, &Dial::v0(peer, to))?;
             node.open_channel(now, connection, &ChannelConfig::default())
         });
         open.expect("lock").expect("dial")
@@ -204,7 +205,7 @@ pub(crate) fn peer_id(id: u8) -> PeerId {
 }
 
 pub(crate) fn node_config(id: u8) -> NodeConfig {
-    NodeConfig { lend_messages: true, ..NodeConfig::new(peer_id(id)) }
+    NodeConfig { legacy: Legacy::Only, lend_messages: true, ..NodeConfig::new(peer_id(id)) }
 }
 
 /// Turns until there is what is looked for.

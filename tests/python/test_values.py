@@ -148,7 +148,7 @@ def test_default_options_are_the_librarys() -> None:
     assert defaults.idle_timeout == 60.0
     assert defaults.handshake_timeout == 0.2
     assert defaults.packet_size == 1232
-    assert defaults.legacy is channeler.Legacy.ACCEPT
+    assert defaults.legacy is channeler.Legacy.ONLY
     assert defaults.accept_incoming is True
     channeler.Node(defaults).close()
 

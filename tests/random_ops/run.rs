@@ -9,7 +9,7 @@ use channeler::config::{NodeConfig, REFUSAL};
 use channeler::error::Error;
 use channeler::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
 use channeler::io::Event;
-use channeler::node::Node;
+use channeler::node::{CloseReason, Node};
 use channeler::sim::{Link, Random, World};
 use channeler::time::Time;
 
@@ -66,7 +66,7 @@ impl Run {
         world.gro_max = setup.gro_max;
         world.network.keep_recent(32);
         for _ in 0..setup.nodes {
-            world.add(|config| configure(config, setup));
+            world.add_v0(|config| configure(config, setup));
         }
         let models = (0..setup.nodes).map(|_| Model::default()).collect();
         let (sent, ids) = (BTreeMap::new(), BTreeMap::new());
@@ -237,7 +237,9 @@ impl Run {
     }
 
     fn close_connection(&mut self, node: usize, handle: ConnectionHandle) -> Result<(), String> {
-        let closed = self.world.with(node, |core, now| core.close_connection(now, handle));
+        let closed = self
+            .world
+            .with(node, |core, now| core.close_connection(now, handle, CloseReason::default()));
         closed.map_err(|error| format!("close_connection: {error}"))?;
         self.take_events()?;
         if self.models[node].connections.contains_key(&handle) {

@@ -55,7 +55,7 @@ fn a_refused_connection_leaves_nothing_and_is_not_asked_about_for_a_while() {
 #[test]
 fn a_refused_liar_does_not_lock_out_the_peer_that_it_claimed_to_be() {
     let mut world = World::new(1);
-    world.add(|config| config.ask_before_accept = true);
+    world.add_v0(|config| config.ask_before_accept = true);
     let liar = Peer::new(&mut world, 1, 0);
     let honest = Peer { id: liar.id, ..Peer::new(&mut world, 2, 0) };
     let requests = |world: &World| {
@@ -86,8 +86,8 @@ fn an_unanswered_request_goes_away_in_silence() {
 #[test]
 fn a_node_that_accepts_nobody_drops_handshakes_and_still_dials() {
     let mut world = World::new(1);
-    world.add(|_| ());
-    world.add(|config| config.accept_incoming = false);
+    world.add_v0(|_| ());
+    world.add_v0(|config| config.accept_incoming = false);
     let connection = world.connect(0, 1).expect("room");
     let channel = world.open(0, connection).expect("room");
     world.run_for(60 * SECOND);
@@ -101,8 +101,8 @@ fn a_node_that_accepts_nobody_drops_handshakes_and_still_dials() {
 #[test]
 fn a_node_without_v0_drops_all_of_it() {
     let mut world = World::new(1);
-    world.add(|_| ());
-    world.add(|config| config.legacy = Legacy::Off);
+    world.add_v0(|_| ());
+    world.add_v0(|config| config.legacy = Legacy::Off);
     let connection = world.connect(0, 1).expect("room");
     let channel = world.open(0, connection).expect("room");
     world.run_for(60 * SECOND);
@@ -114,8 +114,8 @@ fn a_node_without_v0_drops_all_of_it() {
 /// Node 1 was asked about node 0, and has not answered.
 fn asked() -> (World, ConnectionHandle) {
     let mut world = World::new(1);
-    world.add(|_| ());
-    world.add(|config| config.ask_before_accept = true);
+    world.add_v0(|_| ());
+    world.add_v0(|config| config.ask_before_accept = true);
     let connection = world.connect(0, 1).expect("room");
     world.open(0, connection).expect("room");
     world.run_for(100 * MILLI);

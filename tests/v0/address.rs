@@ -10,7 +10,7 @@ use crate::v0::{DEFAULT, Message, Peer, packet};
 
 #[test]
 fn data_from_a_new_address_moves_the_connection_only_when_that_answers_a_probe() {
-    let mut world = World::with_nodes(1, 1);
+    let mut world = World::with_v0_nodes(1, 1);
     let peer = Peer::new(&mut world, 1, 0);
     let id = peer.open(&mut world, 7).expect("answered");
     let connection = world.opened(0, 0)[0].0;
@@ -41,7 +41,7 @@ fn data_from_a_new_address_moves_the_connection_only_when_that_answers_a_probe()
 
 #[test]
 fn probes_to_an_address_that_never_answers_are_rare() {
-    let mut world = World::with_nodes(1, 1);
+    let mut world = World::with_v0_nodes(1, 1);
     let peer = Peer::new(&mut world, 1, 0);
     let id = peer.open(&mut world, 7).expect("answered");
     let elsewhere = Peer { id: peer.id, ..Peer::new(&mut world, 2, 0) };
@@ -116,7 +116,7 @@ fn an_answer_to_a_spoofed_new_carries_no_message_of_the_real_peer() {
     for padding in [false, true] {
         let mut world = World::new(1);
         for _ in 0..2 {
-            world.add(|config| {
+            world.add_v0(|config| {
                 config.segments_max = 64;
                 config.padding = padding;
             });
@@ -127,7 +127,7 @@ fn an_answer_to_a_spoofed_new_carries_no_message_of_the_real_peer() {
         let new = claim.packet(DEFAULT, &[Message::New { half: 0x7777, cookie1: 1 }]);
         let receive = Receive { from: thief.address, local: Local::default(), stride: 128 };
         world.with(1, |node, now| {
-            node.handle_datagram(now, &receive, &new);
+            node.handle_datagram(now, &receive, &mut new.clone());
             node.send(now, pair.peer_channel, b"secret").expect("room");
         });
         world.run_for(SECOND);
@@ -160,7 +160,7 @@ fn an_answer_to_a_spoofer_that_cannot_be_sent_says_nothing_of_the_real_peer() {
 
 #[test]
 fn a_spoofed_acknowledge_from_elsewhere_does_not_redirect_a_handshake() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     world.network.set_all(Link::with_delay(50 * MILLI));
     let thief = Peer::new(&mut world, 66, 0);
     world.network.set_both(thief.address, world.address(0), Link::default());
@@ -179,7 +179,7 @@ fn a_spoofed_acknowledge_from_elsewhere_does_not_redirect_a_handshake() {
 
 #[test]
 fn many_peers_share_one_address_and_are_told_apart_by_id() {
-    let mut world = World::with_nodes(1, 1);
+    let mut world = World::with_v0_nodes(1, 1);
     let address = ([10, 9, 9, 9], 9).into();
     let peers: Vec<_> = (0..5).map(|number| Peer::at(&mut world, number, address, 0)).collect();
     let ids: Vec<_> =
@@ -220,7 +220,7 @@ fn a_packet_of_an_unknown_peer_from_a_known_address_is_no_packet_of_the_known_pe
 }
 
 fn pair() -> (World, Pair) {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     let pair = world.establish(0, 1);
     (world, pair)
 }

@@ -182,7 +182,7 @@ fn a_data_length_whose_varint_ends_at_the_end_of_the_payload_is_valid() {
 fn messages_around_the_lengths_that_the_reference_encodes_wrongly_arrive() {
     let mut world = World::new(1);
     for _ in 0..2 {
-        world.add(|config| config.packet_size = 65_507);
+        world.add_v0(|config| config.packet_size = 65_507);
     }
     let pair = world.establish(0, 1);
     for len in [16_383, 16_384, 16_400, 16_511, 16_512, 32_768, 65_000] {

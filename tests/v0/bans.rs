@@ -64,7 +64,7 @@ fn we_do_not_dial_whom_we_banned() {
 
 #[test]
 fn bans_are_limited_and_expired_ones_make_room() {
-    let mut world = World::with_nodes(1, 1);
+    let mut world = World::with_v0_nodes(1, 1);
     let id = |number: usize| PeerId((number as u128).to_be_bytes());
     for number in 0..BANS_MAX {
         world.with(0, |node, now| node.ban_peer(now, id(number), 10 * SECOND)).expect("room");
@@ -101,7 +101,7 @@ fn opens(world: &mut World) -> bool {
 }
 
 fn pair() -> (World, Pair) {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     let pair = world.establish(0, 1);
     (world, pair)
 }

@@ -2,8 +2,8 @@
 //! counted. Method: pairs of nodes, and a node with peers that the test plays.
 
 use channeler::error::Error;
-use channeler::io::{Event, Local};
-use channeler::node::{DropReason, Received};
+use channeler::io::Event;
+use channeler::node::{Dial, DropReason, Received};
 use channeler::sim::{Link, Pair, World};
 
 use crate::tools::{MILLI, SECOND, count, dropped, one_node};
@@ -31,7 +31,7 @@ fn messages_of_every_size_arrive_as_they_were_sent() {
 fn no_datagram_is_larger_than_the_packet_size() {
     let mut world = World::new(1);
     for _ in 0..2 {
-        world.add(|config| config.packet_size = 300);
+        world.add_v0(|config| config.packet_size = 300);
     }
     world.network.set_all(Link { mtu: 300, ..Link::default() });
     let pair = world.establish(0, 1);
@@ -188,8 +188,8 @@ fn readable_is_reported_once_until_the_channel_is_empty() {
 #[test]
 fn lent_messages_come_with_their_bytes_from_a_buffer_of_many_datagrams() {
     let mut world = World::new(1);
-    world.add(|config| config.segments_max = 64);
-    world.add(|config| config.lend_messages = true);
+    world.add_v0(|config| config.segments_max = 64);
+    world.add_v0(|config| config.lend_messages = true);
     world.gro_max = 64;
     let pair = world.establish(0, 1);
     let messages: Vec<Vec<u8>> = (0..100).map(|number| vec![number; 700]).collect();
@@ -243,7 +243,7 @@ fn a_path_that_takes_only_smaller_packets_lowers_the_size_and_says_so() {
 fn packets_that_wait_while_the_path_shrinks_are_lost_and_nothing_else() {
     let mut world = World::new(1);
     for _ in 0..2 {
-        world.add(|config| config.padding = true);
+        world.add_v0(|config| config.padding = true);
     }
     let first = world.establish(0, 1);
     world.take_events(0);
@@ -267,7 +267,7 @@ fn packets_that_wait_while_the_path_shrinks_are_lost_and_nothing_else() {
 fn raw_datagrams_are_lent_or_dropped_as_configured() {
     for raw in [true, false] {
         let mut world = World::new(1);
-        world.add(|config| config.raw_datagrams = raw);
+        world.add_v0(|config| config.raw_datagrams = raw);
         let from = ([10, 9, 9, 9], 9).into();
         world.inject(from, world.address(0), b"\x00\x01 a STUN answer, perhaps");
         world.run_for(SECOND);
@@ -284,7 +284,7 @@ fn calls_before_and_after_the_channel_is_open_return_what_their_documentation_sa
     let mut world = one_node();
     let peer = Peer::new(&mut world, 1, 0);
     let connection = world
-        .with(0, |node, now| node.connect(now, peer.id, peer.address, Local::default()))
+        .with(0, |node, now| node.connect(now, &Dial::v0(peer.id, peer.address)))
         .expect("room");
     assert!(!world.node(0).connection_info(connection).expect("there").is_connected);
     let channel = world.open(0, connection).expect("room");
@@ -310,7 +310,7 @@ fn a_stream_that_may_wait_fills_its_packets() {
 }
 
 fn pair() -> (World, Pair) {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     let pair = world.establish(0, 1);
     (world, pair)
 }
@@ -318,8 +318,8 @@ fn pair() -> (World, Pair) {
 /// A pair whose first node bundles for 20 ms.
 fn bundling_pair() -> (World, Pair) {
     let mut world = World::new(1);
-    world.add(|config| config.bundle_delay = 20 * MILLI);
-    world.add(|_| ());
+    world.add_v0(|config| config.bundle_delay = 20 * MILLI);
+    world.add_v0(|_| ());
     let pair = world.establish(0, 1);
     (world, pair)
 }

@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use channeler::io::Local;
-use channeler::node::DropReason;
+use channeler::node::{Dial, DropReason};
 use channeler::sim::{Link, World};
 
 use crate::tools::{MILLI, SECOND, dropped, one_node};
@@ -13,7 +12,7 @@ use crate::v0::{DEFAULT, Message, Peer};
 
 #[test]
 fn early_messages_arrive_with_the_first_flight_after_acknowledge() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     world.network.set_all(Link::with_delay(10 * MILLI));
     let start = world.now();
     let connection = world.connect(0, 1).expect("room");
@@ -31,7 +30,7 @@ fn early_data_goes_out_after_finalize_with_a_cookie_on_the_full_id() {
     let mut world = one_node();
     let peer = Peer::new(&mut world, 1, 0);
     let connection = world
-        .with(0, |node, now| node.connect(now, peer.id, peer.address, Local::default()))
+        .with(0, |node, now| node.connect(now, &Dial::v0(peer.id, peer.address)))
         .expect("room");
     let channel = world.open(0, connection).expect("room");
     world.send(0, channel, b"early").expect("waits for the handshake");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use channeler::error::Error;
 use channeler::io::Event;
-use channeler::node::DropReason;
+use channeler::node::{Dial, DropReason};
 use channeler::sim::{Link, World};
 use channeler::time::Time;
 
@@ -13,7 +13,7 @@ use crate::tools::{MILLI, SECOND, closed, connection_closed, count, dropped};
 
 #[test]
 fn a_channel_opens_without_loss_in_one_and_a_half_round_trips() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     world.network.set_all(Link::with_delay(10 * MILLI));
     let start = world.now();
     let pair = world.establish(0, 1);
@@ -51,7 +51,7 @@ fn half_of_loss_costs_few_handshakes() {
 #[test]
 fn an_application_that_tries_again_gets_its_channel_through_half_of_loss() {
     for seed in 0..20 {
-        let mut world = World::with_nodes(seed, 2);
+        let mut world = World::with_v0_nodes(seed, 2);
         world.network.set_all(Link::lossy(20 * MILLI, 0.5));
         let opened = (0..10).any(|_| open_once(&mut world));
         assert!(opened, "seed {seed}");
@@ -60,12 +60,11 @@ fn an_application_that_tries_again_gets_its_channel_through_half_of_loss() {
 
 #[test]
 fn a_dead_peer_is_reported_with_timeout() {
-    let mut world = World::with_nodes(1, 1);
+    let mut world = World::with_v0_nodes(1, 1);
     let nobody = channeler::id::PeerId([7; 16]);
     let address = ([192, 0, 2, 1], 7).into();
-    let connection = world
-        .with(0, |node, now| node.connect(now, nobody, address, Default::default()))
-        .expect("room");
+    let connection =
+        world.with(0, |node, now| node.connect(now, &Dial::v0(nobody, address))).expect("room");
     let channel = world.open(0, connection).expect("room");
     let start = world.now();
     assert!(world.run_until(60 * SECOND, |world| closed(world, 0, channel).is_some()));
@@ -83,7 +82,7 @@ fn a_dead_peer_is_reported_with_timeout() {
 
 #[test]
 fn both_sides_opening_at_once_get_two_channels() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     world.network.set_all(Link::with_delay(10 * MILLI));
     let channels: Vec<_> = [(0, 1), (1, 0)]
         .into_iter()
@@ -128,7 +127,7 @@ fn a_lost_finalize_is_recovered_without_messages() {
 
 #[test]
 fn a_lost_acknowledge_is_asked_for_again() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     world.network.set_all(Link::with_delay(10 * MILLI));
     let (from, to) = (world.address(1), world.address(0));
     let now = world.now();
@@ -139,7 +138,7 @@ fn a_lost_acknowledge_is_asked_for_again() {
 
 #[test]
 fn corrupted_datagrams_are_counted_and_cost_only_time() {
-    let mut world = World::with_nodes(3, 2);
+    let mut world = World::with_v0_nodes(3, 2);
     world.network.set_all(Link { corrupt: 0.5, ..Link::with_delay(10 * MILLI) });
     for _ in 0..10 {
         open_once(&mut world);
@@ -154,7 +153,7 @@ fn corrupted_datagrams_are_counted_and_cost_only_time() {
 fn handshakes_that_succeed(loss: f64) -> usize {
     (0..40)
         .filter(|&seed| {
-            let mut world = World::with_nodes(seed, 2);
+            let mut world = World::with_v0_nodes(seed, 2);
             world.network.set_all(Link::lossy(20 * MILLI, loss));
             open_once(&mut world)
         })
@@ -178,7 +177,7 @@ fn open_once(world: &mut World) -> bool {
 
 /// Node 0 has its channel, but node 1 got no FINALIZE: the link was dead for its first 50 ms.
 fn world_with_lost_finalize() -> (World, channeler::id::ChannelHandle) {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     world.network.set_all(Link::with_delay(10 * MILLI));
     let (from, to) = (world.address(0), world.address(1));
     let finalize: Time = world.now() + 20 * MILLI;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use channeler::config::ChannelConfig;
 use channeler::error::Error;
+use channeler::node::CloseReason;
 use channeler::sim::{Link, World};
 use channeler::time::Time;
 
@@ -13,7 +14,7 @@ use crate::v0::{Message, Peer};
 
 #[test]
 fn silence_ends_the_channel_then_the_connection_on_both_sides() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     let pair = world.establish(0, 1);
     world.run_for(55 * SECOND);
     assert_eq!(closed(&world, 0, pair.channel), None);
@@ -32,7 +33,7 @@ fn silence_ends_the_channel_then_the_connection_on_both_sides() {
 
 #[test]
 fn messages_of_one_side_keep_both_sides_alive() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     let pair = world.establish(0, 1);
     for _ in 0..10 {
         world.run_for(50 * SECOND);
@@ -45,8 +46,8 @@ fn messages_of_one_side_keep_both_sides_alive() {
 #[test]
 fn keep_alives_of_one_side_keep_both_sides_alive() {
     let mut world = World::new(1);
-    world.add(|config| config.keep_alive = 20 * SECOND);
-    world.add(|_| ());
+    world.add_v0(|config| config.keep_alive = 20 * SECOND);
+    world.add_v0(|_| ());
     let pair = world.establish(0, 1);
     let before = world.network.counters().sent;
     world.run_for(600 * SECOND);
@@ -60,8 +61,8 @@ fn keep_alives_of_one_side_keep_both_sides_alive() {
 #[test]
 fn keep_alives_are_not_sent_while_both_sides_talk() {
     let mut world = World::new(1);
-    world.add(|config| config.keep_alive = 20 * SECOND);
-    world.add(|_| ());
+    world.add_v0(|config| config.keep_alive = 20 * SECOND);
+    world.add_v0(|_| ());
     let pair = world.establish(0, 1);
     let before = world.network.counters().sent;
     for _ in 0..100 {
@@ -75,8 +76,8 @@ fn keep_alives_are_not_sent_while_both_sides_talk() {
 #[test]
 fn keep_alives_keep_a_silent_channel_beside_a_busy_one() {
     let mut world = World::new(1);
-    world.add(|config| config.keep_alive = 20 * SECOND);
-    world.add(|_| ());
+    world.add_v0(|config| config.keep_alive = 20 * SECOND);
+    world.add_v0(|_| ());
     let busy = world.establish(0, 1);
     let silent = world.establish(0, 1);
     for _ in 0..200 {
@@ -91,8 +92,8 @@ fn keep_alives_keep_a_silent_channel_beside_a_busy_one() {
 #[test]
 fn with_keep_alives_a_dead_peer_is_noticed_however_much_is_sent_to_it() {
     let mut world = World::new(1);
-    world.add(|config| config.keep_alive = 20 * SECOND);
-    world.add(|_| ());
+    world.add_v0(|config| config.keep_alive = 20 * SECOND);
+    world.add_v0(|_| ());
     let pair = world.establish(0, 1);
     world.network.set_all(Link { loss: 1.0, ..Link::default() });
     for _ in 0..59 {
@@ -108,7 +109,7 @@ fn with_keep_alives_a_dead_peer_is_noticed_however_much_is_sent_to_it() {
 fn without_idle_timeout_nothing_ends() {
     let mut world = World::new(1);
     for _ in 0..2 {
-        world.add(|config| config.idle_timeout = Duration::ZERO);
+        world.add_v0(|config| config.idle_timeout = Duration::ZERO);
     }
     let pair = world.establish(0, 1);
     world.run_for(100_000 * SECOND);
@@ -122,7 +123,7 @@ fn the_end_of_the_clock_never_comes_twice() {
     for (idle_timeout, keep_alive) in [(60, 0), (0, 20)] {
         let mut world = World::new(1);
         for _ in 0..2 {
-            world.add(|config| {
+            world.add_v0(|config| {
                 config.idle_timeout = idle_timeout * SECOND;
                 config.keep_alive = keep_alive * SECOND;
             });
@@ -142,7 +143,7 @@ fn the_end_of_the_clock_never_comes_twice() {
 
 #[test]
 fn closing_a_channel_sends_what_was_queued_and_makes_the_handle_stale() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     world.network.set_all(Link::with_delay(10 * MILLI));
     let pair = world.establish(0, 1);
     world.with(0, |node, now| {
@@ -162,18 +163,19 @@ fn closing_a_channel_sends_what_was_queued_and_makes_the_handle_stale() {
 
 #[test]
 fn closing_a_connection_sends_what_was_queued_and_makes_all_handles_stale() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     let pair = world.establish(0, 1);
     world.with(0, |node, now| {
         node.send(now, pair.channel, b"last words").expect("room");
-        node.close_connection(now, pair.connection).expect("there");
+        node.close_connection(now, pair.connection, CloseReason::default()).expect("there");
     });
     world.run_for(100 * MILLI);
     assert_eq!(world.receive(1, pair.peer_channel).as_deref(), Some(&b"last words"[..]));
     assert_eq!(closed(&world, 0, pair.channel), Some(Error::Closed));
     assert_eq!(connection_closed(&world, 0, pair.connection), Some(Error::Closed));
     assert_eq!(world.send(0, pair.channel, b"more"), Err(Error::InvalidChannelId));
-    let again = world.with(0, |node, now| node.close_connection(now, pair.connection));
+    let again = world
+        .with(0, |node, now| node.close_connection(now, pair.connection, CloseReason::default()));
     assert_eq!(again, Err(Error::InvalidReference));
     assert_eq!(world.open(0, pair.connection), Err(Error::InvalidReference));
     assert_eq!(world.node(0).stats().connections, 0);
@@ -181,7 +183,7 @@ fn closing_a_connection_sends_what_was_queued_and_makes_all_handles_stale() {
 
 #[test]
 fn a_handle_of_another_node_is_an_error() {
-    let mut world = World::with_nodes(1, 3);
+    let mut world = World::with_v0_nodes(1, 3);
     let pair = world.establish(0, 1);
     let other = world.establish(2, 1);
     assert_eq!(world.send(2, pair.channel, b"x"), Err(Error::InvalidChannelId));
@@ -191,9 +193,11 @@ fn a_handle_of_another_node_is_an_error() {
 
 #[test]
 fn a_closed_peer_can_be_connected_to_again() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     let first = world.establish(0, 1);
-    world.with(0, |node, now| node.close_connection(now, first.connection)).expect("there");
+    world
+        .with(0, |node, now| node.close_connection(now, first.connection, CloseReason::default()))
+        .expect("there");
     world.take_events(1);
     let second = world.establish(0, 1);
     assert_ne!(first.connection, second.connection);
@@ -204,7 +208,7 @@ fn a_closed_peer_can_be_connected_to_again() {
 
 #[test]
 fn connect_returns_the_connection_there_is() {
-    let mut world = World::with_nodes(1, 2);
+    let mut world = World::with_v0_nodes(1, 2);
     let pair = world.establish(0, 1);
     assert_eq!(world.connect(0, 1), Ok(pair.connection));
     assert_eq!(world.connect(1, 0), Ok(pair.peer_connection));
@@ -213,7 +217,7 @@ fn connect_returns_the_connection_there_is() {
 #[test]
 fn packets_from_elsewhere_do_not_keep_a_dead_peer_alive() {
     let mut world = World::new(1);
-    world.add(|config| config.keep_alive = 20 * SECOND);
+    world.add_v0(|config| config.keep_alive = 20 * SECOND);
     let peer = Peer::new(&mut world, 1, 0);
     peer.open(&mut world, 7).expect("answered");
     let channel = world.opened(0, 0)[0].1;

@@ -3,7 +3,7 @@
 
 use channeler::error::Error;
 use channeler::io::{Local, Receive};
-use channeler::node::DropReason;
+use channeler::node::{CloseReason, Dial, DropReason};
 use channeler::sim::World;
 
 use crate::tools::{MILLI, SECOND, assert_alive, closed, connection_closed, dropped, one_node};
@@ -45,7 +45,7 @@ fn a_packet_full_of_news_gets_no_more_bytes_than_it_had() {
 #[test]
 fn answers_that_wait_to_be_sent_are_limited() {
     let mut world = World::new(1);
-    world.add(|config| config.replies_max = 16);
+    world.add_v0(|config| config.replies_max = 16);
     let peer = Peer { size: 128, ..Peer::new(&mut world, 1, 0) };
     let mut data = Vec::new();
     for number in 0..64_u16 {
@@ -73,8 +73,7 @@ fn a_full_table_refuses_rather_than_evict_a_connection_with_an_open_channel() {
         assert_eq!(connection_closed(&world, 0, opened.0), None, "{peer:?}");
     }
     // We cannot dial past it either.
-    let dialled =
-        world.with(0, |node, now| node.connect(now, late.id, late.address, Local::default()));
+    let dialled = world.with(0, |node, now| node.connect(now, &Dial::v0(late.id, late.address)));
     assert_eq!(dialled, Err(Error::Limit));
 }
 
@@ -103,7 +102,7 @@ fn a_full_table_evicts_the_longest_unused_connection_without_an_open_channel() {
 #[test]
 fn one_address_gets_only_so_many_connections() {
     let mut world = World::new(1);
-    world.add(|config| config.connections_per_address_max = 3);
+    world.add_v0(|config| config.connections_per_address_max = 3);
     for number in 0..5 {
         let address = ([10, 9, 0, 1], 100 + number).into();
         Peer::at(&mut world, number, address, 0).open(&mut world, 7);
@@ -117,21 +116,23 @@ fn one_address_gets_only_so_many_connections() {
 #[test]
 fn a_place_of_an_address_is_free_again_when_its_connection_ends() {
     let mut world = World::new(1);
-    world.add(|config| config.connections_per_address_max = 1);
+    world.add_v0(|config| config.connections_per_address_max = 1);
     for number in 0..5 {
         let address = ([10, 9, 0, 1], 100 + number).into();
         Peer::at(&mut world, number, address, 0).open(&mut world, 7);
         assert_eq!(world.opened(0, 0).len(), usize::from(number) + 1);
         let opened = world.opened(0, 0);
         let connection = opened.last().expect("opened").0;
-        world.with(0, |node, now| node.close_connection(now, connection)).expect("there");
+        world
+            .with(0, |node, now| node.close_connection(now, connection, CloseReason::default()))
+            .expect("there");
     }
 }
 
 #[test]
 fn channels_of_a_connection_are_limited_on_both_sides() {
     let mut world = World::new(1);
-    world.add(|config| config.channels_per_connection_max = 3);
+    world.add_v0(|config| config.channels_per_connection_max = 3);
     let peer = Peer::new(&mut world, 1, 0);
     for half in 0..5 {
         peer.open(&mut world, half);
@@ -148,7 +149,7 @@ fn channels_of_a_connection_are_limited_on_both_sides() {
 #[test]
 fn channels_of_the_node_are_limited() {
     let mut world = World::new(1);
-    world.add(|config| config.channels_max = 3);
+    world.add_v0(|config| config.channels_max = 3);
     for number in 0..5 {
         Peer::new(&mut world, number, 0).open(&mut world, 7);
     }
@@ -161,7 +162,7 @@ fn channels_of_the_node_are_limited() {
 #[test]
 fn events_that_nobody_drains_are_limited() {
     let mut world = World::new(1);
-    world.add(|config| {
+    world.add_v0(|config| {
         config.events_max = 16;
         config.lend_messages = true;
     });
@@ -184,7 +185,7 @@ fn a_pending_channel_of_ours_to_a_flooding_peer_still_times_out() {
     let mut world = one_node();
     let peer = Peer::new(&mut world, 1, 0);
     let connection = world
-        .with(0, |node, now| node.connect(now, peer.id, peer.address, Local::default()))
+        .with(0, |node, now| node.connect(now, &Dial::v0(peer.id, peer.address)))
         .expect("room");
     let channel = world.open(0, connection).expect("room");
     for number in 0..600_u32 {
@@ -206,7 +207,7 @@ fn assert_alive_lending(world: &mut World) {
 
 fn small_table() -> World {
     let mut world = World::new(1);
-    world.add(|config| config.connections_max = 4);
+    world.add_v0(|config| config.connections_max = 4);
     world
 }
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use channeler::id::{ChannelHandle, ChannelId};
-use channeler::io::{Event, Local};
-use channeler::node::DropReason;
+use channeler::io::Event;
+use channeler::node::{Dial, DropReason};
 use channeler::sim::World;
 
 use crate::tools::{MILLI, SECOND, assert_alive, closed, count, dropped, one_node};
@@ -231,7 +231,7 @@ fn dialled() -> (World, Peer, ChannelHandle) {
     let mut world = one_node();
     let peer = Peer::new(&mut world, 1, 0);
     let connection = world
-        .with(0, |node, now| node.connect(now, peer.id, peer.address, Local::default()))
+        .with(0, |node, now| node.connect(now, &Dial::v0(peer.id, peer.address)))
         .expect("room");
     let channel = world.open(0, connection).expect("room");
     world.run_for(Duration::ZERO);

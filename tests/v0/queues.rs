@@ -5,7 +5,7 @@ use channeler::config::{ChannelConfig, NodeConfig};
 use channeler::error::Error;
 use channeler::id::PeerId;
 use channeler::io::{Event, Local, Receive, SendError, Transmit};
-use channeler::node::DropReason;
+use channeler::node::{Dial, DropReason};
 use channeler::sim::{Pair, World};
 
 use crate::tools::{SECOND, count, dropped};
@@ -35,8 +35,8 @@ fn a_node_full_of_bytes_to_send_would_block_then_is_writable() {
 #[test]
 fn early_messages_are_limited_like_all_others() {
     let mut world = World::new(1);
-    world.add(|config| config.send_queue_bytes_max = 10_000);
-    world.add(|_| ());
+    world.add_v0(|config| config.send_queue_bytes_max = 10_000);
+    world.add_v0(|_| ());
     let connection = world.connect(0, 1).expect("room");
     let channel = world.open(0, connection).expect("room");
     let sent = (0..100).take_while(|_| world.send(0, channel, &[1; 1_000]).is_ok()).count();
@@ -49,8 +49,8 @@ fn early_messages_are_limited_like_all_others() {
 #[test]
 fn a_channel_hears_of_room_that_a_failed_handshake_leaves() {
     let mut world = World::new(1);
-    world.add(|config| config.node_send_queue_bytes_max = 10_000);
-    world.add(|_| ());
+    world.add_v0(|config| config.node_send_queue_bytes_max = 10_000);
+    world.add_v0(|_| ());
     let pair = world.establish(0, 1);
     fill_with_early_messages(&mut world, 1, 0xdd);
     assert_eq!(world.send(0, pair.channel, &[1; 1_000]), Err(Error::WouldBlock));
@@ -63,11 +63,11 @@ fn a_channel_hears_of_room_that_a_failed_handshake_leaves() {
 #[test]
 fn a_full_channel_of_a_nearly_full_node_becomes_writable_again() {
     let mut world = World::new(1);
-    world.add(|config| {
+    world.add_v0(|config| {
         config.send_queue_bytes_max = 12_000;
         config.node_send_queue_bytes_max = 40_000;
     });
-    world.add(|_| ());
+    world.add_v0(|_| ());
     let pair = world.establish(0, 1);
     fill_with_early_messages(&mut world, 2, 0xdd);
     world.with(0, |node, now| {
@@ -83,8 +83,8 @@ fn a_full_channel_of_a_nearly_full_node_becomes_writable_again() {
 #[test]
 fn a_full_channel_whose_early_messages_were_all_dropped_is_writable() {
     let mut world = World::new(1);
-    world.add(|config| config.send_queue_bytes_max = 10_000);
-    world.add(|_| ());
+    world.add_v0(|config| config.send_queue_bytes_max = 10_000);
+    world.add_v0(|_| ());
     let connection = world.connect(0, 1).expect("room");
     let to = world.address(1);
     let channel = world.with(0, |node, now| {
@@ -106,7 +106,7 @@ fn a_full_channel_whose_early_messages_were_all_dropped_is_writable() {
 #[test]
 fn confirmations_that_cannot_leave_do_not_pile_up() {
     let mut world = World::new(1);
-    world.add(|config| config.keep_alive = SECOND);
+    world.add_v0(|config| config.keep_alive = SECOND);
     let peer = Peer::new(&mut world, 1, 0);
     let (id, cookie2) = peer.ask_new(&mut world, 7).expect("answered");
     let finalize = Message::Finalize { id, cookie2, capabilities: 0 };
@@ -114,7 +114,7 @@ fn confirmations_that_cannot_leave_do_not_pile_up() {
     let receive = Receive { from: peer.address, local: Local::default(), stride: packet.len() };
     world.with(0, |node, mut now| {
         for _ in 0..100 {
-            node.handle_datagram(now, &receive, &packet);
+            node.handle_datagram(now, &receive, &mut packet.clone());
             now = now + SECOND;
             node.handle_timeout(now);
         }
@@ -196,7 +196,7 @@ fn assert_keeps_the_first_and_counts(mut world: World, pair: Pair, kept: u8) {
 fn fill_with_early_messages(world: &mut World, channels: usize, tail: u8) {
     let (peer, address) = (PeerId([tail; 16]), ([10, 9, 9, tail], 9).into());
     world.with(0, |node, now| {
-        let connection = node.connect(now, peer, address, Local::default()).expect("room");
+        let connection = node.connect(now, &Dial::v0(peer, address)).expect("room");
         for _ in 0..channels {
             let config = ChannelConfig::default();
             let channel = node.open_channel(now, connection, &config).expect("room");
@@ -210,8 +210,8 @@ fn pair(
     receiver: impl FnOnce(&mut NodeConfig),
 ) -> (World, Pair) {
     let mut world = World::new(1);
-    world.add(sender);
-    world.add(receiver);
+    world.add_v0(sender);
+    world.add_v0(receiver);
     let pair = world.establish(0, 1);
     (world, pair)
 }

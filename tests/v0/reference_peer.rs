@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use channeler::io::Local;
+use channeler::node::Dial;
 use channeler::sim::World;
 
 use crate::tools::{MILLI, SECOND, one_node};
@@ -57,7 +57,7 @@ fn a_peer_that_repeats_acknowledge_as_it_may_changes_nothing() {
 #[test]
 fn a_node_set_to_pad_sends_every_packet_at_its_full_size() {
     let mut world = World::new(1);
-    world.add(|config| {
+    world.add_v0(|config| {
         config.packet_size = 1500;
         config.padding = true;
     });
@@ -76,7 +76,7 @@ fn dialled_silent_peer(early: &[u8]) -> (World, Peer, channeler::id::ChannelHand
     let mut world = one_node();
     let peer = Peer { size: 1500, ..Peer::new(&mut world, 1, 0) };
     let connection = world
-        .with(0, |node, now| node.connect(now, peer.id, peer.address, Local::default()))
+        .with(0, |node, now| node.connect(now, &Dial::v0(peer.id, peer.address)))
         .expect("room");
     let channel = world.open(0, connection).expect("room");
     world.send(0, channel, early).expect("waits for the handshake");

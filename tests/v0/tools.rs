@@ -13,7 +13,7 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A perfect world of a node that the test's peers talk to.
 pub(crate) fn one_node() -> World {
-    World::with_nodes(1, 1)
+    World::with_v0_nodes(1, 1)
 }
 
 /// How many datagrams or messages node `index` dropped for `reason`.

@@ -103,7 +103,7 @@ fn malformed_messages_of_the_reference_leave_a_live_node_unharmed() {
 fn world(peer_id: &str) -> (World, Peer, u32) {
     let mut world = World::new(1);
     let peer_id: PeerId = peer_id.parse().expect("a peer id");
-    world.add(|config| config.peer_id = peer_id);
+    world.add_v0(|config| config.peer_id = peer_id);
     let peer = Peer::new(&mut world, 1, 0);
     let id = peer.open(&mut world, 7).expect("answered");
     peer.ask(&mut world, id, &[Message::Data(b"works".to_vec())]);

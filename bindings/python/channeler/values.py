@@ -36,6 +36,7 @@ class Legacy(IntEnum):
 
     OFF = _abi.CHANNELER_LEGACY_OFF
     ACCEPT = _abi.CHANNELER_LEGACY_ACCEPT
+    ONLY = _abi.CHANNELER_LEGACY_ONLY
 
 
 class LogLevel(IntEnum):

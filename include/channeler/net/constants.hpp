@@ -39,6 +39,12 @@ enum class errc : std::int32_t {
     socket = CHANNELER_ERR_SOCKET,
     unsupported = CHANNELER_ERR_UNSUPPORTED,
     poisoned = CHANNELER_ERR_POISONED,
+    identity = CHANNELER_ERR_IDENTITY,
+    crypto = CHANNELER_ERR_CRYPTO,
+    peer_closed = CHANNELER_ERR_PEER_CLOSED,
+    protocol = CHANNELER_ERR_PROTOCOL,
+    reset = CHANNELER_ERR_RESET,
+    superseded = CHANNELER_ERR_SUPERSEDED,
     user = CHANNELER_ERR_USER, ///< From here on they belong to applications.
 };
 
@@ -68,6 +74,15 @@ enum class drop_reason : std::size_t {
     reply_queue_full = CHANNELER_DROP_REPLY_QUEUE_FULL,
     receive_queue_full = CHANNELER_DROP_RECEIVE_QUEUE_FULL,
     event_queue_full = CHANNELER_DROP_EVENT_QUEUE_FULL,
+    not_opened = CHANNELER_DROP_NOT_OPENED,
+    replayed = CHANNELER_DROP_REPLAYED,
+    unknown_token = CHANNELER_DROP_UNKNOWN_TOKEN,
+    unknown_attempt = CHANNELER_DROP_UNKNOWN_ATTEMPT,
+    finished_attempt = CHANNELER_DROP_FINISHED_ATTEMPT,
+    cookie_asked = CHANNELER_DROP_COOKIE_ASKED,
+    half_open_limit = CHANNELER_DROP_HALF_OPEN_LIMIT,
+    early_refused = CHANNELER_DROP_EARLY_REFUSED,
+    too_early = CHANNELER_DROP_TOO_EARLY,
 };
 
 /// Kind of an address.
@@ -93,6 +108,7 @@ enum class mode : std::uint32_t {
 enum class legacy : std::uint32_t {
     off = CHANNELER_LEGACY_OFF,
     accept = CHANNELER_LEGACY_ACCEPT,
+    only = CHANNELER_LEGACY_ONLY,
 };
 
 /// What a channel promises; add them with `|`.

@@ -3,6 +3,7 @@
 use std::net::UdpSocket;
 
 use super::*;
+use crate::config::Legacy;
 use crate::id::PeerId;
 use crate::io::{Event, Local};
 
@@ -41,8 +42,8 @@ fn room_for_sending_is_reported_only_while_it_is_asked_for() {
 fn blocked_engine(bytes: &[u8], sent: usize) -> (Shared, UdpSocket) {
     let receiver = UdpSocket::bind("127.0.0.1:0").expect("bind");
     receiver.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-    let node = NodeConfig::new(PeerId([1; 16]));
-    let shared = Shared::new(EngineConfig::default(), node, Box::new(Deaf)).expect("engine");
+    let node = NodeConfig { legacy: Legacy::Only, ..NodeConfig::new(PeerId([1; 16])) };
+    let shared = Shared::new(EngineConfig::default(), node, None, Box::new(Deaf)).expect("engine");
     shared.bind("127.0.0.1:0".parse().expect("address")).expect("bind");
     let transmit = Transmit {
         to: receiver.local_addr().expect("bound"),

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use channeler::config::{ChannelConfig, NodeConfig};
+use channeler::config::{ChannelConfig, Legacy, NodeConfig};
 use channeler::id::PeerId;
 use channeler::io::{Event, Local, Receive};
-use channeler::node::Node;
+use channeler::node::{Dial, Node};
 use channeler::time::Time;
 
 use crate::alloc;
@@ -56,11 +56,12 @@ impl Star {
     fn new(peers: usize) -> Star {
         let node = |number: u32| {
             let mut config = NodeConfig::new(peer_id(number));
+            config.legacy = Legacy::Only;
             config.lend_messages = true;
             config.connections_per_address_max = peers;
             let mut seed = [7; 32];
             seed[..4].copy_from_slice(&number.to_be_bytes());
-            Node::new(config, seed, Time::ZERO).expect("good settings")
+            Node::new(config, None, seed, Time::ZERO).expect("good settings")
         };
         let count = u32::try_from(peers).expect("few");
         Star {
@@ -95,9 +96,8 @@ impl Star {
     fn open_some(&mut self, index: usize, count: usize) {
         let config = ChannelConfig::default();
         let peer = &mut self.peers[index];
-        let local = Local::default();
         let connection =
-            peer.connect(Time::ZERO, peer_id(0), address(0), local).expect("there is room");
+            peer.connect(Time::ZERO, &Dial::v0(peer_id(0), address(0))).expect("there is room");
         for _ in 0..count {
             let channel = peer.open_channel(Time::ZERO, connection, &config).expect("room");
             peer.send(Time::ZERO, channel, &[1; 64]).expect("room for an early message");
@@ -116,7 +116,7 @@ impl Star {
             let stride = transmit.segment_size;
             let from = Receive { from: address(number), local, stride };
             let live = alloc::live_bytes();
-            self.middle.handle_datagram(Time::ZERO, &from, &self.buffer[..transmit.len]);
+            self.middle.handle_datagram(Time::ZERO, &from, &mut self.buffer[..transmit.len]);
             while let Some(event) = self.middle.poll_event() {
                 if let Event::Message { channel, .. } = event {
                     self.messages += 1;
@@ -141,7 +141,7 @@ impl Star {
             is_busy = true;
             let stride = transmit.segment_size;
             let from = Receive { from: address(0), local: Local::default(), stride };
-            self.peers[index].handle_datagram(Time::ZERO, &from, &self.buffer[..transmit.len]);
+            self.peers[index].handle_datagram(Time::ZERO, &from, &mut self.buffer[..transmit.len]);
         }
     }
 }

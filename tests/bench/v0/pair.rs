@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use channeler::config::{ChannelConfig, NodeConfig};
+use channeler::config::{ChannelConfig, Legacy, NodeConfig};
 use channeler::id::{ChannelHandle, ConnectionHandle, PeerId};
 use channeler::io::{Event, Local, Receive};
-use channeler::node::Node;
+use channeler::node::{Dial, Node};
 use channeler::time::Time;
 
 /// The nodes, and what they have reported so far.
@@ -29,9 +29,10 @@ impl Pair {
         let ids = [PeerId([1; 16]), PeerId([2; 16])];
         let node = |id: PeerId| {
             let mut config = NodeConfig::new(id);
+            config.legacy = Legacy::Only;
             config.lend_messages = true;
             change(&mut config);
-            Node::new(config, [id.0[0]; 32], Time::ZERO).expect("good settings")
+            Node::new(config, None, [id.0[0]; 32], Time::ZERO).expect("good settings")
         };
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Pair {
@@ -49,7 +50,7 @@ impl Pair {
     /// Begins a connection from the first node to the second.
     pub(crate) fn connect(&mut self) -> ConnectionHandle {
         let (peer, address) = (self.ids[1], self.addresses[1]);
-        self.nodes[0].connect(self.now, peer, address, Local::default()).expect("room")
+        self.nodes[0].connect(self.now, &Dial::v0(peer, address)).expect("room")
     }
 
     /// Begins to open a channel of the first node's.
@@ -71,7 +72,7 @@ impl Pair {
             is_busy = true;
             let from_there =
                 Receive { from: address, local: Local::default(), stride: transmit.segment_size };
-            let data = &self.buffer[..transmit.len];
+            let data = &mut self.buffer[..transmit.len];
             self.nodes[1 - from].handle_datagram(self.now, &from_there, data);
             self.drain_events(1 - from);
         }

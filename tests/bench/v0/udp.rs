@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use channeler::config::{ChannelConfig, NodeConfig};
+use channeler::config::{ChannelConfig, Legacy, NodeConfig};
 use channeler::engine::{Engine, Handler};
 use channeler::error::Error;
 use channeler::id::{ChannelHandle, ConnectionHandle, PeerId};
-use channeler::io::{Event, Local};
+use channeler::io::Event;
+use channeler::node::Dial;
 
 use crate::bare::{self, Meter, PATIENCE};
 use crate::harness::{Run, core_time, median, pin};
@@ -92,13 +93,14 @@ impl Link {
         let mut address = SocketAddr::from(([127, 0, 0, 1], 0));
         for (side, handler) in handlers(&link).into_iter().enumerate() {
             let mut config = NodeConfig::new(ids[side]);
+            config.legacy = Legacy::Only;
             change(&mut config);
-            let engine = Engine::new(config, handler).expect("good settings");
+            let engine = Engine::new(config, None, handler).expect("good settings");
             address = engine.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
             assert!(link.engines[side].set(engine).is_ok(), "set once");
         }
         let opened = link.engine(0).with_node(|node, now| {
-            let connection = node.connect(now, ids[1], address, Local::default())?;
+            let connection = node.connect(now, &Dial::v0(ids[1], address))?;
             node.open_channel(now, connection, &ChannelConfig::default())
         });
         let channel = opened.expect("the engine works").expect("there is room");

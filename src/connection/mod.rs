@@ -1,0 +1,3 @@
+//! One peer of protocol v1: the handshake, then the connection that it made.
+
+pub(crate) mod handshake;

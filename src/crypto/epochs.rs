@@ -1,0 +1,493 @@
+//! Sealing and opening of short packets, and the life of the keys that do it: chapter 6.
+
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use rustls::quic::PacketKey;
+
+use super::channel_keys::{ChannelKeys, Direction, KeyId};
+use super::suite::{HeaderKeys, Secret, Secrets, Suite};
+use super::{ReplayWindow, TAG_SIZE, number};
+use crate::id::{ChannelNumber, PathId, Side};
+use crate::time::Time;
+
+/// The keys of a connection: seals and opens its short packets in all channels and paths, and moves
+/// both sides from epoch to epoch.
+///
+/// `pto_max` in its calls is the largest probe timeout among the connection's paths that live.
+pub struct Epochs {
+    suite: Suite,
+    send: Sender,
+    receive: Receiver,
+    keys: ChannelKeys,
+    limits: Limits,
+    is_confirmed: bool,
+    is_update_asked: bool,
+    forgeries: u64,
+}
+
+struct Sender {
+    epoch: u32,
+    secret: Secret,
+    headers: HeaderKeys,
+    /// Packets sealed in this epoch.
+    sealed: u64,
+    /// When the peer first acknowledged a packet of this epoch in a packet of this epoch.
+    acknowledged_at: Option<Time>,
+}
+
+struct Receiver {
+    epoch: u32,
+    /// Of the epoch before, until it is erased.
+    last: Option<Secret>,
+    current: Secret,
+    next: Secret,
+    headers: HeaderKeys,
+    /// When the first packet of this epoch was opened.
+    moved_at: Time,
+}
+
+/// How much keys are used. The defaults are the protocol's; tests take less.
+// spec: 6.8 limits of keys
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// After so many packets of an epoch an update is begun as soon as it may.
+    pub update_at: u64,
+    /// So many packets are sealed in an epoch at most.
+    pub sealed_max: u64,
+    /// So many packets may fail to open.
+    pub forgeries_max: u64,
+    /// How many channel keys are kept.
+    pub channel_keys_max: usize,
+}
+
+impl Limits {
+    /// The limits of the protocol for connections of `suite`.
+    pub const fn of(suite: Suite) -> Limits {
+        Limits {
+            update_at: 1 << 22,
+            sealed_max: 1 << 23,
+            forgeries_max: suite.forgeries_max(),
+            channel_keys_max: 1024,
+        }
+    }
+}
+
+/// What a short packet is sealed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealInfo {
+    /// The channel, or `ChannelNumber::NONE`.
+    pub channel: ChannelNumber,
+    /// The path that it is sent on.
+    pub path: PathId,
+    /// Its full number; each may be used only once on a path.
+    pub number: u64,
+    /// How many bytes of the number are sent: 1 to 4.
+    pub number_len: usize,
+}
+
+/// Why a packet was not sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The epoch's keys are used up. Wait: `poll_timeout` says when the next epoch may begin, once
+    /// the peer has acknowledged a packet of this one.
+    #[error("the keys of this epoch are used up")]
+    UsedUp,
+    /// The packet cannot be one: too small, or a number length that does not exist.
+    #[error("not the layout of a short packet")]
+    Layout,
+}
+
+/// A packet that was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The channel that it was sealed for, or `ChannelNumber::NONE`.
+    pub channel: ChannelNumber,
+    /// Its full number.
+    pub number: u64,
+    /// Where in the packet its messages are.
+    pub payload: Range<usize>,
+    /// The epoch of its keys.
+    pub epoch: u32,
+    /// Whether it was the first of its epoch: from now on we seal in that one as well.
+    pub is_epoch_new: bool,
+}
+
+/// Why a packet was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Drop: not the layout of a short packet.
+    #[error("not the layout of a short packet")]
+    Layout,
+    /// Drop: a channel that cannot exist.
+    #[error("a channel that cannot exist")]
+    Channel,
+    /// Drop: an epoch that is over.
+    #[error("an epoch that is over")]
+    Epoch,
+    /// Drop: older than the replay window.
+    #[error("a number older than the replay window")]
+    TooOld,
+    /// Drop: damaged, forged, or sealed for something else.
+    #[error("no key opens it")]
+    Forged,
+    /// Drop: opened before.
+    #[error("a number that was opened before")]
+    Seen,
+    /// Close with KEY_UPDATE: the peer broke the rules of key updates.
+    #[error("the peer updated keys before it was allowed to")]
+    KeyUpdate,
+    /// The connection ends at once with AEAD_LIMIT: too many packets failed to open.
+    #[error("too many packets failed to open")]
+    AeadLimit,
+}
+
+/// The peer broke the rules of key updates: close with KEY_UPDATE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the peer acknowledged a packet of an epoch that it has not moved to")]
+pub struct KeyUpdateError;
+
+// spec: 5.1 layout
+const FIXED_MASK: u8 = 0b1101_0000;
+const FIXED: u8 = 0b1000_0000;
+const SPIN: u8 = 0b0010_0000;
+const CHANNEL: Range<usize> = 9..13;
+const NUMBER: usize = 13;
+const NUMBER_LEN_MAX: usize = 4;
+const SAMPLE: Range<usize> = 17..33;
+/// "Long form, 4 bytes": makes rustls mask four bytes. The byte itself is not in the packet.
+const DUMMY: u8 = 0x83;
+
+impl Epochs {
+    /// Begins with epoch 0. `forgeries` is how many packets of levels 1 and 2 failed to open.
+    pub fn new(secrets: Secrets, side: Side, limits: Limits, forgeries: u64) -> Epochs {
+        let suite = secrets.suite;
+        let (ours, theirs) = match side {
+            Side::Initiator => (secrets.initiator, secrets.responder),
+            Side::Responder => (secrets.responder, secrets.initiator),
+        };
+        Epochs {
+            suite,
+            send: Sender {
+                epoch: 0,
+                headers: ours.header_keys(suite),
+                secret: ours,
+                sealed: 0,
+                acknowledged_at: None,
+            },
+            receive: Receiver {
+                epoch: 0,
+                last: None,
+                next: theirs.next(suite),
+                headers: theirs.header_keys(suite),
+                current: theirs,
+                moved_at: Time::ZERO,
+            },
+            keys: ChannelKeys::new(limits.channel_keys_max),
+            limits,
+            is_confirmed: false,
+            is_update_asked: false,
+            forgeries,
+        }
+    }
+
+    /// Seals a whole short packet in place and masks it; the epoch it was sealed in.
+    ///
+    /// Before: the spin bit in byte 0, the token, room for channel and number, from byte
+    /// `13 + info.number_len` on the messages, 16 bytes of room for the tag; at least 33 bytes in
+    /// all. Everything else is written here.
+    // spec: 5.2 sealing, 5.3 masks
+    #[inline]
+    pub fn seal(&mut self, info: &SealInfo, packet: &mut [u8]) -> Result<u32, SealError> {
+        let payload_offset = NUMBER + info.number_len;
+        if packet.len() < SAMPLE.end || !(1..=NUMBER_LEN_MAX).contains(&info.number_len) {
+            return Err(SealError::Layout);
+        }
+        if self.send.sealed >= self.limits.sealed_max {
+            return Err(SealError::UsedUp);
+        }
+        let epoch = self.send.epoch;
+        packet[0] = packet[0] & SPIN | FIXED | (epoch as u8 & 3) << 2 | (info.number_len - 1) as u8;
+        packet[CHANNEL].copy_from_slice(&info.channel.0.to_be_bytes());
+        let low = info.number.to_be_bytes();
+        packet[NUMBER..payload_offset].copy_from_slice(&low[8 - info.number_len..]);
+
+        let id = KeyId::new(Direction::Seal, epoch, info.channel);
+        if self.keys.find(id).is_none() {
+            self.keys.insert(id, self.send.secret.channel_key(self.suite, info.channel));
+        }
+        let key = self.keys.find(id).expect("it was found or inserted");
+        let (header, rest) = packet.split_at_mut(payload_offset);
+        let (payload, tag) = rest.split_at_mut(rest.len() - TAG_SIZE);
+        let sealed = key
+            .encrypt_in_place_for_path(info.path.0, info.number, header, payload)
+            .expect("a packet is shorter than what an AEAD takes");
+        tag.copy_from_slice(sealed.as_ref());
+        self.send.sealed += 1;
+        mask(&self.send.headers, packet);
+        Ok(epoch)
+    }
+
+    /// Opens a whole short packet of `path` in place. Steps 3 to 7 of section 5.4: `is_possible`
+    /// says whether a channel may exist, `window` is the path's; the epoch moves if the packet says
+    /// so. Afterwards `packet` has changed, also when it did not open.
+    // spec: 5.4 receiving
+    #[inline]
+    pub fn open(
+        &mut self,
+        now: Time,
+        path: PathId,
+        window: &mut ReplayWindow,
+        packet: &mut [u8],
+        is_possible: impl FnOnce(ChannelNumber) -> bool,
+    ) -> Result<Opened, OpenError> {
+        if self.forgeries >= self.limits.forgeries_max {
+            return Err(OpenError::AeadLimit);
+        }
+        if packet.len() < SAMPLE.end || packet[0] & FIXED_MASK != FIXED {
+            return Err(OpenError::Layout);
+        }
+        let header = unmask(&self.receive.headers, packet);
+        if header.channel != ChannelNumber::NONE && !is_possible(header.channel) {
+            return Err(OpenError::Channel);
+        }
+        let epoch = self.receive.epoch_of(header.epoch_bits).ok_or(OpenError::Epoch)?;
+        let bits = 8 * header.number_len as u32;
+        let number = number::decode(header.low_number.into(), bits, window.largest());
+        if window.is_too_old(number) {
+            return Err(OpenError::TooOld);
+        }
+        let payload = self.decrypt(epoch, header.channel, path, number, header.number_len, packet);
+        let Some(payload) = payload else {
+            self.forgeries += 1;
+            let is_last = self.forgeries >= self.limits.forgeries_max;
+            return Err(if is_last { OpenError::AeadLimit } else { OpenError::Forged });
+        };
+        if !window.insert(number) {
+            return Err(OpenError::Seen);
+        }
+        let is_epoch_new = epoch > self.receive.epoch;
+        if is_epoch_new {
+            self.follow(now)?;
+        }
+        Ok(Opened { channel: header.channel, number, payload, epoch, is_epoch_new })
+    }
+
+    /// Notes that the peer acknowledged a packet that was sealed in epoch `acknowledged`, in a
+    /// packet of its epoch `within`.
+    // spec: 6.7 key update
+    pub fn on_acked(
+        &mut self,
+        now: Time,
+        acknowledged: u32,
+        within: u32,
+    ) -> Result<(), KeyUpdateError> {
+        if acknowledged > within {
+            return Err(KeyUpdateError);
+        }
+        if acknowledged == self.send.epoch && within == acknowledged {
+            self.send.acknowledged_at.get_or_insert(now);
+        }
+        Ok(())
+    }
+
+    /// The handshake is confirmed (7.7): key updates may begin.
+    pub fn confirm(&mut self) {
+        self.is_confirmed = true;
+    }
+
+    /// Begins an update as soon as it may begin: at one of the next `handle_timeout`s.
+    pub fn ask_update(&mut self) {
+        self.is_update_asked = true;
+    }
+
+    /// When `handle_timeout` has something to do.
+    pub fn poll_timeout(&self, pto_max: Duration) -> Option<Time> {
+        [self.erase_at(pto_max), self.update_at(pto_max)].into_iter().flatten().min()
+    }
+
+    /// Erases keys whose time is over, and begins an update that is due; whether it began one. May
+    /// be called at any time, and should be before a batch of packets is sealed: it costs little.
+    pub fn handle_timeout(&mut self, now: Time, pto_max: Duration) -> bool {
+        if self.erase_at(pto_max).is_some_and(|at| at <= now) {
+            self.receive.last = None;
+            self.keys.erase(Direction::Open, self.receive.epoch.wrapping_sub(1));
+        }
+        let is_due = self.update_at(pto_max).is_some_and(|at| at <= now);
+        if is_due {
+            self.advance_send();
+        }
+        is_due
+    }
+
+    /// Forgets the keys of channels that were not used since the last call; they are derived again
+    /// when needed. Whether any are left.
+    pub fn drop_idle_keys(&mut self) -> bool {
+        self.keys.drop_idle()
+    }
+
+    /// The epoch in which packets are sealed.
+    pub fn send_epoch(&self) -> u32 {
+        self.send.epoch
+    }
+
+    /// The latest epoch of which a packet was opened.
+    pub fn receive_epoch(&self) -> u32 {
+        self.receive.epoch
+    }
+
+    /// How many packets failed to open.
+    pub fn forgeries(&self) -> u64 {
+        self.forgeries
+    }
+
+    /// How many channel keys are kept now.
+    pub fn channel_keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The suite of all keys.
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    fn decrypt(
+        &mut self,
+        epoch: u32,
+        channel: ChannelNumber,
+        path: PathId,
+        number: u64,
+        number_len: usize,
+        packet: &mut [u8],
+    ) -> Option<Range<usize>> {
+        let offset = NUMBER + number_len;
+        let (header, payload) = packet.split_at_mut(offset);
+        let mut open = |key: &dyn PacketKey| {
+            let plain = key.decrypt_in_place_for_path(path.0, number, header, payload).ok()?;
+            Some(offset..offset + plain.len())
+        };
+        let id = KeyId::new(Direction::Open, epoch, channel);
+        if let Some(key) = self.keys.find(id) {
+            return open(key);
+        }
+        // Kept only if it opens the packet: forgeries displace nothing.
+        let key = self.receive.secret(epoch)?.channel_key(self.suite, channel);
+        let range = open(&*key)?;
+        self.keys.insert(id, key);
+        Some(range)
+    }
+
+    /// The first packet of the next epoch was opened.
+    // spec: 6.7 key update
+    fn follow(&mut self, now: Time) -> Result<(), OpenError> {
+        if self.send.epoch == self.receive.epoch && self.send.sealed == 0 {
+            return Err(OpenError::KeyUpdate);
+        }
+        self.keys.erase(Direction::Open, self.receive.epoch.wrapping_sub(1));
+        let receive = &mut self.receive;
+        let after = receive.next.next(self.suite);
+        let current = std::mem::replace(&mut receive.next, after);
+        receive.last = Some(std::mem::replace(&mut receive.current, current));
+        receive.epoch += 1;
+        receive.moved_at = now;
+        if self.send.epoch < self.receive.epoch {
+            self.advance_send();
+        }
+        Ok(())
+    }
+
+    fn advance_send(&mut self) {
+        let send = &mut self.send;
+        self.keys.erase(Direction::Seal, send.epoch);
+        send.secret = send.secret.next(self.suite);
+        send.epoch += 1;
+        send.sealed = 0;
+        send.acknowledged_at = None;
+        self.is_update_asked = false;
+    }
+
+    /// When the receive keys of the last epoch go.
+    fn erase_at(&self, pto_max: Duration) -> Option<Time> {
+        self.receive.last.as_ref().map(|_| self.receive.moved_at + 3 * pto_max)
+    }
+
+    /// When an update begins that somebody wants.
+    // spec: 6.7 key update
+    fn update_at(&self, pto_max: Duration) -> Option<Time> {
+        let is_wanted = self.is_update_asked || self.send.sealed >= self.limits.update_at;
+        if !(is_wanted && self.is_confirmed) {
+            return None;
+        }
+        self.send.acknowledged_at.map(|at| at + 3 * pto_max)
+    }
+}
+
+impl fmt::Debug for Epochs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Epochs")
+            .field("suite", &self.suite)
+            .field("send_epoch", &self.send.epoch)
+            .field("receive_epoch", &self.receive.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Receiver {
+    /// The epoch that these bits mean, of the three that there are.
+    // spec: 6.6 epochs
+    fn epoch_of(&self, bits: u8) -> Option<u32> {
+        match bits.wrapping_sub(self.epoch as u8) & 3 {
+            0 => Some(self.epoch),
+            1 => Some(self.epoch + 1),
+            3 if self.last.is_some() => Some(self.epoch - 1),
+            _ => None,
+        }
+    }
+
+    fn secret(&self, epoch: u32) -> Option<&Secret> {
+        if epoch == self.epoch {
+            Some(&self.current)
+        } else if epoch > self.epoch {
+            Some(&self.next)
+        } else {
+            self.last.as_ref()
+        }
+    }
+}
+
+struct Header {
+    channel: ChannelNumber,
+    epoch_bits: u8,
+    number_len: usize,
+    low_number: u32,
+}
+
+// spec: 5.3 masks
+fn mask(keys: &HeaderKeys, packet: &mut [u8]) {
+    let (header, rest) = packet.split_at_mut(SAMPLE.start);
+    let sample = &rest[..TAG_SIZE];
+    let (first, header) = header.split_at_mut(1);
+    let (channel, number) = header[CHANNEL.start - 1..].split_at_mut(CHANNEL.len());
+    keys.channel.encrypt_in_place(sample, &mut { DUMMY }, channel).expect(SIZES);
+    keys.number.encrypt_in_place(sample, &mut first[0], number).expect(SIZES);
+}
+
+// spec: 5.3 masks
+fn unmask(keys: &HeaderKeys, packet: &mut [u8]) -> Header {
+    let (header, rest) = packet.split_at_mut(SAMPLE.start);
+    let sample = &rest[..TAG_SIZE];
+    let (first, header) = header.split_at_mut(1);
+    let (channel, number) = header[CHANNEL.start - 1..].split_at_mut(CHANNEL.len());
+    keys.channel.encrypt_in_place(sample, &mut { DUMMY }, channel).expect(SIZES);
+    keys.number.decrypt_in_place(sample, &mut first[0], number).expect(SIZES);
+    let number_len = usize::from(first[0] & 3) + 1;
+    Header {
+        channel: ChannelNumber(channel.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))),
+        epoch_bits: first[0] >> 2 & 3,
+        number_len,
+        low_number: number[..number_len].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)),
+    }
+}
+
+const SIZES: &str = "16 bytes of sample and 4 to mask are what a mask takes";

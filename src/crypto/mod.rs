@@ -1,0 +1,57 @@
+//! Who a node is, and what seals its packets: identity, TLS, keys of levels and channels.
+//!
+//! Nothing here is cryptography of our own: rustls drives the handshake and builds the packet keys,
+//! aws-lc-rs does the rest. Applications meet [`Identity`] and [`PublicKey`]; everything else is
+//! internal, and public only so that tests, fuzz targets and benches reach it.
+//!
+//! How a connection uses it:
+//!
+//! 1. [`TlsContext`], one a node, makes a [`Session`] for each attempt. The session takes the bytes
+//!    of CRYPTO messages and gives back bytes to send and [`LevelKeys`], which seal long packets.
+//! 2. When it is complete, and the key of the peer has passed the checks of section 3.4,
+//!    [`Session::secrets`] gives [`Secrets`], from which [`Epochs`] is made: it seals and opens
+//!    short packets and does all of chapter 6.
+//! 3. [`ReplayWindow`] is one a number space, [`CookieKeys`] and [`ResetKey`] one a node.
+
+mod channel_keys;
+mod cookie;
+mod epochs;
+mod identity;
+mod level;
+mod number;
+mod replay;
+mod reset;
+mod session;
+mod suite;
+mod tickets;
+mod tls;
+mod verifier;
+
+#[doc(hidden)]
+pub use cookie::{COOKIE_SIZE, CookieKeys};
+#[doc(hidden)]
+pub use epochs::{Epochs, Limits, OpenError, Opened, SealError, SealInfo};
+pub use identity::{Identity, IdentityError, PublicKey};
+#[doc(hidden)]
+pub use level::{Forged, LevelKey, LevelKeys};
+#[doc(hidden)]
+pub use replay::ReplayWindow;
+#[doc(hidden)]
+pub use reset::ResetKey;
+#[doc(hidden)]
+pub use session::{AttemptIds, CryptoLevel, Session, TlsError, TlsOutput};
+#[doc(hidden)]
+pub use suite::{Secrets, Suite};
+pub use tls::KeyLog;
+#[doc(hidden)]
+pub use tls::{TlsContext, TlsOptions};
+
+/// Bytes that sealing adds to a packet.
+#[doc(hidden)]
+pub const TAG_SIZE: usize = 16;
+
+/// Whether both are the same, in a time that does not tell where they differ.
+#[doc(hidden)]
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}
