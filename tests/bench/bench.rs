@@ -8,6 +8,7 @@
 mod alloc;
 mod bare;
 mod harness;
+mod link;
 mod report;
 mod v0;
 mod v1;

@@ -86,7 +86,8 @@ impl Run {
                 values[index].push(value);
                 ratios[index].push(turn[0] / value);
                 if index > 0 {
-                    text += &format!(", {} {value:.1}: {:.3} x", measures[index].0, turn[0] / value);
+                    text +=
+                        &format!(", {} {value:.1}: {:.3} x", measures[index].0, turn[0] / value);
                 }
             }
             eprintln!("  {sample}/{}: {text}", self.samples());

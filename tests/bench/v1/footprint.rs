@@ -21,7 +21,7 @@ const CONNECTION_BYTES_MAX: f64 = 12_288.0;
 /// Silence after which a connection is idle: every timer but the idle timeout's has run.
 const SILENCE: Duration = Duration::from_secs(40);
 
-pub(crate) fn measure(run: &mut Run) {
+pub(super) fn measure(run: &mut Run) {
     if run.begins("v1.bytes.connection") {
         let count = run.count(2_000);
         let sides = [Dialler::Peers, Dialler::Middle].map(|dialler| {

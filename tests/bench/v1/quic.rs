@@ -12,12 +12,10 @@ use quinn::{
 };
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
+use super::PACKET_SIZE;
 use super::tls::Profile;
 use crate::bare::{self, Meter};
 use crate::harness::{core_time, median, pin};
-
-/// UDP payloads as large as Ethernet takes over IPv6.
-const PACKET_SIZE: u16 = 1452;
 
 /// Room for messages, at the sender and at the receiver.
 const BUFFER_BYTES: usize = 4 << 20;

@@ -79,8 +79,9 @@ pub(super) fn handshakes(time: Duration) -> f64 {
 fn handshake(profile: &Profile) {
     let name = ServerName::try_from("peer.invalid").expect("a name");
     let parameters = || PARAMETERS.to_vec();
-    let client = ClientConnection::new(Arc::clone(&profile.client), Version::V1, name, parameters())
-        .expect("a good configuration");
+    let client =
+        ClientConnection::new(Arc::clone(&profile.client), Version::V1, name, parameters())
+            .expect("a good configuration");
     let server = ServerConnection::new(Arc::clone(&profile.server), Version::V1, parameters())
         .expect("a good configuration");
     let mut sides = [Connection::from(client), Connection::from(server)];
