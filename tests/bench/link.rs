@@ -127,7 +127,7 @@ impl Link {
             let (rate, receive_cost) = receiving.join().expect("the receiver does not panic");
             let nanos = |seconds: f64| seconds * 1e9;
             eprintln!(
-                "  sent {sent:.0} packets/s at {:.0} ns of core each, received {rate:.0} at {:.0} ns",
+                "  sent {sent:.0} packets/s at {:.0} ns of core each, received {rate:.0} at {:.0}",
                 nanos(cost),
                 nanos(receive_cost)
             );
