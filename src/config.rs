@@ -114,6 +114,25 @@ pub const REPLAY_WINDOW: u64 = 8_192;
 /// Keys of channels that a connection keeps ready; others are derived again.
 pub const CHANNEL_KEYS_MAX: usize = 1_024;
 
+/// Gaps that the receiver of a v1 channel remembers; past it the oldest is given up on.
+pub const CHANNEL_GAPS_MAX: usize = 256;
+
+/// Tokens for paths not opened yet that a v1 peer is supplied with, of each parity.
+pub const TOKENS_AHEAD: usize = 2;
+
+/// Tokens of one v1 peer that are kept; one more closes the connection with PROTOCOL.
+pub const PEER_TOKENS_MAX: usize = 40;
+
+/// CRYPTO of short packets that waits for what comes before it; more is CRYPTO_BUFFER.
+pub const TICKET_BYTES_MAX: usize = 32 << 10;
+
+/// Channels refused without having been made whose CHANNEL_RESET waits to be sent; one more closes
+/// the connection with INTERNAL.
+pub const REFUSALS_MAX: usize = 4_096;
+
+/// Position up to which a v1 peer may send: no limit, and far from overflow.
+pub const RECEIVE_LIMIT: u64 = 1 << 62;
+
 /// Stateless resets that a node sends in one second.
 pub const RESETS_MAX: u32 = 100;
 
@@ -237,6 +256,9 @@ pub struct NodeConfig {
     /// v1: how long a closing connection waits until what was sent has arrived. Default 5 s; zero:
     /// it does not.
     pub linger: Duration,
+    /// v1: whether a channel that the peer closed stays open for what we have to say on it, until
+    /// the owner, told by `ChannelFinished`, closes it. Off by default: it is closed by itself.
+    pub half_close: bool,
     /// v1: how long acknowledgements may wait for company. Default 25 ms, as QUIC.
     pub ack_delay: Duration,
     /// v1: how the sending rate is controlled.
@@ -300,6 +322,7 @@ impl NodeConfig {
             dial_timeout: Duration::from_secs(30),
             accept_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(5),
+            half_close: false,
             ack_delay: Duration::from_millis(25),
             congestion: Congestion::default(),
             always_cookie: false,

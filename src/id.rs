@@ -270,7 +270,7 @@ impl ChannelNumber {
     /// Indexes are below this.
     pub const INDEXES_MAX: u32 = 1 << 31;
 
-    /// The channel with this index among those of `opener`. Only the lower 31 bits of `index` count.
+    /// The channel with this index among those of `opener`. Of `index` the lower 31 bits count.
     #[inline]
     pub const fn new(opener: Side, index: u32) -> ChannelNumber {
         ChannelNumber(index << 1 | opener as u32)

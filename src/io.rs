@@ -107,6 +107,14 @@ pub enum Event {
         /// What was said with it, by either side (v1).
         said: Option<Box<CloseReason>>,
     },
+    /// The peer sends nothing more on a channel, and all that it sent was delivered (v1, with
+    /// `half_close`). The other direction goes on until `close_channel`.
+    ChannelFinished {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel.
+        channel: ChannelHandle,
+    },
     /// A message, lent: `bytes` is its place in the buffer last given to `handle_datagram`.
     Message {
         /// Its connection.

@@ -21,6 +21,7 @@
 //! | 3 | `info`: what a node tells of itself; `recovery`: what was sent and received |
 //! | 2 | `congestion`: how much may be out, how fast; `crypto`: identity, TLS, keys of packets |
 //! | 1 | `wire`: bytes to values and back |
+//! | 1 | `bans`: who is not served |
 //! | 0 | `id`, `error`, `config`, `io`, `slots`, `stats`, `time` |
 //!
 //! `sim` (feature `sim`) stands beside `engine`: it drives nodes on a virtual clock and network.
@@ -31,6 +32,9 @@
     deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)
 )]
 
+mod bans;
+#[allow(dead_code, unused_imports, reason = "node is its first user")]
+mod channel;
 pub mod config;
 #[allow(
     dead_code,
@@ -48,6 +52,8 @@ pub mod id;
 pub mod info;
 pub mod io;
 pub mod node;
+#[allow(dead_code, unused_imports, reason = "node is its first user")]
+mod path;
 #[allow(
     dead_code,
     unused_imports,

@@ -24,6 +24,19 @@ impl<T> Slots<T> {
 
     /// Puts in what `make` returns for the new handle. The caller keeps to `Handle::SLOTS_MAX`.
     pub(crate) fn insert(&mut self, make: impl FnOnce(Handle) -> T) -> Handle {
+        let made: Result<Handle, std::convert::Infallible> =
+            self.try_insert(|handle| Ok(make(handle)));
+        match made {
+            Ok(handle) => handle,
+            Err(never) => match never {},
+        }
+    }
+
+    /// As `insert`, if `make` makes something.
+    pub(crate) fn try_insert<E>(
+        &mut self,
+        make: impl FnOnce(Handle) -> Result<T, E>,
+    ) -> Result<Handle, E> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -34,8 +47,16 @@ impl<T> Slots<T> {
         };
         let entry = &mut self.entries[slot as usize];
         let handle = Handle::pack(self.tag, entry.generation, self.version, slot);
-        entry.value = Some(make(handle));
-        handle
+        match make(handle) {
+            Ok(value) => {
+                entry.value = Some(value);
+                Ok(handle)
+            }
+            Err(error) => {
+                self.free.push(slot);
+                Err(error)
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<T> {

@@ -28,7 +28,7 @@ fn two_nodes_open_a_channel_and_exchange_messages() {
         })
         .expect("the responder is told");
     let mut out = [0; 100];
-    let got = pair.nodes[1].receive(theirs, &mut out).expect("early data");
+    let got = pair.nodes[1].receive(Time::ZERO, theirs, &mut out).expect("early data");
     assert_eq!(&out[..got.len], b"early");
     for round in 0..100_u32 {
         let message = round.to_be_bytes();
@@ -37,10 +37,10 @@ fn two_nodes_open_a_channel_and_exchange_messages() {
     }
     pair.settle();
     for round in 0..100_u32 {
-        let got = pair.nodes[0].receive(channel, &mut out).expect("a message");
+        let got = pair.nodes[0].receive(Time::ZERO, channel, &mut out).expect("a message");
         assert_eq!(out[..got.len], round.to_be_bytes());
         let mut out = [0; 1200];
-        let got = pair.nodes[0].receive(channel, &mut out).expect("a message");
+        let got = pair.nodes[0].receive(Time::ZERO, channel, &mut out).expect("a message");
         assert_eq!(out[..got.len], [round as u8; 1100]);
     }
     assert_eq!(pair.nodes[0].stats().dropped_total(), 0, "{:?}", pair.nodes[0].stats());

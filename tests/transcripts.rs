@@ -157,7 +157,7 @@ impl Pair {
                 let mut out = vec![0; event["max"].as_u64().expect("a number") as usize];
                 let result = self.act(side, |side| {
                     let channel = side.node.channel_by_id(side.connection, id)?;
-                    side.node.receive(channel, &mut out)
+                    side.node.receive(Time::ZERO, channel, &mut out)
                 });
                 result.map(|read| {
                     assert_eq!(out[..read.len], bytes_of(text_of(event, "data")));

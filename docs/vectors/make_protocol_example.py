@@ -2,8 +2,8 @@
 """Computes the worked example of docs/protocol.md from fixed secrets, apart from the library.
 
     python3 make_protocol_example.py           the example, as the text of chapter 20
-    python3 make_protocol_example.py --json    the same values, for tests
-    python3 make_protocol_example.py --check   exit 1 unless docs/protocol.md holds this text
+    python3 make_protocol_example.py --json    the same values: tests/vectors/v1_keys.json
+    python3 make_protocol_example.py --check   exit 1 unless both files hold this output
 
 Needs `cryptography` from the package index.
 """
@@ -132,6 +132,21 @@ def example_identity(show):
     ])
 
 
+def example_cookie(show):
+    # The form is the responder's own affair: this is that of 7.9, with 4 or 6 as the family.
+    seed = bytes(range(0x10, 0x30))
+    key = hmac.new(seed, b"cookie key", "sha256").digest()
+    seconds = (1234).to_bytes(4, "big")
+    address = bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 1])
+    sender, recipient = bytes(range(0x40, 0x50)), bytes(range(0x20, 0x30))
+    signed = seconds + b"\x04" + address + (4567).to_bytes(2, "big") + sender + recipient
+    show("Cookie for 192.0.2.1:4567 at 1234 s", [
+        ("key", key),
+        ("signed", signed),
+        ("cookie", seconds + hmac.new(key, signed, "sha256").digest()[:16]),
+    ])
+
+
 def example_long(show):
     original = bytes(range(0x20, 0x30))
     initiator = bytes(range(0x40, 0x50))
@@ -227,16 +242,19 @@ def main():
         sections.append((title, rows))
 
     example_identity(show)
+    example_cookie(show)
     original, initiator, responder = example_long(show)
     for name in SUITES:
         example_short(show, name, original + initiator + responder)
+    values = {title: {k: v.hex() for k, v in rows} for title, rows in sections}
     if "--json" in sys.argv:
-        print(json.dumps(
-            {title: {k: v.hex() for k, v in rows} for title, rows in sections}, indent=1))
+        print(json.dumps(values, indent=1))
     elif "--check" in sys.argv:
-        page = pathlib.Path(__file__).parent.parent / "protocol.md"
-        if render(sections) not in page.read_text():
+        root = pathlib.Path(__file__).resolve().parents[2]
+        if render(sections) not in (root / "docs/protocol.md").read_text():
             sys.exit("docs/protocol.md does not hold this script's output")
+        if json.loads((root / "tests/vectors/v1_keys.json").read_text()) != values:
+            sys.exit("tests/vectors/v1_keys.json is not this script's output with --json")
     else:
         print(render(sections))
 

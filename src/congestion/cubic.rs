@@ -79,6 +79,11 @@ impl Cubic {
 
     // spec: RFC 9406 4.2: paced, so without its limit on the growth of one ACK.
     fn slow_start(&mut self, ack: &AckSample, grown: f64) {
+        // spec: RFC 9406 4.3: only the first slow start; later ones know where to end.
+        if self.state.threshold.is_finite() {
+            self.state.window += grown;
+            return;
+        }
         let prior_delivered = ack.rate.map(|rate| rate.prior_delivered);
         let sample = ack.end.rtt_sample;
         self.state.window += match self.hystart.on_ack(prior_delivered, ack.delivered, sample) {
@@ -178,18 +183,18 @@ impl Controller for Cubic {
 
     fn on_congestion(&mut self, now: Time, event: &CongestionEvent) {
         if !self.is_recovering(event.sent_at) {
-            self.undo = match event.cause {
-                Cause::Loss { .. } => Some(self.state),
-                Cause::Ecn { .. } => None,
-            };
+            self.undo = Some(self.state);
             self.recovery_from = Some(now);
             self.reduce();
+        }
+        // What a queue marked was no mistake.
+        if let Cause::Ecn { .. } = event.cause {
+            self.undo = None;
         }
         // spec: RFC 9438 4.8: as after a timeout.
         if let Cause::Loss { is_persistent: true, .. } = event.cause {
             self.state.window = minimum_window(self.mtu) as f64;
             self.state.epoch = None;
-            self.hystart = HyStart::new();
             self.recovery_from = None;
         }
     }
@@ -249,3 +254,6 @@ fn cube_root(value: f64) -> f64 {
 const SCALE: f64 = 0.4;
 const BETA: f64 = 0.7;
 const RENO_GAIN: f64 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
+
+#[cfg(test)]
+mod tests;

@@ -97,3 +97,6 @@ const SAMPLES: u32 = 8;
 const ROUNDS: u32 = 5;
 const THRESHOLD_MIN: Duration = Duration::from_millis(4);
 const THRESHOLD_MAX: Duration = Duration::from_millis(16);
+
+#[cfg(test)]
+mod tests;

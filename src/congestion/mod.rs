@@ -9,6 +9,8 @@ mod hystart;
 mod newreno;
 mod pacer;
 mod rate;
+#[cfg(test)]
+mod test_path;
 
 use std::time::Duration;
 
@@ -184,8 +186,8 @@ impl Congestion {
         self.pacer.release_time()
     }
 
-    /// A packet that counts as in flight leaves; `in_flight` bytes were out before it. The answer is
-    /// to be kept with the packet.
+    /// A packet that counts as in flight leaves; `in_flight` bytes were out before it. The answer
+    /// is to be kept with the packet.
     pub(crate) fn on_sent(&mut self, now: Time, size: u64, in_flight: u64) -> Snapshot {
         let snapshot = self.rate.on_sent(now, size, in_flight);
         self.controller.on_sent(now, size, in_flight);
@@ -344,8 +346,8 @@ fn minimum_window(mtu: u64) -> u64 {
     2 * mtu
 }
 
-/// Bytes that leave at once at `rate`: what 1 ms holds, a full GSO batch at most; before a round trip
-/// is known, the initial window.
+/// Bytes that leave at once at `rate`: what 1 ms holds, a full GSO batch at most; before a round
+/// trip is known, the initial window.
 // spec: RFC 9002 7.7
 fn quantum(rate: u64, mtu: u64, smoothed_rtt: Option<Duration>) -> u64 {
     match smoothed_rtt {

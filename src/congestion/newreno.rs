@@ -80,14 +80,15 @@ impl Controller for NewReno {
     fn on_congestion(&mut self, now: Time, event: &CongestionEvent) {
         let minimum = minimum_window(self.mtu);
         if !self.is_recovering(event.sent_at) {
-            self.undo = match event.cause {
-                Cause::Loss { .. } => Some((self.window, self.threshold)),
-                Cause::Ecn { .. } => None,
-            };
+            self.undo = Some((self.window, self.threshold));
             self.recovery_from = Some(now);
             self.threshold = (self.window / 2).max(minimum);
             self.window = self.threshold;
             self.credit = 0;
+        }
+        // What a queue marked was no mistake.
+        if let Cause::Ecn { .. } = event.cause {
+            self.undo = None;
         }
         if let Cause::Loss { is_persistent: true, .. } = event.cause {
             (self.window, self.recovery_from) = (minimum, None);
@@ -123,3 +124,6 @@ impl Controller for NewReno {
         self.window < self.threshold
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ impl Pacer {
     pub(crate) fn budget(&mut self, now: Time, rate: u64, quantum: u64) -> u64 {
         let clock = now.as_nanos() + CLOCK_OFFSET;
         let burst = span_of(quantum, rate).max(1);
+        self.paid_at = self.paid_at.min(clock + SPAN_MAX);
         // A timer that comes late must not cost rate: the credit of its lateness is kept.
         let credit = clock.saturating_sub(self.paid_at).min(burst + LATENESS_MAX);
         // A burst begins when there is a whole one's credit, and goes on while there is any.
@@ -64,8 +65,11 @@ fn bytes_of(nanos: u64, rate: u64) -> u64 {
 /// How late a timer may be without loss of rate.
 const LATENESS_MAX: u64 = 1_000_000;
 
-/// No burst is held back longer, whatever the rate: a path never stalls.
+/// No burst takes longer, and no debt is larger, whatever the rate: a path never stalls.
 const SPAN_MAX: u64 = 1_000_000_000;
 
 /// More than any credit.
 const CLOCK_OFFSET: u64 = 2 * (SPAN_MAX + LATENESS_MAX);
+
+#[cfg(test)]
+mod tests;

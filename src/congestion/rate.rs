@@ -117,7 +117,8 @@ impl RateEstimator {
         let send_elapsed = sent_at.since(snapshot.first_sent_at);
         let ack_elapsed = self.delivered_at.since(snapshot.delivered_at);
         let interval = send_elapsed.max(ack_elapsed);
-        let delivered = self.delivered - snapshot.delivered;
+        // A packet sent before the path began anew may know more than there is.
+        let delivered = self.delivered.saturating_sub(snapshot.delivered);
         // Shorter than any round trip: acknowledgements came compressed, the rate would be a lie.
         let rate = (interval >= min_rtt).then(|| per_second(delivered, interval)).flatten();
         Some(RateSample {
@@ -154,3 +155,6 @@ pub(crate) fn per_second(bytes: u64, span: Duration) -> Option<u64> {
     let rate = (u128::from(bytes) * 1_000_000_000).checked_div(nanos)?;
     Some(u64::try_from(rate).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,152 @@
 //! One peer of protocol v1: the handshake, then the connection that it made.
 
+mod application;
+mod channels;
+mod control;
+mod duties;
+mod ending;
+mod established;
+mod fates;
 pub(crate) mod handshake;
+mod inbound;
+mod messages;
+mod opening;
+mod outbound;
+mod registry;
+mod shared;
+mod tickets;
+mod timers;
+mod tokens;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+pub(crate) use ending::CloseSaid;
+pub(crate) use shared::{Notice, Shared};
+
+use crate::crypto::PublicKey;
+use crate::id::{ConnectionHandle, PeerId, Side};
+use crate::io::Local;
+use crate::path::Path;
+use crate::stats::ConnectionStats;
+use crate::time::Time;
+use duties::Duties;
+use ending::{Breach, Life};
+use established::Established;
+use handshake::Handshake;
+use opening::Opening;
+use registry::Registry;
+
+/// A peer of protocol v1, from the first datagram of a handshake to the last of its end.
+///
+/// What is large lives in boxes that come and go: an idle connection is small.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) handle: ConnectionHandle,
+    /// Who it is, or, before that is known, who was asked for.
+    pub(crate) peer: Option<PeerId>,
+    /// Its key, once it showed it.
+    pub(crate) public_key: Option<PublicKey>,
+    pub(crate) side: Side,
+    pub(crate) path: Path,
+    pub(crate) stats: ConnectionStats,
+    /// The node's: the entry of this connection in its timers.
+    pub(crate) timer: Option<Time>,
+    /// Whether it has its entry in `Shared::ready`.
+    pub(crate) is_ready: bool,
+    /// The node's: the source prefix that it counts against.
+    pub(crate) source: Option<IpAddr>,
+    /// The node's: no events are reported of it (7.14).
+    pub(crate) is_hidden: bool,
+    life: Life,
+    is_confirmed: bool,
+    /// Whether `Event::Connected` was reported.
+    is_reported: bool,
+    registry: Registry,
+    duties: Duties,
+    /// There until both sides are confirmed, or the handshake failed and is over.
+    handshake: Option<Box<Handshake>>,
+    /// What waits for the handshake's end.
+    opening: Option<Box<Opening>>,
+    /// There from the handshake's end to the connection's.
+    established: Option<Box<Established>>,
+}
+
+impl Connection {
+    fn new(
+        shared: &Shared,
+        handle: ConnectionHandle,
+        side: Side,
+        remote: SocketAddr,
+        local: Local,
+    ) -> Connection {
+        let config = &shared.config;
+        let peer_channels_max = config.peer_channels_max.min(config.channels_per_connection_max);
+        let peer_channels_max = u32::try_from(peer_channels_max).unwrap_or(u32::MAX);
+        Connection {
+            handle,
+            peer: None,
+            public_key: None,
+            side,
+            path: Path {
+                id: crate::id::PathId::ZERO,
+                remote,
+                local,
+                packet_size: config.packet_size,
+            },
+            stats: ConnectionStats::default(),
+            timer: None,
+            is_ready: false,
+            source: None,
+            is_hidden: false,
+            life: Life::Open,
+            is_confirmed: false,
+            is_reported: false,
+            registry: Registry::new(side, peer_channels_max),
+            duties: Duties::default(),
+            handshake: None,
+            opening: None,
+            established: None,
+        }
+    }
+
+    /// Whether both sides know that both are there (7.7).
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.is_confirmed
+    }
+
+    /// Whether packets can be sealed for the peer.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.established.is_some()
+    }
+
+    /// Whether the application sent early data (7.14).
+    pub(crate) fn has_sent_early(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.has_sent_early())
+    }
+
+    /// When the peer was last heard, if it is established.
+    pub(crate) fn heard_at(&self) -> Option<Time> {
+        self.established.as_ref().map(|established| established.heard_at)
+    }
+
+    /// The largest probe timeout of its paths; before they are there, a second.
+    pub(crate) fn pto_max(&self) -> Duration {
+        let of_paths = self.established.as_ref().map(|established| established.pto_max());
+        of_paths.unwrap_or(Duration::from_secs(1))
+    }
+
+    /// Channels, those that are being opened or closed included.
+    pub(crate) fn channel_count(&self) -> usize {
+        self.registry.len()
+    }
+
+    /// The node calls its `poll_transmit` until it has nothing.
+    fn schedule(&mut self, shared: &mut Shared) {
+        if !std::mem::replace(&mut self.is_ready, true) {
+            shared.ready.push_back(self.handle);
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::quic::PacketKey;
 
 use super::channel_keys::{ChannelKeys, Direction, KeyId};
-use super::suite::{HeaderKeys, Secret, Secrets, Suite};
+use super::suite::{HeaderKeys, Masks, Secret, Secrets, Suite};
 use super::{ReplayWindow, TAG_SIZE, number};
 use crate::id::{ChannelNumber, PathId, Side};
 use crate::time::Time;
@@ -171,7 +171,7 @@ impl Epochs {
             suite,
             send: Sender {
                 epoch: 0,
-                headers: ours.header_keys(suite),
+                headers: ours.header_keys(),
                 secret: ours,
                 sealed: 0,
                 acknowledged_at: None,
@@ -179,8 +179,8 @@ impl Epochs {
             receive: Receiver {
                 epoch: 0,
                 last: None,
-                next: theirs.next(suite),
-                headers: theirs.header_keys(suite),
+                next: theirs.next(),
+                headers: theirs.header_keys(),
                 current: theirs,
                 moved_at: Time::ZERO,
             },
@@ -215,7 +215,7 @@ impl Epochs {
 
         let id = KeyId::new(Direction::Seal, epoch, info.channel);
         if self.keys.find(id).is_none() {
-            self.keys.insert(id, self.send.secret.channel_key(self.suite, info.channel));
+            self.keys.insert(id, self.send.secret.channel_key(info.channel));
         }
         let key = self.keys.find(id).expect("it was found or inserted");
         let (header, rest) = packet.split_at_mut(payload_offset);
@@ -225,7 +225,7 @@ impl Epochs {
             .expect("a packet is shorter than what an AEAD takes");
         tag.copy_from_slice(sealed.as_ref());
         self.send.sealed += 1;
-        mask(&self.send.headers, packet);
+        mask(self.send.headers.masks(), packet);
         Ok(epoch)
     }
 
@@ -248,7 +248,7 @@ impl Epochs {
         if packet.len() < SAMPLE.end || packet[0] & FIXED_MASK != FIXED {
             return Err(OpenError::Layout);
         }
-        let header = unmask(&self.receive.headers, packet);
+        let header = unmask(self.receive.headers.masks(), packet);
         if header.channel != ChannelNumber::NONE && !is_possible(header.channel) {
             return Err(OpenError::Channel);
         }
@@ -321,10 +321,16 @@ impl Epochs {
         is_due
     }
 
-    /// Forgets the keys of channels that were not used since the last call; they are derived again
-    /// when needed. Whether any are left.
+    /// Forgets the keys of channels that were not used since the last call, and when none are left,
+    /// what else can be made again. Whether there is more to forget another time: to be called now
+    /// and then for as long as it says so.
     pub fn drop_idle_keys(&mut self) -> bool {
-        self.keys.drop_idle()
+        let is_active = self.keys.drop_idle();
+        if !is_active {
+            self.send.headers.shrink();
+            self.receive.headers.shrink();
+        }
+        is_active
     }
 
     /// The epoch in which packets are sealed.
@@ -372,7 +378,7 @@ impl Epochs {
             return open(key);
         }
         // Kept only if it opens the packet: forgeries displace nothing.
-        let key = self.receive.secret(epoch)?.channel_key(self.suite, channel);
+        let key = self.receive.secret(epoch)?.channel_key(channel);
         let range = open(&*key)?;
         self.keys.insert(id, key);
         Some(range)
@@ -386,7 +392,7 @@ impl Epochs {
         }
         self.keys.erase(Direction::Open, self.receive.epoch.wrapping_sub(1));
         let receive = &mut self.receive;
-        let after = receive.next.next(self.suite);
+        let after = receive.next.next();
         let current = std::mem::replace(&mut receive.next, after);
         receive.last = Some(std::mem::replace(&mut receive.current, current));
         receive.epoch += 1;
@@ -400,7 +406,7 @@ impl Epochs {
     fn advance_send(&mut self) {
         let send = &mut self.send;
         self.keys.erase(Direction::Seal, send.epoch);
-        send.secret = send.secret.next(self.suite);
+        send.secret = send.secret.next();
         send.epoch += 1;
         send.sealed = 0;
         send.acknowledged_at = None;
@@ -464,7 +470,7 @@ struct Header {
 }
 
 // spec: 5.3 masks
-fn mask(keys: &HeaderKeys, packet: &mut [u8]) {
+fn mask(keys: &Masks, packet: &mut [u8]) {
     let (header, rest) = packet.split_at_mut(SAMPLE.start);
     let sample = &rest[..TAG_SIZE];
     let (first, header) = header.split_at_mut(1);
@@ -474,7 +480,7 @@ fn mask(keys: &HeaderKeys, packet: &mut [u8]) {
 }
 
 // spec: 5.3 masks
-fn unmask(keys: &HeaderKeys, packet: &mut [u8]) -> Header {
+fn unmask(keys: &Masks, packet: &mut [u8]) -> Header {
     let (header, rest) = packet.split_at_mut(SAMPLE.start);
     let sample = &rest[..TAG_SIZE];
     let (first, header) = header.split_at_mut(1);

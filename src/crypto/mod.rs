@@ -30,7 +30,7 @@ mod verifier;
 #[doc(hidden)]
 pub use cookie::{COOKIE_SIZE, CookieKeys};
 #[doc(hidden)]
-pub use epochs::{Epochs, Limits, OpenError, Opened, SealError, SealInfo};
+pub use epochs::{Epochs, KeyUpdateError, Limits, OpenError, Opened, SealError, SealInfo};
 pub use identity::{Identity, IdentityError, PublicKey};
 #[doc(hidden)]
 pub use level::{Forged, LevelKey, LevelKeys};
@@ -55,3 +55,6 @@ pub const TAG_SIZE: usize = 16;
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

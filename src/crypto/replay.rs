@@ -59,6 +59,11 @@ impl ReplayWindow {
         true
     }
 
+    /// Bytes of memory that it takes beside itself.
+    pub fn memory(&self) -> usize {
+        size_of_val(&*self.words)
+    }
+
     /// Makes `number` the largest. Its own bit is left as it is.
     fn advance(&mut self, number: u64) {
         let first_new = self.end;

@@ -247,7 +247,7 @@ impl Session {
         let export = |label: &[u8]| {
             let output = Zeroizing::new(vec![0; suite.hash_size()]);
             let output = self.tls.export_keying_material(output, label, Some(&context)).ok()?;
-            Some(Secret::new(&output))
+            Some(Secret::new(suite, &output))
         };
         Some(Secrets {
             suite,

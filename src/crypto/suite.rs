@@ -80,7 +80,7 @@ impl Secrets {
     pub fn from_bytes(suite: Suite, initiator: &[u8], responder: &[u8]) -> Secrets {
         let secret = |bytes: &[u8]| {
             assert_eq!(bytes.len(), suite.hash_size(), "a secret is as long as the suite's hash");
-            Secret::new(bytes)
+            Secret::new(suite, bytes)
         };
         Secrets { suite, initiator: secret(initiator), responder: secret(responder) }
     }
@@ -92,48 +92,52 @@ impl Secrets {
 }
 
 /// One secret of the chain: `secret_d[n]`. Erased when dropped.
-pub(super) struct Secret(OkmBlock);
+pub(super) struct Secret {
+    suite: Suite,
+    /// The first `suite.hash_size()` bytes count.
+    bytes: Zeroizing<[u8; Secret::SIZE_MAX]>,
+}
 
 impl Secret {
-    pub(super) fn new(bytes: &[u8]) -> Secret {
-        Secret(OkmBlock::new(bytes))
+    const SIZE_MAX: usize = 48;
+
+    /// `bytes` are as many as the hash of `suite` has.
+    pub(super) fn new(suite: Suite, bytes: &[u8]) -> Secret {
+        let mut copy = Zeroizing::new([0; Secret::SIZE_MAX]);
+        copy[..bytes.len()].copy_from_slice(bytes);
+        Secret { suite, bytes: copy }
     }
 
     /// `secret_d[n + 1]`.
-    pub(super) fn next(&self, suite: Suite) -> Secret {
-        let mut next = Zeroizing::new([0; OkmBlock::MAX_LEN]);
-        let next = &mut next[..suite.hash_size()];
-        self.expand(suite, b"ku", b"", next);
-        Secret::new(next)
+    // spec: 6.2 connection secrets
+    pub(super) fn next(&self) -> Secret {
+        let mut bytes = Zeroizing::new([0; Secret::SIZE_MAX]);
+        self.expand(b"ku", b"", &mut bytes[..self.suite.hash_size()]);
+        Secret { suite: self.suite, bytes }
     }
 
     /// The key of one channel in this secret's epoch and direction.
     // spec: 6.3 channel keys
-    pub(super) fn channel_key(&self, suite: Suite, channel: ChannelNumber) -> Box<dyn PacketKey> {
+    pub(super) fn channel_key(&self, channel: ChannelNumber) -> Box<dyn PacketKey> {
         let mut key = Zeroizing::new([0; 32]);
         let mut iv = [0; 12];
         let context = channel.0.to_be_bytes();
-        self.expand(suite, b"key", &context, &mut *key);
-        self.expand(suite, b"iv", &context, &mut iv);
-        suite.algorithm().packet_key(AeadKey::from(*key), Iv::from(iv))
+        self.expand(b"key", &context, &mut *key);
+        self.expand(b"iv", &context, &mut iv);
+        self.suite.algorithm().packet_key(AeadKey::from(*key), Iv::from(iv))
     }
 
     /// The keys that mask packet numbers and channel ids, from the first secret of a direction.
     // spec: 6.4 header keys
-    pub(super) fn header_keys(&self, suite: Suite) -> HeaderKeys {
-        let mut number = Zeroizing::new([0; 32]);
-        let mut channel = Zeroizing::new([0; 32]);
-        self.expand(suite, b"hn", b"", &mut *number);
-        self.expand(suite, b"hc", b"", &mut *channel);
-        let algorithm = suite.algorithm();
-        HeaderKeys {
-            number: algorithm.header_protection_key(AeadKey::from(*number)),
-            channel: algorithm.header_protection_key(AeadKey::from(*channel)),
-        }
+    pub(super) fn header_keys(&self) -> HeaderKeys {
+        let mut bytes = Zeroizing::new([[0; 32]; 2]);
+        self.expand(b"hn", b"", &mut bytes[0]);
+        self.expand(b"hc", b"", &mut bytes[1]);
+        HeaderKeys { suite: self.suite, bytes, masks: None }
     }
 
     /// HKDF-Expand-Label of RFC 8446 7.1.
-    fn expand(&self, suite: Suite, label: &[u8], context: &[u8], output: &mut [u8]) {
+    fn expand(&self, label: &[u8], context: &[u8], output: &mut [u8]) {
         const PREFIX: &[u8] = b"tls13 ";
         let info: [&[u8]; 6] = [
             &(output.len() as u16).to_be_bytes(),
@@ -143,22 +147,46 @@ impl Secret {
             &[context.len() as u8],
             context,
         ];
-        suite
+        self.suite
             .tls13()
             .hkdf_provider
-            .expander_for_okm(&self.0)
+            .expander_for_okm(&OkmBlock::new(self.as_bytes()))
             .expand_slice(&info, output)
             .expect("no output of ours is longer than 255 hashes");
     }
 
-    #[cfg(test)]
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_ref()
+        &self.bytes[..self.suite.hash_size()]
     }
 }
 
-/// What masks the headers of one direction.
+/// What masks the headers of one direction. Ready for use it takes 1 KiB, so an idle connection
+/// keeps the bytes only.
 pub(super) struct HeaderKeys {
+    suite: Suite,
+    bytes: Zeroizing<[[u8; 32]; 2]>,
+    masks: Option<Masks>,
+}
+
+/// Header keys, ready for use.
+pub(super) struct Masks {
     pub(super) number: Box<dyn HeaderProtectionKey>,
     pub(super) channel: Box<dyn HeaderProtectionKey>,
+}
+
+impl HeaderKeys {
+    #[inline]
+    pub(super) fn masks(&mut self) -> &Masks {
+        self.masks.get_or_insert_with(|| {
+            let algorithm = self.suite.algorithm();
+            let [number, channel] =
+                self.bytes.map(|key| algorithm.header_protection_key(AeadKey::from(key)));
+            Masks { number, channel }
+        })
+    }
+
+    /// Keeps the bytes only.
+    pub(super) fn shrink(&mut self) {
+        self.masks = None;
+    }
 }

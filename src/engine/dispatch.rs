@@ -83,6 +83,7 @@ fn report(
         | Event::ConnectionClosed { .. }
         | Event::ChannelOpened { .. }
         | Event::ChannelClosed { .. }
+        | Event::ChannelFinished { .. }
         | Event::Readable { .. }
         | Event::Writable { .. }
         | Event::Packet { .. }

@@ -272,7 +272,7 @@ pub unsafe extern "C" fn channeler_channel_receive(
         let length = unsafe { Out::new(length, "length") }?;
         // SAFETY: the caller promises that `remaining` is null or writable.
         let remaining = unsafe { Out::optional(remaining) };
-        let received = live.core(|node, _| node.receive(channel.into(), buffer))??;
+        let received = live.core(|node, now| node.receive(now, channel.into(), buffer))??;
         length.set(received.len);
         remaining.set(received.remaining);
         Ok(())
@@ -306,13 +306,13 @@ pub unsafe extern "C" fn channeler_channel_receive_many(
         let slots = unsafe { guard::slice_mut(slots, count, "slots") }?;
         // SAFETY: the caller promises that `received` is null or writable.
         let received = unsafe { Out::new(received, "received") }?;
-        let filled = live.core(|node, _| {
+        let filled = live.core(|node, now| {
             let mut filled = 0;
             for slot in slots {
                 // SAFETY: the caller promises `capacity` writable bytes at `buffer`.
                 let room = unsafe { guard::room(slot.buffer, slot.capacity, "buffer") };
                 let result = room.and_then(|room| {
-                    node.receive(slot.channel.into(), room).map_err(Failure::from)
+                    node.receive(now, slot.channel.into(), room).map_err(Failure::from)
                 });
                 (slot.length, slot.remaining, slot.reserved) = (0, 0, 0);
                 slot.status = match result {

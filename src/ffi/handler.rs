@@ -188,7 +188,7 @@ impl Caller {
         let receive = |buffer: &mut [u8]| {
             // SAFETY: a shell of ours, and shells stay.
             let live = unsafe { lifetime::enter(self.node) }?;
-            Ok::<_, Failure>(live.core(|node, _| node.receive(channel, buffer))??.len)
+            Ok::<_, Failure>(live.core(|node, now| node.receive(now, channel, buffer))??.len)
         };
         while let Ok(length) = receive(&mut buffer) {
             let message = Event::Message { connection, channel, bytes: 0..length };
@@ -273,9 +273,11 @@ fn told(event: &Event) -> Option<channeler_event> {
         ..channeler_event::default()
     };
     Some(match *event {
-        Event::ConnectionRequest { .. } | Event::Message { .. } | Event::Datagram { .. } => {
-            return None;
-        }
+        // Finished channels are told only with a setting that C does not have.
+        Event::ConnectionRequest { .. }
+        | Event::ChannelFinished { .. }
+        | Event::Message { .. }
+        | Event::Datagram { .. } => return None,
         Event::Connected { connection, peer } => {
             channeler_event { peer: peer.into(), ..kind(CHANNELER_EVENT_CONNECTED, connection) }
         }
@@ -332,6 +334,7 @@ fn level(event: &Event) -> u32 {
         | Event::ChannelClosed { .. }
         | Event::PathChanged { .. } => CHANNELER_LOG_INFO,
         Event::ConnectionRequest { .. }
+        | Event::ChannelFinished { .. }
         | Event::Message { .. }
         | Event::Readable { .. }
         | Event::Writable { .. }
@@ -359,6 +362,9 @@ fn line(event: &Event) -> String {
         }
         Event::ChannelClosed { connection, channel, reason, .. } => {
             format!("{}: channel {:?} closed: {reason}", id(connection), channel.0)
+        }
+        Event::ChannelFinished { connection, channel } => {
+            format!("{}: the peer is done with channel {:?}", id(connection), channel.0)
         }
         Event::Message { connection, channel, bytes } => {
             format!("{}: channel {:?}: {} bytes", id(connection), channel.0, bytes.len())

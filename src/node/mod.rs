@@ -1,7 +1,18 @@
 //! The sans-IO node: what every program sees of the protocols behind one UDP port.
 
+mod admission;
+mod attempts;
+mod commands;
 mod demux;
+mod dial;
+mod duel;
+mod endpoint;
+mod identify;
+mod inbound;
 mod reference;
+mod reply;
+mod reset;
+mod table;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -18,16 +29,19 @@ pub use crate::stats::{ChannelStats, ConnectionStats, DropReason, NodeStats};
 use crate::time::Time;
 use crate::v0;
 use demux::Kind;
+use endpoint::Endpoint;
 
 /// A node: see the law of the loop at the top of the crate.
 #[derive(Debug)]
 pub struct Node {
     /// Protocol v0, if it is served.
     v0: Option<v0::Endpoint>,
-    config: NodeConfig,
-    /// Counters of what belongs to no protocol, and events of raw datagrams.
+    /// Protocol v1, if it is.
+    v1: Option<Endpoint>,
+    /// Whose transmits are asked for first next time.
+    turn: Version,
+    /// Counters of what belongs to no protocol.
     loose: NodeStats,
-    events: VecDeque<Event>,
 }
 
 impl Node {
@@ -57,7 +71,10 @@ impl Node {
             Legacy::Off => None,
             Legacy::Accept | Legacy::Only => Some(v0::Endpoint::new(config.clone(), seed, now)?),
         };
-        Ok(Node { v0, config, loose: NodeStats::default(), events: VecDeque::new() })
+        let v1 = identity
+            .filter(|_| !is_plain)
+            .map(|identity| Endpoint::new(config, identity, seed, now));
+        Ok(Node { v0, v1, turn: Version::V1, loose: NodeStats::default() })
     }
 
     /// Takes one buffer of datagrams from one sender. Lent messages are ranges of `data`, in which
@@ -67,18 +84,28 @@ impl Node {
     pub fn handle_datagram(&mut self, now: Time, from: &Receive, data: &mut [u8]) {
         let mut start = 0;
         while start < data.len() {
-            let (kind, run) = self.next_run(from, data, start);
+            let (kind, run) = next_run(from, data, start);
             start = run.end;
-            self.handle_plain(now, from, data, kind, run);
+            match (kind, &mut self.v1) {
+                (Kind::Long | Kind::Short, Some(v1)) => {
+                    v1.handle_datagrams(now, from, data, run, kind);
+                }
+                _ => self.handle_plain(now, from, data, kind, run),
+            }
         }
     }
 
     /// As `handle_datagram`, for bytes that must stay as they are. Returns false, and has done
     /// nothing, when some are to be opened in place: copy them and call `handle_datagram`.
     pub fn handle_const_datagram(&mut self, now: Time, from: &Receive, data: &[u8]) -> bool {
+        let is_sealed = |kind| matches!(kind, Kind::Long | Kind::Short);
+        let mut datagrams = data.chunks(from.stride.max(1));
+        if self.v1.is_some() && datagrams.any(|datagram| is_sealed(Kind::of(datagram))) {
+            return false;
+        }
         let mut start = 0;
         while start < data.len() {
-            let (kind, run) = self.next_run(from, data, start);
+            let (kind, run) = next_run(from, data, start);
             start = run.end;
             self.handle_plain(now, from, data, kind, run);
         }
@@ -90,21 +117,29 @@ impl Node {
         if let Some(v0) = &mut self.v0 {
             v0.handle_timeout(now);
         }
+        if let Some(v1) = &mut self.v1 {
+            v1.handle_timeout(now);
+        }
     }
 
     /// When `handle_timeout` and `poll_transmit` want to be called next, if nothing else happens.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.v0.as_ref()?.poll_timeout()
+        let v0 = self.v0.as_ref().and_then(v0::Endpoint::poll_timeout);
+        let v1 = self.v1.as_ref().and_then(Endpoint::poll_timeout);
+        v0.into_iter().chain(v1).min()
     }
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front().or_else(|| self.v0.as_mut()?.poll_event())
+        let v1 = self.v1.as_mut().and_then(|v1| v1.events_mut().pop_front());
+        v1.or_else(|| self.v0.as_mut()?.poll_event())
     }
 
     /// Moves all that `poll_event` has to the back of `events`.
     pub fn take_events(&mut self, events: &mut VecDeque<Event>) {
-        events.append(&mut self.events);
+        if let Some(v1) = &mut self.v1 {
+            v1.take_events(events);
+        }
         if let Some(v0) = &mut self.v0 {
             v0.take_events(events);
         }
@@ -113,11 +148,13 @@ impl Node {
     /// Whether `poll_transmit` may have something right now, without waiting for company.
     pub fn has_transmits(&self) -> bool {
         self.v0.as_ref().is_some_and(v0::Endpoint::has_transmits)
+            || self.v1.as_ref().is_some_and(Endpoint::has_transmits)
     }
 
     /// Whether `poll_event` has something.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty() || self.v0.as_ref().is_some_and(v0::Endpoint::has_events)
+        self.v0.as_ref().is_some_and(v0::Endpoint::has_events)
+            || self.v1.as_ref().is_some_and(Endpoint::has_events)
     }
 
     /// The next datagrams to send, as the first `len` bytes of `buf`.
@@ -125,13 +162,40 @@ impl Node {
     /// `buf` may be swapped for another buffer: that hands packets over without a copy. Its length
     /// is then whatever the other one had; pass it again as it is.
     pub fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
-        self.v0.as_mut()?.poll_transmit(now, buf)
+        for _ in 0..2 {
+            // The versions take turns while both have something.
+            let (transmit, other) = match self.turn {
+                Version::V0 => {
+                    let v0 = self.v0.as_mut();
+                    (v0.and_then(|v0| v0.poll_transmit(now, buf)), Version::V1)
+                }
+                Version::V1 => {
+                    let v1 = self.v1.as_mut();
+                    (v1.and_then(|v1| v1.poll_transmit(now, buf)), Version::V0)
+                }
+            };
+            self.turn = other;
+            if transmit.is_some() {
+                return transmit;
+            }
+        }
+        None
     }
 
     /// Tells that a transmit failed. v0 sends nothing twice: its messages are lost.
     pub fn handle_send_error(&mut self, now: Time, transmit: &Transmit, error: SendError) {
-        if let Some(v0) = &mut self.v0 {
-            v0.handle_send_error(now, transmit, error);
+        let Some(connection) = transmit.connection else { return };
+        match connection.0.version() {
+            Version::V0 => {
+                if let Some(v0) = &mut self.v0 {
+                    v0.handle_send_error(now, transmit, error);
+                }
+            }
+            Version::V1 => {
+                if let Some(v1) = &mut self.v1 {
+                    v1.handle_send_error(now, transmit, error);
+                }
+            }
         }
     }
 
@@ -140,11 +204,15 @@ impl Node {
         if let Some(v0) = &mut self.v0 {
             v0.set_segments_max(segments);
         }
+        if let Some(v1) = &mut self.v1 {
+            v1.set_segments_max(segments);
+        }
     }
 
     /// The settings in force.
     pub fn config(&self) -> &NodeConfig {
-        self.v0.as_ref().map_or(&self.config, v0::Endpoint::config)
+        let v0 = self.v0.as_ref().map(v0::Endpoint::config);
+        v0.or(self.v1.as_ref().map(Endpoint::config)).expect("a node serves a version")
     }
 
     /// The connection to a peer: the one there is, or a new one.
@@ -161,7 +229,7 @@ impl Node {
                 let peer = dial.peer.ok_or(Error::InvalidArgument)?;
                 v0.connect(now, peer, dial.address, dial.local)
             }
-            Version::V1 => Err(Error::Unsupported),
+            Version::V1 => self.v1.as_mut().ok_or(Error::Unsupported)?.connect(now, dial),
         }
     }
 
@@ -172,8 +240,8 @@ impl Node {
     /// `State` when it was answered already, `InvalidReference` when it is gone.
     pub fn accept(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
         match connection.0.version() {
-            Version::V0 => self.v0_of(connection)?.accept(now, connection),
-            Version::V1 => Err(Error::InvalidReference),
+            Version::V0 => self.v0_of()?.accept(now, connection),
+            Version::V1 => self.v1_of()?.accept(now, connection),
         }
     }
 
@@ -185,8 +253,8 @@ impl Node {
     /// As `accept`.
     pub fn refuse(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
         match connection.0.version() {
-            Version::V0 => self.v0_of(connection)?.refuse(now, connection),
-            Version::V1 => Err(Error::InvalidReference),
+            Version::V0 => self.v0_of()?.refuse(now, connection),
+            Version::V1 => self.v1_of()?.refuse(now, connection),
         }
     }
 
@@ -203,11 +271,8 @@ impl Node {
         reason: CloseReason,
     ) -> Result<(), Error> {
         match connection.0.version() {
-            Version::V0 => self.v0_of(connection)?.close_connection(now, connection),
-            Version::V1 => {
-                drop(reason);
-                Err(Error::InvalidReference)
-            }
+            Version::V0 => self.v0_of()?.close_connection(now, connection),
+            Version::V1 => self.v1_of()?.close_connection(now, connection, reason),
         }
     }
 
@@ -217,10 +282,9 @@ impl Node {
     ///
     /// `InvalidReference`, `Unsupported` in v0, `State` before the connection is confirmed.
     pub fn update_keys(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
-        let _ = now;
         match connection.0.version() {
             Version::V0 => Err(Error::Unsupported),
-            Version::V1 => Err(Error::InvalidReference),
+            Version::V1 => self.v1_of()?.update_keys(now, connection),
         }
     }
 
@@ -238,8 +302,8 @@ impl Node {
         config: &ChannelConfig,
     ) -> Result<ChannelHandle, Error> {
         match connection.0.version() {
-            Version::V0 => self.v0_of(connection)?.open_channel(now, connection, config),
-            Version::V1 => Err(Error::InvalidReference),
+            Version::V0 => self.v0_of()?.open_channel(now, connection, config),
+            Version::V1 => self.v1_of()?.open_channel(now, connection, config),
         }
     }
 
@@ -251,8 +315,8 @@ impl Node {
     /// `InvalidChannelId`, `Closed` when it is closing already.
     pub fn close_channel(&mut self, now: Time, channel: ChannelHandle) -> Result<(), Error> {
         match channel.0.version() {
-            Version::V0 => self.v0_with(channel)?.close_channel(now, channel),
-            Version::V1 => Err(Error::InvalidChannelId),
+            Version::V0 => self.v0_with()?.close_channel(now, channel),
+            Version::V1 => self.v1_with()?.close_channel(now, channel),
         }
     }
 
@@ -269,11 +333,8 @@ impl Node {
         reason: CloseReason,
     ) -> Result<(), Error> {
         match channel.0.version() {
-            Version::V0 => self.v0_with(channel)?.close_channel(now, channel),
-            Version::V1 => {
-                drop(reason);
-                Err(Error::InvalidChannelId)
-            }
+            Version::V0 => self.v0_with()?.close_channel(now, channel),
+            Version::V1 => self.v1_with()?.reset_channel(now, channel, &reason),
         }
     }
 
@@ -286,8 +347,8 @@ impl Node {
     /// when the channel is closing; `State` before `accept`.
     pub fn send(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
         match channel.0.version() {
-            Version::V0 => self.v0_with(channel)?.send(now, channel, message),
-            Version::V1 => Err(Error::InvalidChannelId),
+            Version::V0 => self.v0_with()?.send(now, channel, message),
+            Version::V1 => self.v1_with()?.send(now, channel, message),
         }
     }
 
@@ -304,8 +365,8 @@ impl Node {
         message: &[u8],
     ) -> Result<(), Error> {
         match channel.0.version() {
-            Version::V0 => self.v0_with(channel)?.send(now, channel, message),
-            Version::V1 => Err(Error::InvalidChannelId),
+            Version::V0 => self.v0_with()?.send(now, channel, message),
+            Version::V1 => self.v1_with()?.send_early(now, channel, message),
         }
     }
 
@@ -314,10 +375,15 @@ impl Node {
     /// # Errors
     ///
     /// `InvalidChannelId`, `DataUnavailable` when nothing waits.
-    pub fn receive(&mut self, channel: ChannelHandle, out: &mut [u8]) -> Result<Received, Error> {
+    pub fn receive(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+        out: &mut [u8],
+    ) -> Result<Received, Error> {
         match channel.0.version() {
-            Version::V0 => self.v0_with(channel)?.receive(channel, out),
-            Version::V1 => Err(Error::InvalidChannelId),
+            Version::V0 => self.v0_with()?.receive(channel, out),
+            Version::V1 => self.v1_with()?.receive(now, channel, out),
         }
     }
 
@@ -327,8 +393,11 @@ impl Node {
     ///
     /// `Limit` when `BANS_MAX` peers are banned.
     pub fn ban_peer(&mut self, now: Time, peer: PeerId, span: Duration) -> Result<(), Error> {
-        match &mut self.v0 {
-            Some(v0) => v0.ban_peer(now, peer, span),
+        if let Some(v0) = &mut self.v0 {
+            v0.ban_peer(now, peer, span)?;
+        }
+        match &mut self.v1 {
+            Some(v1) => v1.ban_peer(now, peer, span),
             None => Ok(()),
         }
     }
@@ -339,20 +408,27 @@ impl Node {
     ///
     /// `Limit` when `BANS_MAX` addresses are banned.
     pub fn ban_address(&mut self, now: Time, ip: IpAddr, span: Duration) -> Result<(), Error> {
-        match &mut self.v0 {
-            Some(v0) => v0.ban_address(now, ip, span),
+        if let Some(v0) = &mut self.v0 {
+            v0.ban_address(now, ip, span)?;
+        }
+        match &mut self.v1 {
+            Some(v1) => v1.ban_address(now, ip, span),
             None => Ok(()),
         }
     }
 
     /// Lifts a ban; whether there was one.
     pub fn lift_ban_peer(&mut self, peer: PeerId) -> bool {
-        self.v0.as_mut().is_some_and(|v0| v0.lift_ban_peer(peer))
+        let v0 = self.v0.as_mut().is_some_and(|v0| v0.lift_ban_peer(peer));
+        let v1 = self.v1.as_mut().is_some_and(|v1| v1.lift_ban_peer(peer));
+        v0 || v1
     }
 
     /// Lifts a ban; whether there was one.
     pub fn lift_ban_address(&mut self, ip: IpAddr) -> bool {
-        self.v0.as_mut().is_some_and(|v0| v0.lift_ban_address(ip))
+        let v0 = self.v0.as_mut().is_some_and(|v0| v0.lift_ban_address(ip));
+        let v1 = self.v1.as_mut().is_some_and(|v1| v1.lift_ban_address(ip));
+        v0 || v1
     }
 
     /// Counters of the node.
@@ -360,6 +436,9 @@ impl Node {
         let mut stats = self.loose.clone();
         if let Some(v0) = &self.v0 {
             stats.add(&v0.stats());
+        }
+        if let Some(v1) = &self.v1 {
+            stats.add(&v1.stats());
         }
         stats
     }
@@ -370,8 +449,10 @@ impl Node {
     ///
     /// `InvalidReference`.
     pub fn connection_stats(&self, connection: ConnectionHandle) -> Result<ConnectionStats, Error> {
-        let v0 = self.v0.as_ref().ok_or(Error::InvalidReference)?;
-        v0.connection_stats(connection)
+        match connection.0.version() {
+            Version::V0 => self.v0.as_ref().ok_or(Error::InvalidReference)?.connection_stats(connection),
+            Version::V1 => self.v1.as_ref().ok_or(Error::InvalidReference)?.connection_stats(connection),
+        }
     }
 
     /// Counters of a channel.
@@ -380,8 +461,10 @@ impl Node {
     ///
     /// `InvalidChannelId`.
     pub fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {
-        let v0 = self.v0.as_ref().ok_or(Error::InvalidChannelId)?;
-        v0.channel_stats(channel)
+        match channel.0.version() {
+            Version::V0 => self.v0.as_ref().ok_or(Error::InvalidChannelId)?.channel_stats(channel),
+            Version::V1 => self.v1.as_ref().ok_or(Error::InvalidChannelId)?.channel_stats(channel),
+        }
     }
 
     /// What a connection is.
@@ -390,8 +473,10 @@ impl Node {
     ///
     /// `InvalidReference`.
     pub fn connection_info(&self, connection: ConnectionHandle) -> Result<ConnectionInfo, Error> {
-        let v0 = self.v0.as_ref().ok_or(Error::InvalidReference)?;
-        v0.connection_info(connection)
+        match connection.0.version() {
+            Version::V0 => self.v0.as_ref().ok_or(Error::InvalidReference)?.connection_info(connection),
+            Version::V1 => self.v1.as_ref().ok_or(Error::InvalidReference)?.connection_info(connection),
+        }
     }
 
     /// What a channel is.
@@ -400,19 +485,10 @@ impl Node {
     ///
     /// `InvalidChannelId`.
     pub fn channel_info(&self, channel: ChannelHandle) -> Result<ChannelInfo, Error> {
-        let v0 = self.v0.as_ref().ok_or(Error::InvalidChannelId)?;
-        v0.channel_info(channel)
-    }
-
-    /// The datagrams from `start` on that are of one kind, back to back.
-    fn next_run(&self, from: &Receive, data: &[u8], start: usize) -> (Kind, Range<usize>) {
-        let stride = from.stride.max(1);
-        let kind = Kind::of(&data[start..]);
-        let mut end = start + stride;
-        while end < data.len() && Kind::of(&data[end..]) == kind {
-            end += stride;
+        match channel.0.version() {
+            Version::V0 => self.v0.as_ref().ok_or(Error::InvalidChannelId)?.channel_info(channel),
+            Version::V1 => self.v1.as_ref().ok_or(Error::InvalidChannelId)?.channel_info(channel),
         }
-        (kind, start..end.min(data.len()))
     }
 
     /// What needs no key: v0, and what belongs to no protocol.
@@ -434,22 +510,29 @@ impl Node {
     /// Datagrams of no protocol of ours are the application's, if it wants them.
     fn lend_raw(&mut self, now: Time, from: &Receive, run: Range<usize>) {
         let address = canonical(from.from);
-        let is_banned = self.v0.as_ref().is_some_and(|v0| v0.has_banned(now, address.ip()));
+        let is_banned = self.v0.as_ref().is_some_and(|v0| v0.has_banned(now, address.ip()))
+            || self.v1.as_ref().is_some_and(|v1| v1.has_banned(now, address.ip()));
         if is_banned {
             return self.drop_run(from, run, DropReason::Banned);
         }
-        if !self.config.raw_datagrams {
+        if !self.config().raw_datagrams {
             return self.drop_run(from, run, DropReason::UnknownProtocol);
         }
+        let events_max = self.config().events_max;
         for start in run.clone().step_by(from.stride.max(1)) {
             let one = start..(start + from.stride.max(1)).min(run.end);
-            if self.events.len() >= self.config.events_max {
+            let events = match (&mut self.v1, &mut self.v0) {
+                (Some(v1), _) => v1.events_mut(),
+                (None, Some(v0)) => v0.events_mut(),
+                (None, None) => return,
+            };
+            if events.len() >= events_max {
                 self.drop_run(from, one, DropReason::EventQueueFull);
                 continue;
             }
+            events.push_back(Event::Datagram { from: address, bytes: one.clone() });
             self.loose.datagrams_received += 1;
             self.loose.bytes_received += one.len() as u64;
-            self.events.push_back(Event::Datagram { from: address, bytes: one });
         }
     }
 
@@ -460,11 +543,30 @@ impl Node {
         self.loose.dropped[reason as usize] += count;
     }
 
-    fn v0_of(&mut self, _connection: ConnectionHandle) -> Result<&mut v0::Endpoint, Error> {
+    fn v0_of(&mut self) -> Result<&mut v0::Endpoint, Error> {
         self.v0.as_mut().ok_or(Error::InvalidReference)
     }
 
-    fn v0_with(&mut self, _channel: ChannelHandle) -> Result<&mut v0::Endpoint, Error> {
+    fn v1_of(&mut self) -> Result<&mut Endpoint, Error> {
+        self.v1.as_mut().ok_or(Error::InvalidReference)
+    }
+
+    fn v0_with(&mut self) -> Result<&mut v0::Endpoint, Error> {
         self.v0.as_mut().ok_or(Error::InvalidChannelId)
     }
+
+    fn v1_with(&mut self) -> Result<&mut Endpoint, Error> {
+        self.v1.as_mut().ok_or(Error::InvalidChannelId)
+    }
+}
+
+/// The datagrams from `start` on that are of one kind, back to back.
+fn next_run(from: &Receive, data: &[u8], start: usize) -> (Kind, Range<usize>) {
+    let stride = from.stride.max(1);
+    let kind = Kind::of(&data[start..]);
+    let mut end = start + stride;
+    while end < data.len() && Kind::of(&data[end..]) == kind {
+        end += stride;
+    }
+    (kind, start..end.min(data.len()))
 }

@@ -54,3 +54,6 @@ fn differs_by_half(old: u64, new: u64) -> bool {
 /// Spec 13.3.
 const PACKETS_MIN: u64 = 2;
 const PACKETS_MAX: u64 = 256;
+
+#[cfg(test)]
+mod tests;

@@ -97,3 +97,6 @@ impl EcnValidation {
 
 /// Packets that test a path: RFC 9000 A.4.
 const TESTED: u64 = 10;
+
+#[cfg(test)]
+mod tests;

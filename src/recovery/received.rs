@@ -100,9 +100,10 @@ impl ReceivedNumbers {
             || self.waiting >= self.packets
             || self.delay.is_zero()
             || self.is_gap_news(packet.number);
-        if self.deadline.is_none() {
-            self.deadline = Some(now + self.delay);
-        }
+        self.deadline = match (self.is_due, self.deadline) {
+            (true, _) => None,
+            (false, deadline) => deadline.or(Some(now + self.delay)),
+        };
     }
 
     /// Whether an ACK is to be sent now, with other messages or alone.
@@ -115,9 +116,18 @@ impl ReceivedNumbers {
         self.is_news
     }
 
-    /// When an ACK will be due that is not due yet.
+    /// When [`Self::handle_timeout`] wants to be called: an ACK will be due that is not due yet.
+    // spec: 15.1 table
     pub(crate) const fn poll_timeout(&self) -> Option<Time> {
         self.deadline
+    }
+
+    /// Does what time asks for.
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        self.is_due = self.is_due(now);
+        if self.is_due {
+            self.deadline = None;
+        }
     }
 
     /// The largest number received.
@@ -153,10 +163,19 @@ impl ReceivedNumbers {
         let known = self.ranges.partition_point(|range| range.last <= largest);
         // The newest range stays: it says where the numbers are.
         self.ranges.drain(..known.min(self.ranges.len().saturating_sub(1)));
+        if self.ranges.len() <= RANGES_IDLE && self.ranges.capacity() > RANGES_IDLE * 4 {
+            self.ranges.shrink_to(RANGES_IDLE);
+        }
     }
 
     /// Adds a number; false if it was there, or is older than all that can be kept.
     fn insert(&mut self, number: u64) -> bool {
+        if let Some(newest) = self.ranges.last_mut()
+            && newest.last.checked_add(1) == Some(number)
+        {
+            newest.last = number;
+            return true;
+        }
         let above = self.ranges.partition_point(|range| range.last < number);
         if self.ranges.get(above).is_some_and(|range| range.first <= number) {
             return false;
@@ -222,3 +241,9 @@ const PACKET_THRESHOLD: u64 = 3;
 /// Ranges kept and sent at most.
 // spec: 8.5 ACK
 const RANGES_MAX: usize = 64;
+
+/// Ranges that a quiet path has room for.
+const RANGES_IDLE: usize = 4;
+
+#[cfg(test)]
+mod tests;

@@ -96,3 +96,6 @@ const INITIAL: Duration = Duration::from_millis(100);
 
 /// No timer of loss is finer than this.
 pub(crate) const GRANULARITY: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,13 @@
 //! A [`World`] owns nodes, a clock and a [`Network`]. Tests act on nodes through it, so the law of
 //! the loop is kept, and let time pass; nothing here reads a real clock or opens a socket.
 
+mod handshake;
 mod link;
 mod network;
 mod random;
 mod world;
 
+pub use handshake::play_handshake;
 pub use link::Link;
 pub use network::{Arrival, Counters, Network, Recorded};
 pub use random::Random;

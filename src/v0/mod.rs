@@ -1,6 +1,5 @@
 //! Protocol v0, the reference's plain format: every v0 peer and channel behind one UDP port.
 
-mod bans;
 pub(crate) mod channel;
 mod connection;
 mod inbound;
@@ -14,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::bans::Bans;
 use crate::config::{BATCH_SEGMENTS_MAX, ChannelConfig, NodeConfig, Profile};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
@@ -21,7 +21,6 @@ use crate::info::{ChannelInfo, ConnectionInfo, Received};
 use crate::io::{Event, Local, Receive, SendError, Transmit, canonical};
 use crate::stats::{ChannelStats, ConnectionStats, DropReason, NodeStats};
 use crate::time::Time;
-use bans::Bans;
 use connection::{Shared, State};
 use table::Table;
 
@@ -64,6 +63,11 @@ impl Endpoint {
         let Shared { cookies, rng, .. } = &mut self.shared;
         cookies.rotate(now, rng);
         self.handle_run(now, from, buffer, run);
+    }
+
+    /// What happened and was not polled yet.
+    pub(crate) fn events_mut(&mut self) -> &mut VecDeque<Event> {
+        &mut self.shared.events
     }
 
     /// Whether nothing from this address is wanted.

@@ -17,7 +17,8 @@ pub const NUMBER_LEN: usize = 4;
 pub const OVERHEAD: usize = FIXED_LEN + NUMBER_LEN + TAG_LEN;
 
 /// A datagram with a level 0 packet that asks for an acknowledgement, and any of an initiator with
-/// one, is at least this large; none of a handshake is larger, unless the path is known to carry it.
+/// one, is at least this large. None of a handshake is larger, unless the path is known to carry
+/// more.
 // spec: 4.4 padding and joining
 pub const DATAGRAM_SIZE: usize = 1200;
 

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | `packet`, `message` | v0 | packets and the messages in them |
 //! | `long`, `short` | v1 | packets of the handshake, and of everything after it |
-//! | `frame`, `ranges` | v1 | the messages in those: the protocol page says message, code says frame |
+//! | `frame`, `ranges` | v1 | what those hold: the page says message, the code says frame |
 //! | `params`, `codes` | v1 | transport parameters; error codes |
 
 mod buffer;

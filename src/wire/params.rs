@@ -36,7 +36,9 @@ pub struct Params {
 
 /// Declares the parameters that are one varint: id, name, field, range, default, kept.
 macro_rules! numbers {
-    ($( $id:literal, $name:literal, $field:ident, $range:expr, $default:expr, $kept:literal; )+) => {
+    ($(
+        $id:literal, $name:literal, $field:ident, $range:expr, $default:literal, $kept:literal;
+    )+) => {
         /// Id and name of each parameter that is a number, its range, its default, and whether it
         /// is kept with a ticket.
         pub const NUMBERS: &[Number] = &[$(
@@ -61,7 +63,7 @@ numbers! {
     3, "data_max", data_max, 0..=u64::MAX, 0, true;
     4, "channel_data_max", channel_data_max, 0..=u64::MAX, 0, true;
     5, "channels_max", channels_max, 0..=ChannelNumber::INDEXES_MAX as u64, 0, true;
-    6, "message_max", message_max, 1..=1 << 40, 16 << 20, true;
+    6, "message_max", message_max, 1..=1 << 40, 16_777_216, true;
     7, "ack_delay_max", ack_delay_max_us, 0..=1 << 24, 25_000, false;
     8, "paths_max", paths_max, 1..=16, 16, false;
 }

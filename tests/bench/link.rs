@@ -201,7 +201,8 @@ impl Handler for Counter {
         if let Event::Readable { channel, .. } = event {
             let engine = self.link.engine(1);
             let mut read = || {
-                let received = engine.with_node(|node, _| node.receive(*channel, &mut self.buffer));
+                let received =
+                    engine.with_node(|node, now| node.receive(now, *channel, &mut self.buffer));
                 received.expect("the engine works").is_ok()
             };
             let mut messages = 0;

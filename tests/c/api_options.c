@@ -121,7 +121,7 @@ static void results_fit_the_callers_struct(void) {
 static void settings_out_of_range_are_named(void) {
     channeler_options options;
     REFUSED(mode, 2, "mode is 2");
-    REFUSED(legacy, 2, "legacy is 2");
+    REFUSED(legacy, 3, "legacy is 3");
     REFUSED(accept_incoming, 2, "accept_incoming is 2");
     REFUSED(padding, 7, "padding is 7");
     REFUSED(packet_size, 127, "packet_size is 127; allowed is 128 to 65507");

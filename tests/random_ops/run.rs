@@ -204,7 +204,7 @@ impl Run {
         let mut whole = Vec::new();
         loop {
             let mut out = vec![0; buffer];
-            match self.world.with(node, |core, _| core.receive(channel, &mut out)) {
+            match self.world.with(node, |core, now| core.receive(now, channel, &mut out)) {
                 Ok(received) => {
                     whole.extend_from_slice(&out[..received.len]);
                     if received.remaining == 0 {

@@ -162,7 +162,7 @@ fn a_short_read_keeps_the_rest_of_the_message() {
     world.send(0, pair.channel, b"next").expect("room");
     world.run_for(SECOND);
     let mut out = [0; 6];
-    let mut read = || world.with(1, |node, _| node.receive(pair.peer_channel, &mut out));
+    let mut read = || world.with(1, |node, now| node.receive(now, pair.peer_channel, &mut out));
     assert_eq!(read(), Ok(Received { len: 6, remaining: 5 }));
     assert_eq!(read(), Ok(Received { len: 5, remaining: 0 }));
     assert_eq!(read(), Ok(Received { len: 4, remaining: 0 }));
@@ -208,7 +208,7 @@ fn lent_messages_come_with_their_bytes_from_a_buffer_of_many_datagrams() {
         .map(|happened| happened.bytes.clone())
         .collect();
     assert_eq!(lent, messages);
-    let received = world.with(1, |node, _| node.receive(pair.peer_channel, &mut [0; 9]));
+    let received = world.with(1, |node, now| node.receive(now, pair.peer_channel, &mut [0; 9]));
     assert_eq!(received, Err(Error::DataUnavailable));
 }
 
@@ -288,7 +288,7 @@ fn calls_before_and_after_the_channel_is_open_return_what_their_documentation_sa
         .expect("room");
     assert!(!world.node(0).connection_info(connection).expect("there").is_connected);
     let channel = world.open(0, connection).expect("room");
-    let received = world.with(0, |node, _| node.receive(channel, &mut [0; 9]));
+    let received = world.with(0, |node, now| node.receive(now, channel, &mut [0; 9]));
     assert_eq!(received, Err(Error::DataUnavailable));
     let info = world.node(0).channel_info(channel).expect("pending");
     assert!(!info.is_established && info.id.responder == channeler::id::ChannelId::NO_HALF);

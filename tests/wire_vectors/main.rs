@@ -1,7 +1,8 @@
-//! Golden bytes of protocol v0: the project's own, and the reference's where they are at hand.
+//! Golden bytes: the project's own of both protocols, and the reference's where they are at hand.
 
 mod own;
 mod reference;
+mod v1;
 
 use std::path::Path;
 

@@ -130,9 +130,9 @@ impl Handshake {
         let early = &mut self.early;
         if need > early.room {
             early.datagrams += 1;
-            early.room = DATAGRAM_SIZE;
         }
-        early.room -= need;
+        // One a datagram.
+        early.room = 0;
         early.payloads.push(payload);
         Some(early.payloads.len() - 1)
     }

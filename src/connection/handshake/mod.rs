@@ -12,6 +12,9 @@ mod early;
 mod event;
 mod inbound;
 mod outbound;
+#[cfg(any(test, feature = "sim"))]
+#[allow(dead_code, reason = "tests use all of it, the fuzzer of sim only some")]
+pub(crate) mod pair;
 mod space;
 mod stream;
 mod timers;

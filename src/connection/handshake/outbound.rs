@@ -165,7 +165,7 @@ impl Handshake {
         Some(())
     }
 
-    fn header(&self, kind: Kind) -> LongHeader {
+    pub(super) fn header(&self, kind: Kind) -> LongHeader {
         let ids = &self.ids;
         let (sender, recipient): (AttemptId, AttemptId) = match self.side {
             Side::Initiator if self.is_bound => (ids.initiator, ids.responder),
@@ -247,8 +247,18 @@ impl Draft {
             Some(Part { level, range, number_offset, number, asks_for_ack, is_padded });
     }
 
-    /// Fills the datagram: what is behind the last packet is zeros, and so is PADDING.
+    /// Fills the datagram: what is behind the last packet is zeros, and so is PADDING. Early data is
+    /// moved behind it, as the responder keeps only so much of that.
     fn pad(&mut self) {
+        if let [Some(initial), Some(early), None] = &mut self.parts {
+            let added = DATAGRAM_SIZE - self.end;
+            self.bytes.copy_within(early.range.clone(), early.range.start + added);
+            self.bytes[early.range.start..][..added].fill(0);
+            early.range = early.range.start + added..early.range.end + added;
+            (initial.range.end, initial.is_padded) = (early.range.start, added > 0);
+            self.end = DATAGRAM_SIZE;
+            return;
+        }
         if let Some(last) = self.parts.iter_mut().flatten().last() {
             last.is_padded = self.end < DATAGRAM_SIZE;
             (last.range.end, self.end) = (DATAGRAM_SIZE, DATAGRAM_SIZE);

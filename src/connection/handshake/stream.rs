@@ -26,7 +26,7 @@ impl Incoming {
     /// Whether `insert` may be called with these.
     pub(crate) fn check(&self, offset: u64, len: usize) -> Result<(), Refusal> {
         let end = offset.checked_add(len as u64).ok_or(Refusal::TooFar)?;
-        if end as u64 > CRYPTO_BYTES_MAX {
+        if end > CRYPTO_BYTES_MAX {
             return Err(Refusal::TooFar);
         }
         let span = offset as u32..end as u32;
@@ -52,6 +52,11 @@ impl Incoming {
             self.data[hole.clone()].copy_from_slice(&bytes[hole.start - start..hole.end - start]);
         }
         self.spans.insert(start as u32..end as u32);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn pieces(&self) -> usize {
+        self.spans.len()
     }
 
     /// The bytes that can be read next; each is given once.

@@ -24,7 +24,7 @@ impl<F: Copy> SentPackets<F> {
     ) -> Result<AckOutcome, AckError> {
         let mut walk = Walk {
             prior_largest: self.largest_acked,
-            window: self.entries.len() as u64,
+            window: self.next_number() - self.loss.cursor,
             ..Walk::default()
         };
         let mut outcome = AckOutcome { prior_in_flight: self.in_flight, ..AckOutcome::default() };
@@ -39,7 +39,7 @@ impl<F: Copy> SentPackets<F> {
                 return Err(AckError::Skipped(skipped));
             }
             if last >= self.base {
-                self.walk(now, first.max(self.base), last, &mut walk, feedback)?;
+                self.walk(first.max(self.base), last, &mut walk, feedback)?;
             }
         }
         self.largest_acked = self.largest_acked.max(largest);
@@ -69,7 +69,6 @@ impl<F: Copy> SentPackets<F> {
     /// acknowledged before are walked over a run at a time.
     fn walk(
         &mut self,
-        now: Time,
         first: u64,
         last: u64,
         walk: &mut Walk,
@@ -82,7 +81,7 @@ impl<F: Copy> SentPackets<F> {
                 State::Acked => u64::from(entry.first),
                 State::Skipped => return Err(AckError::Skipped(number)),
                 State::Out | State::Lost => {
-                    self.acknowledge(now, number, walk, feedback);
+                    self.acknowledge(number, walk, feedback);
                     1
                 }
             };
@@ -95,13 +94,7 @@ impl<F: Copy> SentPackets<F> {
     }
 
     #[inline]
-    fn acknowledge(
-        &mut self,
-        now: Time,
-        number: u64,
-        walk: &mut Walk,
-        feedback: &mut impl Feedback<F>,
-    ) {
+    fn acknowledge(&mut self, number: u64, walk: &mut Walk, feedback: &mut impl Feedback<F>) {
         let frames_base = self.frames_base;
         let entry = self.entry(number);
         let (packet, is_late) = (entry.packet, entry.state == State::Lost);
@@ -122,7 +115,7 @@ impl<F: Copy> SentPackets<F> {
             walk.distance = walk.distance.max(prior - number);
         }
         if is_late {
-            self.note_late(now, number, &packet);
+            self.note_late(number, &packet);
         } else {
             self.settle(&packet);
         }
@@ -133,7 +126,7 @@ impl<F: Copy> SentPackets<F> {
 #[derive(Default)]
 struct Walk {
     prior_largest: Option<u64>,
-    /// Numbers kept when the ACK came.
+    /// Numbers not decided when the ACK came.
     window: u64,
     packets: u64,
     ect_packets: u64,

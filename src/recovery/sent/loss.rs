@@ -5,7 +5,10 @@ use std::time::Duration;
 use crate::time::Time;
 
 use super::super::{Rtt, rtt};
-use super::{Feedback, Losses, PACKET_THRESHOLD, SentPacket, SentPackets, State, TimeoutOutcome};
+use super::{
+    Episode, Feedback, Losses, PACKET_THRESHOLD, REST, SentPacket, SentPackets, State,
+    TimeoutOutcome,
+};
 
 impl<F: Copy> SentPackets<F> {
     /// When [`Self::handle_timeout`] wants to be called.
@@ -138,13 +141,15 @@ impl<F: Copy> SentPackets<F> {
     }
 
     /// A packet that was declared lost came after all.
-    pub(super) fn note_late(&mut self, now: Time, number: u64, packet: &SentPacket) {
+    pub(super) fn note_late(&mut self, number: u64, packet: &SentPacket) {
         // It ends the run of losses that might have become persistent congestion.
-        if self.loss.run_from.is_some_and(|from| from <= packet.sent_at && packet.sent_at <= now) {
+        if self.loss.run_from.is_some_and(|from| from <= packet.sent_at) {
             self.loss.run_from = None;
         }
-        if packet.is_in_flight && !packet.is_mtu_probe && number < self.loss.episode.end {
-            self.loss.episode.acked_late += 1;
+        let episode = &mut self.loss.episode;
+        let is_counted = packet.is_in_flight && !packet.is_mtu_probe;
+        if is_counted && (episode.first..episode.end).contains(&number) {
+            episode.acked_late += 1;
         }
     }
 
@@ -173,9 +178,12 @@ impl<F: Copy> SentPackets<F> {
             }
             self.pop_front();
         }
-        let is_quiet = self.asking == 0;
         self.tidy_at = match self.entries.front() {
-            Some(front) => is_quiet.then_some((front.packet.sent_at + keep).max(now)),
+            // While something is out that will be acknowledged or lost, that is when to look again.
+            Some(front) if self.asking == 0 && !front.is_out_in_flight() => {
+                Some(front.packet.sent_at + keep)
+            }
+            Some(_) => None,
             None if self.entries.capacity() == 0 => None,
             None => match self.tidy_at {
                 Some(at) if at <= now => {
@@ -213,7 +221,7 @@ impl<F: Copy> SentPackets<F> {
         let next = self.next_number();
         let episode = &mut self.loss.episode;
         if number >= episode.end {
-            (episode.end, episode.lost, episode.acked_late) = (next, 0, 0);
+            *episode = Episode { first: number, end: next, ..Episode::default() };
         }
         episode.lost += 1;
         losses.is_persistent |= packet.asks_for_ack && self.is_persistent(packet.sent_at, rtt);
@@ -251,6 +259,3 @@ const PERSISTENT_PTOS: u32 = 3;
 
 /// Doublings of the probe timeout at most; whoever waits has given up long before.
 const BACKOFF_MAX: u32 = 16;
-
-/// How long empty rings are kept for what may be sent next.
-const REST: Duration = Duration::from_secs(1);

@@ -27,8 +27,8 @@ pub(crate) struct SentPackets<F> {
     base: u64,
     /// How many frames left the front of their ring, ever; wraps.
     frames_base: u32,
-    /// Length of the frame ring before the packet that was begun.
-    begun_at: usize,
+    /// The first frame of the packet that was begun, counted as by `frames_base`.
+    begun_at: u32,
     /// The number to skip next, once drawn.
     skip_at: Option<u64>,
     /// The last number that was skipped.
@@ -182,6 +182,8 @@ struct LossState {
 /// The losses that made one reduction of the window.
 #[derive(Debug, Default)]
 struct Episode {
+    /// The first number that was lost.
+    first: u64,
     /// Losses of lower numbers belong to it.
     end: u64,
     lost: u64,
@@ -235,7 +237,7 @@ impl<F: Copy> SentPackets<F> {
             self.skip_at = Some(next + 1 + skip_distance(rng));
             self.push(SentPacket::default(), State::Skipped, 0);
         }
-        self.begun_at = self.frames.len();
+        self.begun_at = self.frames_end();
         self.next_number()
     }
 
@@ -254,20 +256,20 @@ impl<F: Copy> SentPackets<F> {
         if packet.asks_for_ack {
             self.asking += 1;
             self.asked_at = packet.sent_at;
-            self.silent = 0;
+            (self.silent, self.tidy_at) = (0, None);
         } else {
             self.silent = self.silent.saturating_add(1);
+            self.tidy_at.get_or_insert(packet.sent_at + REST);
             self.bound_silent();
         }
-        let frames = self.frames.len() - self.begun_at;
-        debug_assert!(frames <= usize::from(u16::MAX), "a datagram has no room for more");
+        let frames = self.frames_end().wrapping_sub(self.begun_at);
+        debug_assert!(frames <= u32::from(u16::MAX), "a datagram has no room for more");
         self.push(packet, State::Out, frames as u16);
-        self.tidy_at = None;
     }
 
     /// The packet that was begun does not leave; its number goes to the next one.
     pub(crate) fn cancel(&mut self) {
-        self.frames.truncate(self.begun_at);
+        self.frames.truncate(self.begun_at.wrapping_sub(self.frames_base) as usize);
     }
 
     /// Forgets everything: the keys of the space are gone, or its path.
@@ -317,8 +319,11 @@ impl<F: Copy> SentPackets<F> {
     }
 
     fn push(&mut self, packet: SentPacket, state: State, frames: u16) {
-        let first = self.frames_base.wrapping_add(self.begun_at as u32);
-        self.entries.push_back(Entry { packet, first, frames, state });
+        self.entries.push_back(Entry { packet, first: self.begun_at, frames, state });
+    }
+
+    fn frames_end(&self) -> u32 {
+        self.frames_base.wrapping_add(self.frames.len() as u32)
     }
 
     /// Whoever only acknowledges is acknowledged only when it asks: of what it sent meanwhile, only
@@ -339,7 +344,6 @@ impl<F: Copy> SentPackets<F> {
         self.loss.cursor = self.loss.cursor.max(self.base);
         self.frames.drain(..usize::from(entry.frames));
         self.frames_base = self.frames_base.wrapping_add(u32::from(entry.frames));
-        self.begun_at -= usize::from(entry.frames);
     }
 
     fn entry(&mut self, number: u64) -> &mut Entry {
@@ -348,10 +352,19 @@ impl<F: Copy> SentPackets<F> {
     }
 }
 
+impl Entry {
+    fn is_out_in_flight(&self) -> bool {
+        self.state == State::Out && self.packet.is_in_flight
+    }
+}
+
 /// How far the next skipped number is: 2^8 to 2^16 packets.
 fn skip_distance(rng: &mut impl Rng) -> u64 {
     u64::from(rng.next_u32() % (65_536 - 256 + 1)) + 256
 }
+
+/// How long empty rings are kept for what may be sent next.
+const REST: Duration = Duration::from_secs(1);
 
 /// RFC 9002 6.1.1.
 const PACKET_THRESHOLD: u64 = 3;
@@ -361,3 +374,8 @@ const PACKETS_MAX: usize = 1 << 17;
 
 /// Packets kept at most of a side that only acknowledges.
 const SILENT_MAX: u32 = 64;
+
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod tests;

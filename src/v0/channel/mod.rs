@@ -1,13 +1,12 @@
 //! One channel: its handshake, what waits to be sent, what waits to be read.
 
 mod cookie;
-mod inbox;
 mod outbox;
 
 use std::time::Duration;
 
 pub(crate) use cookie::{Bound, Cookies, reference_cookie};
-pub(crate) use inbox::{Inbox, SpareInboxes};
+pub(crate) use crate::channel::{Inbox, SpareInboxes};
 pub(crate) use outbox::{Batch, Content, Framing, Outbox, Pool, Taken};
 
 use crate::config::{NodeConfig, Profile};

@@ -76,7 +76,11 @@ impl<'a> Reason<'a> {
 
     /// As much of `text` as a reason may have, in whole characters.
     pub fn new(text: &'a str) -> Reason<'a> {
-        Reason(&text.as_bytes()[..text.floor_char_boundary(Reason::LEN_MAX)])
+        let mut end = text.len().min(Reason::LEN_MAX);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        Reason(&text.as_bytes()[..end])
     }
 
     /// The bytes.

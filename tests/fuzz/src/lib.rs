@@ -1,14 +1,33 @@
 //! What the fuzz targets do with their bytes; `tests/fuzz_replay.rs` does the same to the corpus.
 
+use channeler::id::{Level, Side};
+use channeler::wire::frame::{Frame, Frames, Kind, Place, write_ack};
+use channeler::wire::long::{self, LongError, LongHeader};
 use channeler::wire::message::{Message, Messages};
 use channeler::wire::packet::{self, Fields, Packet, PacketError};
-use channeler::wire::{Reader, Writer, varint as wire_varint};
+use channeler::wire::params::Params;
+use channeler::wire::{Reader, Writer, short, varint as wire_varint};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 
 /// A target: its name, which is that of its corpus, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] = &[("varint", varint), ("message", message), ("packet", packet)];
+pub const TARGETS: &[Target] = &[
+    ("varint", varint),
+    ("message", message),
+    ("packet", packet),
+    ("long", long),
+    ("frame", frame),
+    ("params", params),
+    ("handshake", handshake),
+];
+
+/// Plays a script of disturbances against a handshake: see `play_handshake`.
+pub fn handshake(data: &[u8]) {
+    channeler::sim::play_handshake(data);
+}
 
 /// Reads varints back to back; each is written back to the bytes it was read from.
 pub fn varint(data: &[u8]) {
@@ -81,4 +100,80 @@ fn reseal(data: &[u8], packet: &Packet<'_>) {
     assert_eq!(out[..end], data[..end]);
     assert_eq!(Packet::parse(&out), Ok(*packet));
     message(packet.payload);
+}
+
+/// Takes a v1 datagram apart: long packets, each written back to the bytes it was read from, and a
+/// short one that runs to the end.
+pub fn long(data: &[u8]) {
+    let mut rest = data;
+    while !rest.is_empty() {
+        let size = match LongHeader::parse(rest) {
+            Ok(header) => {
+                let mut out = vec![0; header.number_offset()];
+                header.write(&mut Writer::new(&mut out)).expect("the buffer was made to fit");
+                assert_eq!(out, rest[..header.number_offset()]);
+                header.size
+            }
+            Err(LongError::Unknown { size }) => size,
+            Err(_) => break,
+        };
+        assert!((long::FIXED_LEN..=rest.len()).contains(&size), "a packet outside its datagram");
+        rest = &rest[size..];
+    }
+    let token = short::parse_token(rest);
+    assert!(token.is_none() || rest.len() >= short::SIZE_MIN);
+    if let Some(header) = short::ShortHeader::parse(rest) {
+        let mut out = vec![0; rest.len().max(short::SIZE_MIN)];
+        let end = header.write(&mut out).expect("not smaller than the smallest");
+        let flags = header.flags.0 & !short::Flags::RESERVED & !short::Flags::FORM_MASK;
+        assert_eq!(out[0] & !short::Flags::FORM_MASK, flags);
+        assert_eq!(out[1..end], rest[1..end]);
+    }
+}
+
+/// Reads the payload of an opened v1 packet, of the kind that the first byte chooses. Each message
+/// is written back to the bytes it was read from, but what follows the first zero of padding.
+pub fn frame(data: &[u8]) {
+    let Some((place, payload)) = data.split_first() else {
+        return;
+    };
+    let place = match place {
+        0 => Place::Long(Level::Initial),
+        1 => Place::Long(Level::Handshake),
+        2 => Place::Long(Level::Early),
+        _ => Place::Short,
+    };
+    let mut frames = Frames::new(place, payload);
+    let mut out = vec![0; payload.len()];
+    let mut start = 0;
+    while let Some(Ok(frame)) = frames.next() {
+        let end = payload.len() - frames.remaining();
+        assert_eq!(frame.encoded_len(), end - start);
+        assert!(frame.is_allowed_at(place), "{frame:?} at {place:?}");
+        assert!(frame.encode(&mut Writer::new(&mut out[start..end - 1])).is_err());
+        frame.encode(&mut Writer::new(&mut out[start..end])).expect("the bytes it came from");
+        if frame.kind() != Some(Kind::Padding) {
+            assert_eq!(out[start..end], payload[start..end]);
+        }
+        if let Frame::Ack(ack) = frame {
+            let room = &mut out[start..end];
+            let ranges = ack.ranges.iter();
+            write_ack(&mut Writer::new(room), ack.path, ack.delay_us, ack.ecn, ranges)
+                .expect("the bytes it came from");
+        }
+        start = end;
+    }
+    assert!(frames.next().is_none(), "iteration went on after an error");
+}
+
+/// Reads transport parameters of either side; what is read is in range and comes back.
+pub fn params(data: &[u8]) {
+    for sender in [Side::Initiator, Side::Responder] {
+        let Ok(params) = Params::decode(data, sender) else {
+            continue;
+        };
+        let encoded = params.encode(&mut ChaCha8Rng::seed_from_u64(data.len() as u64));
+        assert_eq!(Params::decode(&encoded, sender), Ok(params.clone()));
+        assert!(!params.is_lower_than(&params));
+    }
 }

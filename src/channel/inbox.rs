@@ -71,6 +71,12 @@ impl Inbox {
         Ok(Received { len, remaining })
     }
 
+    /// Drops every message.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.lengths.clear();
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.lengths.is_empty()
     }

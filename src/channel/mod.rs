@@ -1,0 +1,253 @@
+//! One channel of protocol v1: what its two directions have come to, what waits to be sent or read.
+
+mod inbox;
+mod outbox;
+mod receive;
+mod send;
+mod settled;
+
+pub(crate) use inbox::{Inbox, SpareInboxes};
+pub(crate) use outbox::{CHARGE, Framing, HEADER_SIZE, Outbox, Packet, Pool, TAG_SIZE, data_len};
+pub(crate) use receive::{Arrival, EndError, Receiving};
+pub(crate) use send::{Room, Sending};
+pub(crate) use settled::Settled;
+
+/// Bytes of CHANNEL_NEW with the longest label, at most.
+// spec: 8.9 CHANNEL_NEW
+pub(crate) const LEAD_MAX: usize = 4 + 4 + 2 + 10 + 3 + LABEL_BYTES_MAX;
+
+use crate::config::LABEL_BYTES_MAX;
+use crate::id::{Capabilities, ChannelNumber, ConnectionHandle, Role};
+use crate::stats::ChannelStats;
+use crate::wire::frame::ChannelNew;
+
+/// A channel of protocol v1.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) connection: ConnectionHandle,
+    pub(crate) number: ChannelNumber,
+    pub(crate) role: Role,
+    pub(crate) capabilities: Capabilities,
+    /// 0 first, 7 last (8.9).
+    pub(crate) priority: u8,
+    pub(crate) weight: u8,
+    pub(crate) label: Box<[u8]>,
+    /// Opened by early data, and nothing else of it has come since.
+    pub(crate) is_early: bool,
+    pub(crate) opening: Opening,
+    pub(crate) ending: Ending,
+    /// The application was told that the peer sends nothing more.
+    pub(crate) is_finished: bool,
+    /// Whether the peer will be told, after a while, what was given up.
+    pub(crate) is_skip_due: bool,
+    /// The limit that CHANNEL_NEW gave.
+    announced_limit: u64,
+    pub(crate) sending: Sending,
+    pub(crate) receiving: Receiving,
+    /// Messages to be sent, as which they are.
+    pub(crate) pending: Pending,
+    /// Whether it has its turn in the connection's queue of data.
+    pub(crate) is_ready: bool,
+    /// Whether it has an entry in the connection's queue of control messages.
+    pub(crate) is_noted: bool,
+    /// Whether `send` said `WouldBlock` and no `Writable` followed yet.
+    pub(crate) wants_writable: bool,
+    /// Whether it waits for room in the node's queue (`Shared::blocked`).
+    pub(crate) is_blocked: bool,
+    pub(crate) outbox: Outbox,
+    /// Messages that no packet takes yet: see `Waiting`.
+    pub(crate) waiting: Option<Box<Waiting>>,
+    /// There while messages wait; see `SpareInboxes`.
+    pub(crate) inbox: Option<Box<Inbox>>,
+    pub(crate) stats: ChannelStats,
+}
+
+/// How far opening has come.
+// spec: 9.2 opening
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// We opened it, and CHANNEL_NEW is not acknowledged: every packet with data carries it.
+    Announced,
+    /// CHANNEL_NEW was acknowledged.
+    Known,
+    /// The accepting side said so, or it is us: both know.
+    Open,
+}
+
+/// Whether the application still has the channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It has.
+    None,
+    /// It closed its direction, or the connection did for it.
+    Closing,
+    /// A reset was sent or came: the application was told, and its handle is stale.
+    Reset(Reset),
+}
+
+/// A reset that is under way.
+// spec: 9.5 reset
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reset {
+    pub(crate) is_application: bool,
+    pub(crate) code: u64,
+    /// Our own CHANNEL_RESET, or CHANNEL_CLOSE before it, was acknowledged.
+    pub(crate) is_acknowledged: bool,
+}
+
+/// Control messages that a channel owes its peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Pending(u8);
+
+impl Pending {
+    pub(crate) const NEW: Pending = Pending(1);
+    pub(crate) const ACCEPT: Pending = Pending(1 << 1);
+    pub(crate) const CLOSE: Pending = Pending(1 << 2);
+    pub(crate) const RESET: Pending = Pending(1 << 3);
+    pub(crate) const SKIP: Pending = Pending(1 << 4);
+    pub(crate) const BLOCKED: Pending = Pending(1 << 5);
+
+    pub(crate) fn set(&mut self, one: Pending) {
+        self.0 |= one.0;
+    }
+
+    pub(crate) fn clear(&mut self, one: Pending) {
+        self.0 &= !one.0;
+    }
+
+    pub(crate) fn has(self, one: Pending) -> bool {
+        self.0 & one.0 != 0
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Messages that no packet takes yet: the connection is not there, or the message leaves no room
+/// for CHANNEL_NEW beside it, or flow control stopped an earlier one.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    bytes: Vec<u8>,
+    lengths: Vec<u32>,
+    /// Messages already taken, and their bytes.
+    taken: usize,
+    taken_bytes: usize,
+}
+
+impl Waiting {
+    pub(crate) fn push(&mut self, message: &[u8]) {
+        self.bytes.extend_from_slice(message);
+        self.lengths.push(u32::try_from(message.len()).expect("a message fits a packet"));
+    }
+
+    pub(crate) fn front(&self) -> Option<&[u8]> {
+        let len = *self.lengths.get(self.taken)? as usize;
+        self.bytes.get(self.taken_bytes..self.taken_bytes + len)
+    }
+
+    pub(crate) fn pop(&mut self) {
+        if let Some(len) = self.lengths.get(self.taken) {
+            self.taken += 1;
+            self.taken_bytes += *len as usize;
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len() - self.taken_bytes
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lengths.len() - self.taken
+    }
+}
+
+/// What a channel begins with.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) number: ChannelNumber,
+    pub(crate) role: Role,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) priority: u8,
+    pub(crate) weight: u8,
+    pub(crate) label: Box<[u8]>,
+    /// Position up to which we may send.
+    pub(crate) limit: u64,
+    pub(crate) is_early: bool,
+}
+
+impl Channel {
+    pub(crate) fn new(connection: ConnectionHandle, terms: Terms) -> Channel {
+        let is_ordered = terms.capabilities.0 & Capabilities::ORDERED.0 != 0;
+        let opening = match terms.role {
+            Role::Initiator => Opening::Announced,
+            Role::Responder => Opening::Open,
+        };
+        Channel {
+            connection,
+            number: terms.number,
+            role: terms.role,
+            capabilities: terms.capabilities,
+            priority: terms.priority,
+            weight: terms.weight,
+            label: terms.label,
+            is_early: terms.is_early,
+            opening,
+            ending: Ending::None,
+            is_finished: false,
+            is_skip_due: false,
+            announced_limit: terms.limit,
+            sending: Sending::new(terms.limit),
+            receiving: Receiving::new(is_ordered),
+            pending: Pending::default(),
+            is_ready: false,
+            is_noted: false,
+            wants_writable: false,
+            is_blocked: false,
+            outbox: Outbox::default(),
+            waiting: None,
+            inbox: None,
+            stats: ChannelStats::default(),
+        }
+    }
+
+    /// Whether the application's handle still means it.
+    pub(crate) fn is_reset(&self) -> bool {
+        match self.ending {
+            Ending::None | Ending::Closing => false,
+            Ending::Reset(_) => true,
+        }
+    }
+
+    /// Whether this is what the peer opened it with.
+    // spec: 8.9 CHANNEL_NEW
+    pub(crate) fn is_announced_by(&self, new: &ChannelNew<'_>) -> bool {
+        self.capabilities == new.capabilities
+            && (self.priority, self.weight) == (new.priority, new.weight)
+            && self.announced_limit == new.limit
+            && &self.label[..] == new.label.as_slice()
+    }
+
+    /// Bytes of messages that wait to leave, packet headers included.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.outbox.bytes() + self.waiting.as_ref().map_or(0, |waiting| waiting.bytes())
+    }
+
+    /// Messages or packets that wait to leave.
+    pub(crate) fn queued_packets(&self) -> usize {
+        self.outbox.packets() + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
+    }
+
+    /// Whether both directions are over and nothing is owed: it can be forgotten.
+    // spec: 9.3 states
+    pub(crate) fn is_gone(&self) -> bool {
+        match self.ending {
+            Ending::None => false,
+            Ending::Closing => {
+                let is_read = self.inbox.as_ref().is_none_or(|inbox| inbox.is_empty());
+                self.sending.is_ended() && self.receiving.is_ended() && is_read
+            }
+            Ending::Reset(reset) => reset.is_acknowledged && self.receiving.has_end(),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What a connection owes its peer: messages that wait to be put into a packet, and turns of
+//! channels with data.
+
+use std::collections::VecDeque;
+
+use crate::channel::{Channel, Pending};
+use crate::config::REFUSALS_MAX;
+use crate::id::{ChannelHandle, ChannelNumber, PathId};
+
+/// Queues of things to be said. Each holds an entry once.
+#[derive(Debug, Default)]
+pub(super) struct Duties {
+    /// Channels with packets, by priority.
+    ready: [VecDeque<ChannelHandle>; PRIORITIES],
+    /// Turns taken.
+    turn: u32,
+    /// Channels with control messages.
+    noted: VecDeque<ChannelHandle>,
+    pub(super) refusals: VecDeque<(ChannelNumber, u8)>,
+    pub(super) tokens: VecDeque<PathId>,
+    pub(super) abandons: VecDeque<(PathId, u8)>,
+    pub(super) ping: bool,
+    pub(super) max_channels: bool,
+    pub(super) channels_blocked: bool,
+    pub(super) data_blocked: bool,
+    pub(super) ack_rate: bool,
+}
+
+/// Priorities of channels: 0 to 7 (8.9).
+const PRIORITIES: usize = 8;
+
+/// Every so many turns one goes to a priority that would not have it, each of those in turn: an
+/// eighth of this part of the bytes is everybody's.
+// spec: 10.6 order between channels
+const TURNS_OF_RIGHT: u32 = 16;
+
+impl Duties {
+    /// Gives a channel with packets its turn.
+    #[inline]
+    pub(super) fn ready(&mut self, handle: ChannelHandle, channel: &mut Channel) {
+        if !std::mem::replace(&mut channel.is_ready, true) {
+            let priority = usize::from(channel.priority).min(PRIORITIES - 1);
+            self.ready[priority].push_back(handle);
+        }
+    }
+
+    /// The channel whose turn it is; it has to be given the next one.
+    pub(super) fn next_ready(&mut self) -> Option<ChannelHandle> {
+        self.turn = self.turn.wrapping_add(1);
+        if self.turn.is_multiple_of(TURNS_OF_RIGHT) {
+            let right = (self.turn / TURNS_OF_RIGHT) as usize % PRIORITIES;
+            if let Some(handle) = self.ready[right].pop_front() {
+                return Some(handle);
+            }
+        }
+        self.ready.iter_mut().find_map(VecDeque::pop_front)
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        self.ready.iter().any(|queue| !queue.is_empty())
+    }
+
+    /// Has a channel say something.
+    pub(super) fn note(&mut self, handle: ChannelHandle, channel: &mut Channel, what: Pending) {
+        channel.pending.set(what);
+        self.note_again(handle, channel);
+    }
+
+    /// Puts a channel that still has something to say behind the others.
+    pub(super) fn note_again(&mut self, handle: ChannelHandle, channel: &mut Channel) {
+        if !std::mem::replace(&mut channel.is_noted, true) {
+            self.noted.push_back(handle);
+        }
+    }
+
+    pub(super) fn next_noted(&mut self) -> Option<ChannelHandle> {
+        self.noted.pop_front()
+    }
+
+    pub(super) fn noted(&self) -> usize {
+        self.noted.len()
+    }
+
+    /// Has a channel refused that was never made; false when too many are.
+    pub(super) fn refuse(&mut self, number: ChannelNumber, code: u8) -> bool {
+        let has_room = self.refusals.len() < REFUSALS_MAX;
+        if has_room {
+            self.refusals.push_back((number, code));
+        }
+        has_room
+    }
+
+    /// Whether a packet has a reason to leave, data apart.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.ping
+            || self.max_channels
+            || self.channels_blocked
+            || self.data_blocked
+            || self.ack_rate
+            || !self.noted.is_empty()
+            || !self.refusals.is_empty()
+            || !self.tokens.is_empty()
+            || !self.abandons.is_empty()
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Duties::default();
+    }
+}

@@ -1,0 +1,227 @@
+//! Short packets in: opened where they lie, replay refused, then one handler a message.
+// spec: 5.4 receiving
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use super::ending::Life;
+use super::shared::Shared;
+use super::{Breach, Connection};
+use crate::crypto::{OpenError, Opened, ReplayWindow};
+use crate::id::{ChannelNumber, PathId};
+use crate::recovery::{EcnMark, ReceivedPacket};
+use crate::stats::DropReason;
+use crate::time::Time;
+use crate::wire::codes::{ConnectionCode, PathCode};
+use crate::wire::frame::{Asks, Frames, Place};
+
+/// A packet that opened, as its messages see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inbound {
+    pub(super) now: Time,
+    /// The packet's channel.
+    pub(super) channel: ChannelNumber,
+    /// The epoch of its keys.
+    pub(super) epoch: u32,
+    /// What kind of packet it was.
+    pub(super) place: Place,
+    /// Whether messages may be lent: the buffer is the one that the owner gave.
+    pub(super) may_lend: bool,
+}
+
+impl Inbound {
+    /// A packet that was kept: its bytes are nobody's buffer.
+    pub(super) fn not_lent(now: Time, channel: ChannelNumber, place: Place) -> Inbound {
+        Inbound { now, channel, epoch: 0, place, may_lend: false }
+    }
+}
+
+impl Connection {
+    /// One short packet at `at` of `buffer`, whose token named this connection and `path`. Lent
+    /// messages are ranges of `buffer`.
+    pub(crate) fn handle_short(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        _from: SocketAddr,
+        path: PathId,
+        buffer: &mut [u8],
+        at: Range<usize>,
+    ) {
+        self.stats.datagrams_received += 1;
+        self.stats.bytes_received += at.len() as u64;
+        match &mut self.life {
+            Life::Open | Life::Lingering(_) => {}
+            Life::Closing(closing) => {
+                if closing.on_heard() {
+                    self.schedule(shared);
+                }
+                return;
+            }
+            Life::Failed | Life::Draining { .. } | Life::Gone => return,
+        }
+        if self.established.is_none() {
+            return self.keep_packet(shared, &buffer[at]);
+        }
+        if path != self.path.id {
+            return self.handle_other_path(shared, now, path, &mut buffer[at]);
+        }
+        self.open_and_handle(shared, now, buffer, at, true);
+    }
+
+    /// A short packet that had to wait for its keys.
+    pub(super) fn handle_kept(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        packet: &mut [u8],
+        at: Range<usize>,
+    ) {
+        if self.established.is_some() {
+            self.open_and_handle(shared, now, packet, at, false);
+        }
+    }
+
+    #[inline]
+    fn open_and_handle(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        buffer: &mut [u8],
+        at: Range<usize>,
+        may_lend: bool,
+    ) {
+        let Connection { established, registry, .. } = self;
+        let Some(established) = established else { return };
+        let window = &mut established.carrier.window;
+        let packet = &mut buffer[at.clone()];
+        let is_possible = |channel| registry.is_possible(channel);
+        let opened = match established.epochs.open(now, PathId::ZERO, window, packet, is_possible) {
+            Ok(opened) => opened,
+            Err(error) => return self.handle_unopened(shared, now, error),
+        };
+        established.heard_at = now;
+        established.asked_at = None;
+        if !self.is_confirmed {
+            self.confirm(shared, now);
+        }
+        let payload = at.start + opened.payload.start..at.start + opened.payload.end;
+        let inbound = Inbound {
+            now,
+            channel: opened.channel,
+            epoch: opened.epoch,
+            place: Place::Short,
+            may_lend,
+        };
+        match self.handle_messages(shared, &inbound, buffer, payload) {
+            Ok(asks) => self.note_received(shared, &opened, asks, now),
+            Err(breach) => self.breach(shared, now, breach),
+        }
+    }
+
+    fn handle_unopened(&mut self, shared: &mut Shared, now: Time, error: OpenError) {
+        let reason = match error {
+            OpenError::Layout => DropReason::MalformedPacket,
+            OpenError::Channel => DropReason::UnknownChannel,
+            OpenError::Epoch | OpenError::Forged => DropReason::NotOpened,
+            OpenError::TooOld | OpenError::Seen => DropReason::Replayed,
+            OpenError::KeyUpdate => {
+                return self.breach(shared, now, ConnectionCode::KeyUpdate.into());
+            }
+            // spec: 6.8 limits of keys
+            OpenError::AeadLimit => {
+                return self.breach(shared, now, ConnectionCode::AeadLimit.into());
+            }
+        };
+        shared.count_drop(reason);
+    }
+
+    /// The packet is to be acknowledged, if that is asked for.
+    #[inline]
+    fn note_received(&mut self, shared: &mut Shared, opened: &Opened, asks: Asks, now: Time) {
+        let Some(established) = &mut self.established else { return };
+        if opened.channel != ChannelNumber::NONE {
+            established.set_busy(now);
+        }
+        let packet = ReceivedPacket {
+            number: opened.number,
+            mark: EcnMark::None,
+            asks_for_ack: asks != Asks::No,
+            asks_at_once: asks == Asks::AtOnce,
+        };
+        established.carrier.received.on_received(now, &packet);
+        if established.carrier.received.is_due(now) {
+            self.schedule(shared);
+        }
+    }
+
+    /// The messages of a payload, in order, and whether they ask for an acknowledgement.
+    #[inline]
+    pub(super) fn handle_messages(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound,
+        buffer: &[u8],
+        payload: Range<usize>,
+    ) -> Result<Asks, Breach> {
+        let mut asks = Asks::No;
+        for frame in Frames::new(inbound.place, &buffer[payload]) {
+            let frame = frame?;
+            asks = match frame.asks() {
+                Asks::No => asks,
+                Asks::Yes if asks == Asks::AtOnce => asks,
+                Asks::Yes | Asks::AtOnce => frame.asks(),
+            };
+            let handled = self.handle_frame(shared, inbound, buffer, &frame);
+            handled.map_err(|breach| Breach { message_type: frame.message_type(), ..breach })?;
+            if !self.is_listening() {
+                break;
+            }
+        }
+        Ok(asks)
+    }
+
+    fn is_listening(&self) -> bool {
+        match self.life {
+            Life::Open | Life::Lingering(_) => true,
+            Life::Failed | Life::Closing(_) | Life::Draining { .. } | Life::Gone => false,
+        }
+    }
+
+    /// A packet that would open another path: there is room for one only.
+    // spec: 12.1 path ids
+    fn handle_other_path(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        path: PathId,
+        packet: &mut [u8],
+    ) {
+        let Connection { established, registry, .. } = self;
+        let Some(established) = established else { return };
+        let is_possible = |channel| registry.is_possible(channel);
+        let mut window = ReplayWindow::new();
+        match established.epochs.open(now, path, &mut window, packet, is_possible) {
+            Ok(_) => self.abandon_path(shared, now, path, PathCode::Limit),
+            Err(error) => self.handle_unopened(shared, now, error),
+        }
+    }
+
+    /// Ends a path that is not the only one.
+    // spec: 12.10 abandoning
+    pub(super) fn abandon_path(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        path: PathId,
+        code: PathCode,
+    ) {
+        let Some(established) = &mut self.established else { return };
+        let retire_at = now + 3 * established.pto_max();
+        if established.tokens.abandon(path, retire_at) {
+            self.duties.abandons.push_back((path, code as u8));
+            self.issue_tokens(shared);
+        }
+        self.schedule(shared);
+    }
+}

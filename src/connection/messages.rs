@@ -1,0 +1,150 @@
+//! One handler a message: those that are about the connection and its path.
+
+use std::time::Duration;
+
+use super::inbound::Inbound;
+use super::shared::Shared;
+use super::tickets::TicketError;
+use super::{Breach, Connection};
+use crate::id::{PathId, Side};
+use crate::wire::codes::{CloseCode, ConnectionCode, PathCode};
+use crate::wire::frame::{Ack, AckRate, Crypto, Frame, NewToken, PathAbandon};
+
+impl Connection {
+    #[inline]
+    pub(super) fn handle_frame(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound,
+        buffer: &[u8],
+        frame: &Frame<'_>,
+    ) -> Result<(), Breach> {
+        match frame {
+            Frame::Data(data) => self.handle_data(shared, inbound, buffer, data),
+            Frame::Ack(ack) => self.handle_ack(shared, inbound, ack),
+            other => self.handle_other(shared, inbound, other),
+        }
+    }
+
+    fn handle_other(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound,
+        frame: &Frame<'_>,
+    ) -> Result<(), Breach> {
+        let now = inbound.now;
+        match frame {
+            // What is about other paths has no use before there are any.
+            Frame::Padding { .. }
+            | Frame::Ping
+            | Frame::Unknown { .. }
+            | Frame::ChannelsBlocked { .. }
+            | Frame::ChannelDataBlocked(_)
+            | Frame::DataBlocked { .. }
+            | Frame::PathChallenge(_)
+            | Frame::PathResponse(_)
+            | Frame::PathStatus(_)
+            | Frame::ObservedAddress(_)
+            | Frame::AddressOffer(_) => Ok(()),
+            Frame::Data(_) | Frame::Ack(_) => Ok(()),
+            Frame::Crypto(crypto) => self.handle_crypto(inbound, crypto),
+            Frame::ConnectionClose(close) => {
+                self.handle_close(shared, now, close);
+                Ok(())
+            }
+            Frame::AckRate(rate) => {
+                self.handle_ack_rate(shared, rate);
+                Ok(())
+            }
+            Frame::ChannelNew(new) => self.handle_new(shared, inbound, new),
+            Frame::ChannelAccept(accept) => self.handle_accept(shared, accept),
+            Frame::ChannelClose(close) => self.handle_channel_close(shared, now, close),
+            Frame::ChannelReset(reset) => self.handle_channel_reset(shared, now, reset),
+            Frame::MaxChannels { count } => {
+                self.handle_max_channels(shared, *count);
+                Ok(())
+            }
+            Frame::DataSkip(skip) => self.handle_skip(shared, now, skip),
+            Frame::MaxChannelData(limit) => self.handle_max_channel_data(shared, limit),
+            Frame::MaxData { limit } => {
+                self.handle_max_data(shared, *limit);
+                Ok(())
+            }
+            Frame::NewToken(token) => self.handle_new_token(token),
+            Frame::PathAbandon(abandon) => self.handle_abandon(shared, inbound, abandon),
+        }
+    }
+
+    // spec: 8.5 ACK, ACK_ECN
+    fn handle_ack(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound,
+        ack: &Ack<'_>,
+    ) -> Result<(), Breach> {
+        let Some(established) = &mut self.established else { return Ok(()) };
+        if ack.path != self.path.id {
+            // Of an abandoned path: ignored. Others never existed.
+            let is_old = established.tokens.is_abandoned(ack.path);
+            return if is_old { Ok(()) } else { Err(ConnectionCode::Protocol.into()) };
+        }
+        let carrier = &mut established.carrier;
+        let acked = carrier.epoch_of(ack.ranges.largest());
+        let delay = Duration::from_micros(ack.delay_us);
+        let mut fates = std::mem::take(&mut shared.scratch.fates);
+        let outcome = carrier.handle_ack(inbound.now, delay, ack.ranges.iter(), &mut fates);
+        let outcome = outcome.map_err(|_| ConnectionCode::Protocol);
+        let keys = established.epochs.on_acked(inbound.now, acked, inbound.epoch);
+        self.settle(shared, inbound.now, &mut fates);
+        shared.scratch.fates = fates;
+        outcome?;
+        keys.map_err(|_| ConnectionCode::KeyUpdate)?;
+        // The window may have room again.
+        self.schedule(shared);
+        Ok(())
+    }
+
+    // spec: 8.8 ACK_RATE
+    fn handle_ack_rate(&mut self, shared: &Shared, rate: &AckRate) {
+        let Some(established) = &mut self.established else { return };
+        if rate.path == self.path.id {
+            let packets = u32::try_from(rate.packets).unwrap_or(u32::MAX);
+            let delay = Duration::from_micros(rate.delay_us).min(shared.config.ack_delay);
+            established.carrier.received.set_rate(packets, delay);
+        }
+    }
+
+    // spec: 8.6 CRYPTO
+    fn handle_crypto(&mut self, inbound: &Inbound, crypto: &Crypto<'_>) -> Result<(), Breach> {
+        if self.side == Side::Responder {
+            return Err(ConnectionCode::Protocol.into());
+        }
+        let Some(established) = &mut self.established else { return Ok(()) };
+        let read = established.tickets.receive(inbound.now, crypto.offset, crypto.bytes);
+        read.map_err(|error| match error {
+            TicketError::Buffer => ConnectionCode::CryptoBuffer.into(),
+            TicketError::Tls(alert) => Breach { code: CloseCode::Tls(alert), message_type: 0 },
+        })
+    }
+
+    // spec: 8.17 NEW_TOKEN
+    fn handle_new_token(&mut self, token: &NewToken) -> Result<(), Breach> {
+        let Some(established) = &mut self.established else { return Ok(()) };
+        let received = established.tokens.receive(token.path, token.token, token.reset);
+        received.map_err(|_| ConnectionCode::Protocol.into())
+    }
+
+    // spec: 8.20 PATH_ABANDON, 12.10 abandoning
+    fn handle_abandon(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound,
+        abandon: &PathAbandon,
+    ) -> Result<(), Breach> {
+        if abandon.path == PathId::ZERO {
+            return Err(ConnectionCode::NoPath.into());
+        }
+        self.abandon_path(shared, inbound.now, abandon.path, PathCode::None);
+        Ok(())
+    }
+}

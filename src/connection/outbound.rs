@@ -1,0 +1,331 @@
+//! Packets out: data in batches as it was built, what is owed to the peer beside it, sealed in
+//! place.
+
+use super::Connection;
+use super::ending::Life;
+use super::established::Established;
+use super::shared::Shared;
+use crate::channel::{HEADER_SIZE, Packet, TAG_SIZE};
+use crate::crypto::SealInfo;
+use crate::id::{ChannelHandle, ChannelNumber};
+use crate::io::{SendError, Transmit};
+use crate::path::SentFrame;
+use crate::time::Time;
+use crate::wire::short;
+
+/// Packets that only acknowledge, after which one asks to be acknowledged itself: else both sides
+/// would remember for ever what was long settled.
+const SILENT_PACKETS_MAX: u32 = 32;
+
+/// What was put into a packet besides data.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Gathered {
+    /// Bytes of it.
+    pub(super) len: usize,
+    pub(super) asks_for_ack: bool,
+}
+
+impl Connection {
+    /// The next datagrams, equal in size but for the last, as the first bytes of `buf`, which may be
+    /// swapped for another buffer. To be called until it gives none.
+    pub(crate) fn poll_transmit(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        buf: &mut Vec<u8>,
+    ) -> Option<Transmit> {
+        let sent = self.transmit_long(shared, now, buf);
+        let sent = sent.or_else(|| match &mut self.life {
+            Life::Open | Life::Lingering(_) => self.transmit_short(shared, now, buf),
+            Life::Closing(closing) => {
+                let packet = closing.take_due()?;
+                put(buf, packet);
+                Some((packet.len(), packet.len()))
+            }
+            Life::Failed | Life::Draining { .. } | Life::Gone => None,
+        });
+        let Some((len, segment_size)) = sent else {
+            self.is_ready = false;
+            return None;
+        };
+        self.stats.datagrams_sent += len.div_ceil(segment_size.max(1)) as u64;
+        self.stats.bytes_sent += len as u64;
+        Some(Transmit {
+            to: self.path.remote,
+            local: self.path.local,
+            len,
+            segment_size,
+            connection: Some(self.handle),
+        })
+    }
+
+    /// Tells that a transmit of ours failed.
+    pub(crate) fn handle_send_error(&mut self, error: SendError, size: usize) -> bool {
+        match error {
+            SendError::TooLarge => self.path.shrink(size),
+            SendError::Unreachable => false,
+        }
+    }
+
+    fn transmit_long(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        buf: &mut Vec<u8>,
+    ) -> Option<(usize, usize)> {
+        let handshake = self.handshake.as_mut()?;
+        // The buffer's length is its owner's business: what a datagram adds goes to the front.
+        let mut taken = std::mem::take(buf);
+        taken.clear();
+        let datagram = handshake.poll_transmit(&mut shared.rng, now, &mut taken, false);
+        *buf = taken;
+        let len = datagram?.len;
+        Some((len, len))
+    }
+
+    fn transmit_short(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        buf: &mut Vec<u8>,
+    ) -> Option<(usize, usize)> {
+        let established = self.established.as_mut()?;
+        let pto_max = established.pto_max();
+        established.epochs.handle_timeout(now, pto_max);
+        let is_probe = established.carrier.probes > 0;
+        let wants_data = self.duties.has_ready();
+        let budget = if wants_data || self.duties.is_waiting() || is_probe {
+            established.carrier.budget(now)
+        } else {
+            0
+        };
+        let allowed = if is_probe { budget.max(self.path.packet_size as u64) } else { budget };
+        if wants_data && allowed > 0 {
+            let sent = self.transmit_data(shared, now, allowed, buf);
+            if sent.is_some() {
+                return sent;
+            }
+        }
+        self.transmit_control(shared, now, allowed > 0, buf)
+    }
+
+    /// A batch of the channel whose turn it is.
+    fn transmit_data(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        budget: u64,
+        buf: &mut Vec<u8>,
+    ) -> Option<(usize, usize)> {
+        let mut packets = std::mem::take(&mut shared.scratch.packets);
+        let mut taken = None;
+        while let Some(handle) = self.duties.next_ready() {
+            if let Some(number) = self.take_packets(shared, handle, budget, buf, &mut packets) {
+                taken = Some((handle, number));
+                break;
+            }
+        }
+        let mut sent = None;
+        if let Some((handle, number)) = taken
+            && !packets.is_empty()
+        {
+            self.report_writable(shared, handle);
+            sent = Some(self.seal_data(shared, now, (handle, number), &mut packets, buf));
+        }
+        packets.clear();
+        shared.scratch.packets = packets;
+        sent.filter(|(len, _)| *len > 0)
+    }
+
+    /// Moves packets of a channel to `buf`; the channel's id, or none when it has nothing.
+    fn take_packets(
+        &mut self,
+        shared: &mut Shared,
+        handle: ChannelHandle,
+        budget: u64,
+        buf: &mut Vec<u8>,
+        packets: &mut Vec<Packet>,
+    ) -> Option<ChannelNumber> {
+        let Shared { channels, pool, send_queue_bytes, .. } = shared;
+        let channel = channels.get_mut(handle.0)?;
+        channel.is_ready = false;
+        let carrier = &self.established.as_ref()?.carrier;
+        // The window lets the last packet pass that begins inside of it.
+        let in_window = budget.div_ceil(self.path.packet_size as u64);
+        let number_len = channel.outbox.number_len()?;
+        let most = usize::try_from(in_window).unwrap_or(usize::MAX);
+        let most = most.min(carrier.numbers_left(number_len));
+        *send_queue_bytes -= channel.outbox.take(most, buf, packets, pool);
+        if !channel.outbox.is_empty() {
+            self.duties.ready(handle, channel);
+        } else if !channel.pending.is_empty() {
+            // CHANNEL_CLOSE waited for that.
+            self.duties.note_again(handle, channel);
+        }
+        Some(channel.number)
+    }
+
+    /// Seals packets that lie in `buf` one behind the other. What is owed to the peer goes into the
+    /// last one, if there is room.
+    fn seal_data(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        channel: (ChannelHandle, ChannelNumber),
+        packets: &mut [Packet],
+        buf: &mut Vec<u8>,
+    ) -> (usize, usize) {
+        let mut frames = std::mem::take(&mut shared.scratch.frames);
+        frames.clear();
+        self.fill_last(shared, now, packets, buf, &mut frames);
+        let Some(established) = &mut self.established else { return (0, 0) };
+        established.set_busy(now);
+        established.asked_at.get_or_insert(now);
+        let stride = packets.first().map_or(0, |packet| packet.size);
+        let count = packets.len();
+        let mut start = 0;
+        for (index, packet) in packets.iter().enumerate() {
+            let bytes = &mut buf[start..start + packet.size];
+            let number = established.carrier.sent.begin(&mut shared.rng);
+            if packet.has_lead {
+                established.carrier.sent.note(SentFrame::New(channel.0));
+            }
+            established.carrier.sent.note(SentFrame::Data {
+                channel: channel.0,
+                first: packet.first,
+                count: packet.count as u16,
+                charge: packet.charge,
+            });
+            if index + 1 == count {
+                frames.iter().for_each(|frame| established.carrier.sent.note(*frame));
+            }
+            let number_len = packet.number_len;
+            let info = SealInfo { channel: channel.1, path: self.path.id, number, number_len };
+            if !established.seal(now, &info, bytes, true, true) {
+                break;
+            }
+            start += packet.size;
+        }
+        established.carrier.probes = established.carrier.probes.saturating_sub(count as u8);
+        shared.scratch.frames = frames;
+        (start, stride)
+    }
+
+    /// Appends what is owed to the peer to the last of some packets.
+    fn fill_last(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        packets: &mut [Packet],
+        buf: &mut Vec<u8>,
+        frames: &mut Vec<SentFrame>,
+    ) {
+        let (stride, is_alone) = match packets {
+            [] => return,
+            [only] => (only.size, true),
+            [first, ..] => (first.size, false),
+        };
+        let size_max = if is_alone { self.path.packet_size.max(stride) } else { stride };
+        let before: usize = packets.iter().rev().skip(1).map(|packet| packet.size).sum();
+        let Some(last) = packets.last_mut() else { return };
+        if buf.len() < before + size_max {
+            buf.resize(before + size_max, 0);
+        }
+        let room = before + last.end..before + size_max - TAG_SIZE;
+        let gathered = self.gather(shared, now, &mut buf[room], frames, true);
+        if gathered.len > 0 {
+            last.end += gathered.len;
+            if last.end + TAG_SIZE > last.size {
+                last.size = last.end + TAG_SIZE;
+            } else {
+                // It was padded already; what was padding before must not be read as more.
+                buf[before + last.end..before + last.size - TAG_SIZE].fill(0);
+            }
+        }
+    }
+
+    /// A packet of no channel, with what is owed to the peer.
+    fn transmit_control(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        has_budget: bool,
+        buf: &mut Vec<u8>,
+    ) -> Option<(usize, usize)> {
+        let established = self.established.as_mut()?;
+        let is_probe = established.carrier.probes > 0;
+        let is_ack_due = established.carrier.received.is_due(now);
+        let is_owed = self.duties.is_waiting() || established.tickets.is_waiting();
+        if !is_ack_due && !is_probe && !(is_owed && has_budget) {
+            return None;
+        }
+        let is_silent = established.carrier.sent.silent_packets() >= SILENT_PACKETS_MAX;
+        self.duties.ping |= is_probe || is_silent && has_budget;
+        let number = established.carrier.sent.begin(&mut shared.rng);
+        let acked = established.carrier.sent.largest_acked();
+        let number_len = short::number_len(number, acked);
+        let size_max = self.path.packet_size;
+        if buf.len() < size_max {
+            buf.resize(size_max, 0);
+        }
+        let mut frames = std::mem::take(&mut shared.scratch.frames);
+        frames.clear();
+        let start = HEADER_SIZE + number_len;
+        let room = start..size_max - TAG_SIZE;
+        let gathered = self.gather(shared, now, &mut buf[room], &mut frames, has_budget);
+        let established = self.established.as_mut()?;
+        if gathered.len == 0 {
+            established.carrier.sent.cancel();
+            shared.scratch.frames = frames;
+            return None;
+        }
+        frames.iter().for_each(|frame| established.carrier.sent.note(*frame));
+        shared.scratch.frames = frames;
+        let size = (start + gathered.len + TAG_SIZE).max(short::SIZE_MIN);
+        buf[start + gathered.len..size - TAG_SIZE].fill(0);
+        let asks = gathered.asks_for_ack;
+        let (channel, path) = (ChannelNumber::NONE, self.path.id);
+        let info = SealInfo { channel, path, number, number_len };
+        let is_sealed = established.seal(now, &info, &mut buf[..size], asks, asks);
+        if asks {
+            established.asked_at.get_or_insert(now);
+            established.carrier.probes = established.carrier.probes.saturating_sub(1);
+        }
+        is_sealed.then_some((size, size))
+    }
+}
+
+impl Established {
+    /// Seals a packet whose frames were noted, and records it. False when the keys are used up: then
+    /// it does not leave.
+    #[inline]
+    fn seal(
+        &mut self,
+        now: Time,
+        info: &SealInfo,
+        packet: &mut [u8],
+        is_in_flight: bool,
+        asks_for_ack: bool,
+    ) -> bool {
+        packet[0] = 0;
+        packet[short::TOKEN_OFFSET..short::CHANNEL_OFFSET].copy_from_slice(&self.carrier.token.0);
+        match self.epochs.seal(info, packet) {
+            Ok(epoch) => {
+                self.carrier.note_epoch(epoch, info.number);
+                self.carrier.finish(now, packet.len(), is_in_flight, asks_for_ack);
+                true
+            }
+            Err(_) => {
+                self.carrier.sent.cancel();
+                false
+            }
+        }
+    }
+}
+
+fn put(buf: &mut Vec<u8>, packet: &[u8]) {
+    if buf.len() < packet.len() {
+        buf.resize(packet.len(), 0);
+    }
+    buf[..packet.len()].copy_from_slice(packet);
+}

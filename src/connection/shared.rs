@@ -1,0 +1,168 @@
+//! What all v1 connections of a node share, and what they tell the node.
+
+use std::collections::VecDeque;
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::channel::{Channel, Framing, Packet, Pool, SpareInboxes};
+use crate::config::NodeConfig;
+use crate::crypto::{Identity, PublicKey, ResetKey, TlsContext};
+use crate::error::Error;
+use crate::id::{ChannelHandle, ConnectionHandle, PathId, Token, Version};
+use crate::io::Event;
+use crate::path::{Fate, SentFrame};
+use crate::slots::Slots;
+use crate::stats::{DropReason, NodeStats};
+
+use super::handshake::Env;
+
+/// Settings, randomness, tables and queues of one node.
+pub(crate) struct Shared {
+    pub(crate) config: NodeConfig,
+    pub(crate) rng: ChaCha12Rng,
+    pub(crate) identity: Identity,
+    pub(crate) tls: TlsContext,
+    /// None when the key is not at hand in bytes (14.6).
+    pub(crate) reset_key: Option<ResetKey>,
+    pub(crate) channels: Slots<Channel>,
+    pub(crate) spare_inboxes: SpareInboxes,
+    pub(crate) pool: Pool,
+    /// Bytes waiting to be sent in all channels.
+    pub(crate) send_queue_bytes: usize,
+    /// Channels that wait for room in the node's queue, each once.
+    pub(crate) blocked: VecDeque<ChannelHandle>,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) stats: NodeStats,
+    /// Connections that may have something to send, each once.
+    pub(crate) ready: VecDeque<ConnectionHandle>,
+    pub(crate) notices: VecDeque<(ConnectionHandle, Notice)>,
+    /// Kept only for their memory: what one call uses, and leaves empty.
+    pub(super) scratch: Scratch,
+}
+
+/// Lists that calls use and leave empty.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) packets: Vec<Packet>,
+    pub(super) frames: Vec<SentFrame>,
+    pub(super) fates: Vec<(SentFrame, Fate)>,
+}
+
+/// What a connection tells the node. To be drained after every call into one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// The peer's key is known: the checks of 3.4 are the node's. It answers by
+    /// `Connection::accept` or `Connection::refuse`, perhaps later.
+    Identified {
+        /// The peer's key.
+        key: PublicKey,
+        /// Whether a ticket was used.
+        is_resumed: bool,
+        /// Whether only early data is asked about; the same is asked again at the end.
+        is_early: bool,
+    },
+    /// Both sides know each other (7.7). `Event::Connected` was pushed.
+    Confirmed,
+    /// Packets with this token are for this path of the connection.
+    TokenIssued(Token, PathId),
+    /// And now they are not.
+    TokenRetired(Token),
+    /// A dial's attempt failed. The node answers by `Connection::redial` or `Connection::fail`.
+    AttemptFailed {
+        /// What the application is told if it was the last.
+        reason: Error,
+        /// The code of 17.1, if one side said one.
+        code: Option<u64>,
+        /// Whether another attempt may be made (7.15).
+        may_retry: bool,
+    },
+    /// It ended for the application, which was told. It still answers packets.
+    Closed,
+    /// Nothing is left to do: drop it, its tokens and ids.
+    Gone,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: NodeConfig,
+        identity: Identity,
+        tls: TlsContext,
+        seed: [u8; 32],
+    ) -> Shared {
+        Shared {
+            rng: ChaCha12Rng::from_seed(seed),
+            reset_key: Some(ResetKey::new(&identity, &config.instance_label)),
+            identity,
+            tls,
+            channels: Slots::new(config.tag, Version::V1),
+            config,
+            spare_inboxes: SpareInboxes::default(),
+            pool: Pool::default(),
+            send_queue_bytes: 0,
+            blocked: VecDeque::new(),
+            events: VecDeque::new(),
+            stats: NodeStats::default(),
+            ready: VecDeque::new(),
+            notices: VecDeque::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    pub(crate) fn count_drop(&mut self, reason: DropReason) {
+        self.stats.dropped[reason as usize] += 1;
+    }
+
+    pub(crate) fn notify(&mut self, connection: ConnectionHandle, notice: Notice) {
+        self.notices.push_back((connection, notice));
+    }
+
+    /// The channel, unless the application's handle is stale.
+    pub(crate) fn channel(&self, handle: ChannelHandle) -> Result<&Channel, Error> {
+        let channel = self.channels.get(handle.0).filter(|channel| !channel.is_reset());
+        channel.ok_or(Error::InvalidChannelId)
+    }
+
+    /// The channel, unless the application's handle is stale.
+    pub(crate) fn channel_mut(&mut self, handle: ChannelHandle) -> Result<&mut Channel, Error> {
+        let channel = self.channels.get_mut(handle.0).filter(|channel| !channel.is_reset());
+        channel.ok_or(Error::InvalidChannelId)
+    }
+
+    /// What a handshake borrows.
+    pub(super) fn env(&mut self) -> Env<'_> {
+        Env {
+            config: &self.config,
+            rng: &mut self.rng,
+            tls: &self.tls,
+            reset_key: self.reset_key.as_ref(),
+        }
+    }
+
+    /// How packets of this size are put together.
+    pub(super) fn framing(&self, packet_size: usize, number_len: usize) -> Framing {
+        Framing { packet_size, segments_max: self.config.segments_max, number_len }
+    }
+
+    /// Tells channels that wait for room in the node's queue when half of it is free. The node calls
+    /// it after `poll_transmit`.
+    pub(crate) fn report_room(&mut self) {
+        if self.send_queue_bytes > self.config.node_send_queue_bytes_max / 2 {
+            return;
+        }
+        while let Some(handle) = self.blocked.pop_front() {
+            let Some(channel) = self.channels.get_mut(handle.0) else { continue };
+            channel.is_blocked = false;
+            if std::mem::replace(&mut channel.wants_writable, false) && !channel.is_reset() {
+                let connection = channel.connection;
+                self.events.push_back(Event::Writable { connection, channel: handle });
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("channels", &self.channels.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! The timers of a connection.
+// spec: 15.1 table
+
+use super::Connection;
+use super::ending::Life;
+use super::shared::Shared;
+use crate::time::Time;
+
+impl Connection {
+    /// When `handle_timeout` wants to be called, if nothing else happens.
+    pub(crate) fn poll_timeout(&self, shared: &Shared) -> Option<Time> {
+        let handshake = self.handshake.as_ref().and_then(|handshake| handshake.poll_timeout());
+        let own = match &self.life {
+            Life::Open => self.running_timers(shared),
+            Life::Lingering(lingering) => {
+                self.running_timers(shared).into_iter().chain([lingering.deadline]).min()
+            }
+            Life::Closing(closing) => Some(closing.until),
+            Life::Draining { until } => Some(*until),
+            Life::Failed | Life::Gone => None,
+        };
+        handshake.into_iter().chain(own).min()
+    }
+
+    fn running_timers(&self, shared: &Shared) -> Option<Time> {
+        let established = self.established.as_ref()?;
+        let (config, carrier) = (&shared.config, &established.carrier);
+        let pto_max = established.pto_max();
+        let overdue = established.overdue.front().map(|overdue| overdue.at);
+        let timers = [
+            carrier.sent.poll_timeout(&carrier.rtt),
+            carrier.received.poll_timeout(),
+            carrier.release_at,
+            established.epochs.poll_timeout(pto_max),
+            established.tokens.poll_timeout(),
+            established.idle_at(config),
+            established.keep_alive_at(config),
+            established.tidy_at(),
+            overdue,
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    /// Does what is due at `now`.
+    pub(crate) fn handle_timeout(&mut self, shared: &mut Shared, now: Time) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.handle_timeout(now);
+            self.drain_handshake(shared, now);
+            self.schedule(shared);
+        }
+        match &self.life {
+            Life::Open | Life::Lingering(_) => self.handle_running(shared, now),
+            Life::Closing(closing) if closing.until <= now => self.go(shared),
+            Life::Draining { until } if *until <= now => self.go(shared),
+            Life::Closing(_) | Life::Draining { .. } | Life::Failed | Life::Gone => {}
+        }
+    }
+
+    fn handle_running(&mut self, shared: &mut Shared, now: Time) {
+        let Some(established) = &mut self.established else { return };
+        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        if is_due(established.idle_at(&shared.config)) {
+            return self.end_idle(shared);
+        }
+        if is_due(established.keep_alive_at(&shared.config)) {
+            self.duties.ping = true;
+        }
+        if is_due(established.tidy_at()) {
+            established.tidy(now);
+        }
+        if is_due(established.carrier.release_at) {
+            established.carrier.release_at = None;
+        }
+        while let Some(token) = established.tokens.pop_retired(now) {
+            shared.notify(self.handle, super::Notice::TokenRetired(token));
+        }
+        let mut fates = std::mem::take(&mut shared.scratch.fates);
+        established.carrier.handle_timeout(now, &mut fates);
+        self.settle(shared, now, &mut fates);
+        shared.scratch.fates = fates;
+        self.handle_overdue(shared, now);
+        self.check_linger(shared, now);
+        self.schedule(shared);
+    }
+}

@@ -1,0 +1,209 @@
+//! What the application asks of the v1 half of a node.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::endpoint::Endpoint;
+use crate::config::{ChannelConfig, LABEL_BYTES_MAX};
+use crate::error::Error;
+use crate::channel::Opening;
+use crate::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId, Version};
+use crate::info::{ChannelInfo, CloseReason, ConnectionInfo, Received};
+use crate::io::canonical;
+use crate::stats::{ChannelStats, ConnectionStats, NodeStats};
+use crate::time::Time;
+
+impl Endpoint {
+    pub(super) fn close_connection(
+        &mut self,
+        now: Time,
+        handle: ConnectionHandle,
+        reason: CloseReason,
+    ) -> Result<(), Error> {
+        let member = self.table.live_mut(handle)?;
+        member.connection.close(&mut self.shared, now, reason);
+        self.settle(now, handle);
+        Ok(())
+    }
+
+    pub(super) fn update_keys(&mut self, now: Time, handle: ConnectionHandle) -> Result<(), Error> {
+        let member = self.table.live_mut(handle)?;
+        let result = member.connection.update_keys(&mut self.shared);
+        self.settle(now, handle);
+        result
+    }
+
+    /// On a connection that does not stay no channel begins any more: it begins on the one that
+    /// does.
+    // spec: 7.14 both sides dial
+    pub(super) fn open_channel(
+        &mut self,
+        now: Time,
+        handle: ConnectionHandle,
+        config: &ChannelConfig,
+    ) -> Result<ChannelHandle, Error> {
+        let is_good = config.label.len() <= LABEL_BYTES_MAX
+            && config.priority <= 7
+            && config.weight >= 1;
+        if !is_good {
+            return Err(Error::InvalidArgument);
+        }
+        let member = self.table.live(handle)?;
+        let peer = member.connection.peer.filter(|_| member.is_superseded);
+        let handle = peer.and_then(|peer| self.table.by_peer(peer)).unwrap_or(handle);
+        let member = self.table.live_mut(handle)?;
+        let result = member.connection.open_channel(&mut self.shared, config);
+        self.settle(now, handle);
+        result
+    }
+
+    pub(super) fn close_channel(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+    ) -> Result<(), Error> {
+        let handle = self.shared.channel(channel)?.connection;
+        let member = self.table.live_mut(handle)?;
+        let result = member.connection.close_channel(&mut self.shared, channel);
+        self.settle(now, handle);
+        result
+    }
+
+    pub(super) fn reset_channel(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+        reason: &CloseReason,
+    ) -> Result<(), Error> {
+        let handle = self.shared.channel(channel)?.connection;
+        let member = self.table.live_mut(handle)?;
+        let result = member.connection.reset_channel(&mut self.shared, now, channel, reason.code);
+        self.settle(now, handle);
+        result
+    }
+
+    pub(super) fn send(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+        message: &[u8],
+    ) -> Result<(), Error> {
+        let handle = self.shared.channel(channel)?.connection;
+        let member = self.table.live_mut(handle)?;
+        let result = member.connection.send(&mut self.shared, channel, message);
+        self.settle(now, handle);
+        result
+    }
+
+    pub(super) fn send_early(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+        message: &[u8],
+    ) -> Result<(), Error> {
+        let handle = self.shared.channel(channel)?.connection;
+        let member = self.table.live_mut(handle)?;
+        let result = member.connection.send_early(&mut self.shared, channel, message);
+        self.settle(now, handle);
+        result
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+        out: &mut [u8],
+    ) -> Result<Received, Error> {
+        let handle = self.shared.channel(channel)?.connection;
+        let member = self.table.live_mut(handle).map_err(|_| Error::InvalidChannelId)?;
+        let result = member.connection.receive(&mut self.shared, now, channel, out);
+        self.settle(now, handle);
+        result
+    }
+
+    pub(super) fn ban_peer(
+        &mut self,
+        now: Time,
+        peer: PeerId,
+        span: Duration,
+    ) -> Result<(), Error> {
+        self.bans.ban_peer(now, peer, now + span)?;
+        self.end_banned(now, |other, _| other == Some(peer));
+        Ok(())
+    }
+
+    pub(super) fn ban_address(
+        &mut self,
+        now: Time,
+        ip: IpAddr,
+        span: Duration,
+    ) -> Result<(), Error> {
+        let ip = canonical(SocketAddr::new(ip, 0)).ip();
+        self.bans.ban_address(now, ip, now + span)?;
+        self.end_banned(now, |_, address| address.ip() == ip);
+        Ok(())
+    }
+
+    pub(super) fn lift_ban_peer(&mut self, peer: PeerId) -> bool {
+        self.bans.lift_peer(peer)
+    }
+
+    pub(super) fn lift_ban_address(&mut self, ip: IpAddr) -> bool {
+        self.bans.lift_address(canonical(SocketAddr::new(ip, 0)).ip())
+    }
+
+    pub(super) fn stats(&self) -> NodeStats {
+        NodeStats {
+            connections: self.table.open() as u64,
+            send_queue_bytes: self.shared.send_queue_bytes as u64,
+            ..self.shared.stats.clone()
+        }
+    }
+
+    pub(super) fn connection_stats(
+        &self,
+        handle: ConnectionHandle,
+    ) -> Result<ConnectionStats, Error> {
+        let connection = &self.table.live(handle)?.connection;
+        let channels = connection.channel_count() as u64;
+        Ok(ConnectionStats { channels, ..connection.stats })
+    }
+
+    pub(super) fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {
+        let channel = self.shared.channel(channel)?;
+        Ok(ChannelStats {
+            send_queue_bytes: channel.queued_bytes() as u64,
+            receive_queue_bytes: channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes()) as u64,
+            ..channel.stats
+        })
+    }
+
+    pub(super) fn connection_info(
+        &self,
+        handle: ConnectionHandle,
+    ) -> Result<ConnectionInfo, Error> {
+        let connection = &self.table.live(handle)?.connection;
+        Ok(ConnectionInfo {
+            peer: connection.peer.unwrap_or(PeerId([0; PeerId::SIZE])),
+            address: connection.path.remote,
+            version: Version::V1,
+            is_encrypted: connection.is_complete(),
+            public_key: connection.public_key,
+            is_connected: connection.is_confirmed(),
+            message_bytes_max: connection.message_bytes_max(),
+        })
+    }
+
+    pub(super) fn channel_info(&self, channel: ChannelHandle) -> Result<ChannelInfo, Error> {
+        let channel = self.shared.channel(channel)?;
+        Ok(ChannelInfo {
+            connection: channel.connection,
+            id: ChannelId::from_wire(channel.number.0),
+            role: channel.role,
+            capabilities: channel.capabilities,
+            is_established: channel.opening == Opening::Open,
+            label: channel.label.clone(),
+            is_early: channel.is_early,
+        })
+    }
+}

@@ -1,0 +1,284 @@
+//! The v1 half of a node: every peer and channel of protocol v1 behind one port.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use rand_chacha::rand_core::Rng;
+
+use super::admission::Admission;
+use super::attempts::Attempts;
+use super::reply::Reply;
+use super::reset::Resets;
+use super::table::Table;
+use crate::bans::Bans;
+use crate::config::{BATCH_SEGMENTS_MAX, NodeConfig};
+use crate::connection::{Notice, Shared};
+use crate::crypto::{Identity, TlsContext, TlsOptions};
+use crate::error::Error;
+use crate::id::{ConnectionHandle, PeerId};
+use crate::io::{Event, SendError, Transmit};
+use crate::stats::DropReason;
+use crate::time::Time;
+use crate::wire::codes::ConnectionCode;
+
+/// See the law of the loop at the top of the crate.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) shared: Shared,
+    pub(super) table: Table,
+    pub(super) attempts: Attempts,
+    pub(super) admission: Admission,
+    pub(super) resets: Resets,
+    pub(super) bans: Bans,
+    /// For strangers.
+    replies: VecDeque<Reply>,
+    /// Kept only for its memory: whose timers have fired.
+    due: Vec<ConnectionHandle>,
+}
+
+impl Endpoint {
+    pub(super) fn new(
+        config: NodeConfig,
+        identity: Identity,
+        seed: [u8; 32],
+        now: Time,
+    ) -> Endpoint {
+        let options = TlsOptions {
+            early_data: config.early_data,
+            tickets_issued_max: config.tickets_max,
+            tickets_received_max: config.tickets_max,
+            ..TlsOptions::default()
+        };
+        let tls = TlsContext::new(&identity, options);
+        let tag = config.tag;
+        let mut shared = Shared::new(config, identity, tls, seed);
+        let mut cookie_seed = [0; 32];
+        shared.rng.fill_bytes(&mut cookie_seed);
+        Endpoint {
+            shared,
+            table: Table::new(tag),
+            attempts: Attempts::default(),
+            admission: Admission::new(cookie_seed, now),
+            resets: Resets::new(now),
+            bans: Bans::default(),
+            replies: VecDeque::new(),
+            due: Vec::new(),
+        }
+    }
+
+    pub(super) fn peer_id(&self) -> PeerId {
+        self.shared.config.peer_id
+    }
+
+    /// Does what is due at `now`.
+    pub(super) fn handle_timeout(&mut self, now: Time) {
+        let mut due = std::mem::take(&mut self.due);
+        due.extend(std::iter::from_fn(|| self.table.pop_timer(now)));
+        for handle in due.drain(..) {
+            let Some(member) = self.table.get_mut(handle) else { continue };
+            if member.connection.poll_timeout(&self.shared).is_some_and(|due| due <= now) {
+                member.connection.handle_timeout(&mut self.shared, now);
+            }
+            self.handle_dial_timeout(now, handle);
+            self.handle_probe_timeout(now, handle);
+            self.settle(now, handle);
+        }
+        self.due = due;
+    }
+
+    /// When `handle_timeout` wants to be called next.
+    pub(super) fn poll_timeout(&self) -> Option<Time> {
+        self.table.next_timer()
+    }
+
+    pub(super) fn has_transmits(&self) -> bool {
+        !self.replies.is_empty() || !self.shared.ready.is_empty()
+    }
+
+    /// The next datagrams to send. Strangers get theirs first: those are few and small.
+    pub(super) fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
+        if let Some(reply) = self.replies.pop_front() {
+            let transmit = reply.transmit(buf);
+            self.count_sent(&transmit);
+            return Some(transmit);
+        }
+        while let Some(handle) = self.shared.ready.pop_front() {
+            let Some(member) = self.table.get_mut(handle) else { continue };
+            let transmit = member.connection.poll_transmit(&mut self.shared, now, buf);
+            if transmit.is_some() {
+                // Its turn comes again after all others.
+                self.shared.ready.push_back(handle);
+            } else {
+                member.connection.is_ready = false;
+            }
+            self.settle(now, handle);
+            if let Some(transmit) = transmit {
+                self.count_sent(&transmit);
+                self.shared.report_room();
+                return Some(transmit);
+            }
+        }
+        self.shared.report_room();
+        None
+    }
+
+    /// Tells that a transmit failed: what was in it is as good as lost on the way.
+    pub(super) fn handle_send_error(&mut self, now: Time, transmit: &Transmit, error: SendError) {
+        let Some(handle) = transmit.connection else { return };
+        let Some(member) = self.table.get_mut(handle) else { return };
+        let connection = &mut member.connection;
+        let event = match error {
+            SendError::Unreachable => {
+                Event::PathUnreachable { connection: handle, address: transmit.to }
+            }
+            SendError::TooLarge if connection.handle_send_error(error, transmit.segment_size) => {
+                let packet_size = connection.path.packet_size;
+                Event::PacketSizeReduced { connection: handle, packet_size }
+            }
+            SendError::TooLarge => return,
+        };
+        if !member.is_closed && self.shared.events.len() < self.shared.config.events_max {
+            self.shared.events.push_back(event);
+        }
+        self.settle(now, handle);
+    }
+
+    pub(super) fn set_segments_max(&mut self, segments: usize) {
+        self.shared.config.segments_max = segments.clamp(1, BATCH_SEGMENTS_MAX);
+    }
+
+    pub(super) fn events_mut(&mut self) -> &mut VecDeque<Event> {
+        &mut self.shared.events
+    }
+
+    pub(super) fn has_events(&self) -> bool {
+        !self.shared.events.is_empty()
+    }
+
+    /// Moves all events to the back of `events`.
+    pub(super) fn take_events(&mut self, events: &mut VecDeque<Event>) {
+        if events.is_empty() {
+            std::mem::swap(events, &mut self.shared.events);
+        } else {
+            events.append(&mut self.shared.events);
+        }
+    }
+
+    pub(super) fn config(&self) -> &NodeConfig {
+        &self.shared.config
+    }
+
+    /// Queues an answer to somebody unknown; returns whether there was room.
+    pub(super) fn reply(&mut self, reply: Reply) -> bool {
+        let has_room = self.replies.len() < self.shared.config.replies_max;
+        if has_room {
+            self.replies.push_back(reply);
+        } else {
+            self.shared.count_drop(DropReason::ReplyQueueFull);
+        }
+        has_room
+    }
+
+    /// After every call into a connection: does what it told the node, and sets its timer.
+    #[inline]
+    pub(super) fn settle(&mut self, now: Time, handle: ConnectionHandle) {
+        while let Some((of, notice)) = self.shared.notices.pop_front() {
+            self.handle_notice(now, of, notice);
+            if of != handle {
+                self.table.arm(&self.shared, of);
+            }
+        }
+        let is_superseded = self.table.get(handle).is_some_and(|member| member.is_superseded);
+        if is_superseded {
+            self.end_superseded(now, handle);
+        }
+        self.table.arm(&self.shared, handle);
+    }
+
+    fn handle_notice(&mut self, now: Time, handle: ConnectionHandle, notice: Notice) {
+        match notice {
+            Notice::Identified { key, is_resumed: _, is_early } => {
+                self.identify(now, handle, &key, is_early);
+            }
+            Notice::Confirmed => self.handle_confirmed(now, handle),
+            Notice::TokenIssued(token, path) => self.table.issue(token, handle, path),
+            Notice::TokenRetired(token) => self.table.retire(token, handle),
+            Notice::AttemptFailed { reason, code, may_retry } => {
+                self.handle_attempt_failed(now, handle, reason, code, may_retry);
+            }
+            Notice::Closed => self.table.close(handle),
+            Notice::Gone => self.forget(now, handle),
+        }
+    }
+
+    /// Both sides are there: what only a handshake needs goes.
+    fn handle_confirmed(&mut self, now: Time, handle: ConnectionHandle) {
+        self.finish_attempt(now, handle);
+        let Some(member) = self.table.get_mut(handle) else { return };
+        let beginning = member.beginning.take();
+        if let Some(number) = beginning.and_then(|beginning| beginning.half_open) {
+            self.admission.confirm(number);
+        }
+        let connection = &member.connection;
+        let (peer, remote) = (connection.peer, connection.path.remote);
+        self.table.list_address(handle, remote);
+        if let Some(peer) = peer {
+            self.table.list_peer(handle, peer);
+            self.judge_duels(now, handle, peer);
+        }
+    }
+
+    /// Long packets are of no use to the connection any more.
+    pub(super) fn finish_attempt(&mut self, now: Time, handle: ConnectionHandle) {
+        let Some(member) = self.table.get_mut(handle) else { return };
+        let Some(beginning) = &mut member.beginning else { return };
+        if let Some(listed) = beginning.listed.take() {
+            self.attempts.finish(now, self.shared.config.attempt_timeout, listed);
+        }
+    }
+
+    /// Nothing is left of a connection.
+    fn forget(&mut self, now: Time, handle: ConnectionHandle) {
+        self.finish_attempt(now, handle);
+        self.table.remove(handle);
+    }
+
+    /// Ends a connection at once, and tells the peer a code.
+    pub(super) fn abort(
+        &mut self,
+        now: Time,
+        handle: ConnectionHandle,
+        code: ConnectionCode,
+        reason: Error,
+    ) {
+        if let Some(member) = self.table.get_mut(handle) {
+            member.connection.abort(&mut self.shared, now, code, reason);
+        }
+    }
+
+    /// Ends the connections of everybody that `is_meant` says, as banned.
+    pub(super) fn end_banned(
+        &mut self,
+        now: Time,
+        is_meant: impl Fn(Option<PeerId>, SocketAddr) -> bool,
+    ) {
+        for handle in self.table.handles() {
+            let Ok(member) = self.table.live(handle) else { continue };
+            let connection = &member.connection;
+            if is_meant(connection.peer, connection.path.remote) {
+                self.abort(now, handle, ConnectionCode::Refused, Error::Banned);
+                self.settle(now, handle);
+            }
+        }
+    }
+
+    pub(super) fn has_banned(&self, now: Time, ip: IpAddr) -> bool {
+        self.bans.has_address(now, ip)
+    }
+
+    fn count_sent(&mut self, transmit: &Transmit) {
+        let count = transmit.len.div_ceil(transmit.segment_size.max(1)) as u64;
+        self.shared.stats.datagrams_sent += count;
+        self.shared.stats.bytes_sent += transmit.len as u64;
+    }
+}

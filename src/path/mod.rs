@@ -1,0 +1,266 @@
+//! One link to the peer: its addresses, and the recovery and congestion control that belong to it.
+
+mod sent;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub(crate) use sent::{Fate, SentFrame};
+
+use crate::congestion::{AckEnd, Algorithm, Cause, Congestion, CongestionEvent, PacketSample};
+use crate::config::{self, NodeConfig};
+use crate::crypto::ReplayWindow;
+use crate::id::{PathId, Token};
+use crate::io::Local;
+use crate::recovery::{
+    AckError, AckOutcome, AckRate, Feedback, Losses, ReceivedNumbers, Rtt, SentPacket, SentPackets,
+};
+use crate::time::Time;
+use crate::wire::short;
+
+/// A path of protocol v1.
+// spec: 13.1 what belongs to a path
+#[derive(Debug)]
+pub(crate) struct Path {
+    pub(crate) id: PathId,
+    /// Where the peer is.
+    pub(crate) remote: SocketAddr,
+    /// Which of our sockets and addresses it is reached from.
+    pub(crate) local: Local,
+    /// Most bytes of a packet.
+    pub(crate) packet_size: usize,
+}
+
+/// What a path needs to carry short packets.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    /// The peer's token for this path.
+    pub(crate) token: Token,
+    pub(crate) rtt: Rtt,
+    pub(crate) sent: SentPackets<SentFrame>,
+    pub(crate) received: ReceivedNumbers,
+    pub(crate) window: ReplayWindow,
+    pub(crate) congestion: Congestion,
+    pub(crate) ack_rate: AckRate,
+    /// The epoch in which packets are sealed, and the first number that was.
+    epoch: (u32, u64),
+    /// Packets that the probe timer allows whatever the window.
+    pub(crate) probes: u8,
+    /// When the pacer lets the next burst go, while something waits for that.
+    pub(crate) release_at: Option<Time>,
+}
+
+impl Path {
+    /// Lowers the packet size to what is known to pass; false if it was that low.
+    pub(crate) fn shrink(&mut self, failed_size: usize) -> bool {
+        let shrunk = failed_size.saturating_sub(1).clamp(SIZE_BASE, self.packet_size.max(SIZE_BASE));
+        // What failed is no proof of what passes: the base is.
+        let smaller = if shrunk < self.packet_size { SIZE_BASE } else { self.packet_size };
+        let is_smaller = smaller < self.packet_size;
+        self.packet_size = smaller;
+        is_smaller
+    }
+}
+
+/// Passes on every path that a handshake passed (12.11).
+const SIZE_BASE: usize = 1200;
+
+impl Carrier {
+    /// Begins with what the handshake measured. `delay` is how long the peer may wait with an ACK.
+    pub(crate) fn new(
+        token: Token,
+        rtt: Rtt,
+        delay: Duration,
+        config: &NodeConfig,
+        packet_size: usize,
+    ) -> Carrier {
+        let algorithm = match config.congestion {
+            config::Congestion::Cubic => Algorithm::Cubic,
+            config::Congestion::NewReno => Algorithm::NewReno,
+        };
+        Carrier {
+            token,
+            rtt,
+            sent: SentPackets::new(delay),
+            received: ReceivedNumbers::new(config.ack_delay),
+            window: ReplayWindow::new(),
+            congestion: Congestion::new(algorithm, packet_size as u64),
+            ack_rate: AckRate::default(),
+            epoch: (0, 0),
+            probes: 0,
+            release_at: None,
+        }
+    }
+
+    /// The probe timeout without back-off.
+    pub(crate) fn pto(&self) -> Duration {
+        self.sent.pto(&self.rtt)
+    }
+
+    /// Bytes of the number of a packet that is built now and leaves behind `queued` others.
+    // spec: 5.5 packet numbers
+    pub(crate) fn number_len(&self, queued: usize) -> usize {
+        let number = self.sent.next_number() + queued as u64 + NUMBERS_SLACK;
+        short::number_len(number, self.sent.largest_acked()).max(2)
+    }
+
+    /// How many packets may leave whose number has so many bytes.
+    pub(crate) fn numbers_left(&self, number_len: usize) -> usize {
+        let acked = self.sent.largest_acked().map_or(0, |acked| acked + 1);
+        let reach = 1_u64 << (8 * number_len.min(4) - 1);
+        // One number may be skipped on the way.
+        let end = (acked + reach).saturating_sub(2);
+        usize::try_from(end.saturating_sub(self.sent.next_number())).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes that may leave now; remembers when more may if it is the pacer that says no.
+    pub(crate) fn budget(&mut self, now: Time) -> u64 {
+        if !self.sent.has_room() {
+            return 0;
+        }
+        let budget = self.congestion.budget(now, self.sent.in_flight());
+        self.release_at = if budget == 0 { self.congestion.release_time() } else { None };
+        budget
+    }
+
+    /// A packet was sealed, its frames noted.
+    #[inline]
+    pub(crate) fn finish(&mut self, now: Time, size: usize, is_in_flight: bool, asks: bool) {
+        let snapshot = if is_in_flight {
+            self.congestion.on_sent(now, size as u64, self.sent.in_flight())
+        } else {
+            Default::default()
+        };
+        self.sent.finish(SentPacket {
+            sent_at: now,
+            size: u16::try_from(size).expect("a datagram is no longer"),
+            is_in_flight,
+            asks_for_ack: asks,
+            is_ect: false,
+            is_mtu_probe: false,
+            snapshot,
+        });
+    }
+
+    /// Notes that packet `number` was sealed in `epoch`.
+    #[inline]
+    pub(crate) fn note_epoch(&mut self, epoch: u32, number: u64) {
+        if self.epoch.0 != epoch {
+            self.epoch = (epoch, number);
+        }
+    }
+
+    /// The epoch in which packet `number` was sealed, or the one before it was.
+    pub(crate) fn epoch_of(&self, number: u64) -> u32 {
+        let (epoch, first) = self.epoch;
+        if number >= first { epoch } else { epoch.saturating_sub(1) }
+    }
+
+    /// Takes an ACK; what became of the messages in the packets goes to `fates`.
+    pub(crate) fn handle_ack(
+        &mut self,
+        now: Time,
+        delay: Duration,
+        ranges: impl Iterator<Item = std::ops::RangeInclusive<u64>>,
+        fates: &mut Vec<(SentFrame, Fate)>,
+    ) -> Result<AckOutcome, AckError> {
+        let Carrier { sent, rtt, congestion, .. } = self;
+        let mut feedback = Listener { now, congestion, fates };
+        let outcome = sent.on_ack(now, rtt, delay, ranges, &mut feedback)?;
+        congestion.on_ack_end(
+            now,
+            &AckEnd {
+                prior_in_flight: outcome.prior_in_flight,
+                in_flight: sent.in_flight(),
+                rtt_sample: outcome.rtt_sample,
+                smoothed_rtt: rtt.smoothed(),
+                min_rtt: rtt.min(),
+            },
+        );
+        if outcome.is_spurious {
+            congestion.on_spurious_loss(now);
+        }
+        signal_losses(congestion, now, &outcome.losses, outcome.prior_in_flight);
+        if outcome.packets > 0 {
+            self.probes = 0;
+        }
+        Ok(outcome)
+    }
+
+    /// Declares everything lost that is out, without being congestion.
+    pub(crate) fn lose_all(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
+        let Carrier { sent, congestion, .. } = self;
+        sent.lose_all(&mut Listener { now, congestion, fates });
+    }
+
+    /// Does what the loss and probe timers are for.
+    pub(crate) fn handle_timeout(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
+        let Carrier { sent, rtt, congestion, .. } = self;
+        let mut feedback = Listener { now, congestion, fates };
+        let outcome = sent.handle_timeout(now, rtt, &mut feedback);
+        signal_losses(congestion, now, &outcome.losses, outcome.prior_in_flight);
+        if outcome.is_probe {
+            self.probes = PROBES;
+        }
+    }
+}
+
+/// Packets that one probe timeout may send.
+// spec: 13.2 differences from RFC 9002
+const PROBES: u8 = 2;
+
+/// Packets of other channels that may leave before one that is built now, without which the length
+/// of its number would be one byte short.
+const NUMBERS_SLACK: u64 = 1 << 13;
+
+fn signal_losses(congestion: &mut Congestion, now: Time, losses: &Losses, prior_in_flight: u64) {
+    if losses.packets > 0 {
+        let cause = Cause::Loss { bytes: losses.bytes, is_persistent: losses.is_persistent };
+        let sent_at = losses.newest_sent_at;
+        congestion.on_congestion(now, &CongestionEvent { cause, sent_at, prior_in_flight });
+    }
+}
+
+/// Tells the congestion control of packets, and keeps what became of messages.
+struct Listener<'a> {
+    now: Time,
+    congestion: &'a mut Congestion,
+    fates: &'a mut Vec<(SentFrame, Fate)>,
+}
+
+impl Feedback<SentFrame> for Listener<'_> {
+    #[inline]
+    fn packet_acked(&mut self, _number: u64, packet: &SentPacket, is_late: bool) {
+        if !packet.is_in_flight {
+            return;
+        }
+        if is_late {
+            self.congestion.on_packet_acked_late(self.now, u64::from(packet.size));
+        } else {
+            self.congestion.on_packet_acked(self.now, &sample(packet));
+        }
+    }
+
+    #[inline]
+    fn frame_acked(&mut self, frame: SentFrame, _is_late: bool) {
+        self.fates.push((frame, Fate::Acked));
+    }
+
+    fn packet_lost(&mut self, _number: u64, packet: &SentPacket) {
+        if packet.is_in_flight {
+            self.congestion.on_packet_lost(self.now, &sample(packet));
+        }
+    }
+
+    fn frame_lost(&mut self, frame: SentFrame) {
+        self.fates.push((frame, Fate::Lost));
+    }
+}
+
+fn sample(packet: &SentPacket) -> PacketSample {
+    PacketSample {
+        size: u64::from(packet.size),
+        sent_at: packet.sent_at,
+        snapshot: packet.snapshot,
+    }
+}
