@@ -152,7 +152,9 @@ fn an_abandoned_path_loses_its_tokens_and_another_takes_its_place() {
     let mut world = World::connected(53);
     world.run(SECOND);
     world.with_connection(0, |connection, shared, now| {
-        connection.abandon_path(shared, now, PathId(4), crate::wire::codes::PathCode::None);
+        let abandoned =
+            connection.abandon_path(shared, now, PathId(4), crate::wire::codes::PathCode::None);
+        assert!(abandoned.is_ok());
     });
     world.run(SECOND * 3);
     for end in 0..2 {
