@@ -67,6 +67,7 @@ struct Slot {
     node: Node,
     address: SocketAddr,
     peer: PeerId,
+    identity: Option<Identity>,
     events: Vec<Happened>,
     transmit: Vec<u8>,
 }
@@ -143,12 +144,27 @@ impl World {
             Legacy::Off | Legacy::Accept => Some(Identity::from_seed(self.random.bytes())),
         };
         let seed = self.random.bytes();
-        let node = Node::new(config, identity, seed, self.now).expect("settings are good");
+        let made = Node::new(config, identity.clone(), seed, self.now);
+        let node = made.expect("settings are good");
         let peer = node.config().peer_id;
         self.places.insert(address, index);
         let transmit = Vec::new();
-        self.nodes.push(Slot { node, address, peer, events: Vec::new(), transmit });
+        self.nodes.push(Slot { node, address, peer, identity, events: Vec::new(), transmit });
         index
+    }
+
+    /// Has a node lose all that it knows but its settings, address and key, as when its process
+    /// ends and begins again. Its events stay.
+    ///
+    /// # Panics
+    ///
+    /// Never: its settings were good before.
+    pub fn restart(&mut self, index: usize) {
+        let seed = self.random.bytes();
+        let slot = &mut self.nodes[index];
+        let config = slot.node.config().clone();
+        let made = Node::new(config, slot.identity.clone(), seed, self.now);
+        slot.node = made.expect("its settings were good before");
     }
 
     /// Adds a station that only collects datagrams, for a peer that the test plays itself.
@@ -216,7 +232,16 @@ impl World {
             true => Dial::v0(peer, address),
             false => Dial::v1(peer, address),
         };
-        self.with(index, |node, now| node.connect(now, &dial))
+        self.dial(index, &dial)
+    }
+
+    /// `Node::connect`.
+    ///
+    /// # Errors
+    ///
+    /// As the node says.
+    pub fn dial(&mut self, index: usize, dial: &Dial) -> Result<ConnectionHandle, Error> {
+        self.with(index, |node, now| node.connect(now, dial))
     }
 
     /// `Node::open_channel` with default settings.
