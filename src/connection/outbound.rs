@@ -26,8 +26,8 @@ pub(super) struct Gathered {
 }
 
 impl Connection {
-    /// The next datagrams, equal in size but for the last, as the first bytes of `buf`, which may be
-    /// swapped for another buffer. To be called until it gives none.
+    /// The next datagrams, equal in size but for the last, as the first bytes of `buf`, which may
+    /// be swapped for another buffer. To be called until it gives none.
     pub(crate) fn poll_transmit(
         &mut self,
         shared: &mut Shared,
@@ -318,8 +318,8 @@ impl Connection {
 }
 
 impl Established {
-    /// Seals a packet whose frames were noted, and records it. False when the keys are used up: then
-    /// it does not leave.
+    /// Seals a packet whose frames were noted, and records it. False when the keys are used up:
+    /// then it does not leave.
     #[inline]
     fn seal(
         &mut self,
