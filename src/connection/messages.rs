@@ -158,7 +158,6 @@ impl Connection {
         if abandon.path == PathId::ZERO {
             return Err(ConnectionCode::NoPath.into());
         }
-        self.abandon_path(shared, inbound.now, abandon.path, PathCode::None);
-        Ok(())
+        self.abandon_path(shared, inbound.now, abandon.path, PathCode::None)
     }
 }

@@ -194,6 +194,12 @@ impl Epochs {
         }
     }
 
+    /// How many packets may still be sealed in this epoch.
+    // spec: 6.8 limits of keys
+    pub fn seals_left(&self) -> u64 {
+        self.limits.sealed_max - self.send.sealed.min(self.limits.sealed_max)
+    }
+
     /// Seals a whole short packet in place and masks it; the epoch it was sealed in.
     ///
     /// Before: the spin bit in byte 0, the token, room for channel and number, from byte

@@ -152,7 +152,9 @@ fn an_abandoned_path_loses_its_tokens_and_another_takes_its_place() {
     let mut world = World::connected(53);
     world.run(SECOND);
     world.with_connection(0, |connection, shared, now| {
-        connection.abandon_path(shared, now, PathId(4), crate::wire::codes::PathCode::None);
+        let abandoned =
+            connection.abandon_path(shared, now, PathId(4), crate::wire::codes::PathCode::None);
+        assert!(abandoned.is_ok());
     });
     world.run(SECOND * 3);
     for end in 0..2 {
@@ -507,4 +509,65 @@ fn early_messages_arrive_a_round_trip_sooner_and_once() {
         let channel = world.ends[1].shared.channel(accepted).expect("it is open");
         assert_eq!(channel.is_early, takes_early);
     }
+}
+
+// spec: 5.7 spin bit
+#[test]
+fn the_spin_bit_of_a_path_holds_one_value_and_connections_differ() {
+    let mut values = Vec::new();
+    for seed in 0..8 {
+        let mut world = World::new(200 + seed);
+        let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let heard = std::rc::Rc::clone(&seen);
+        world.tap = Some(Box::new(move |from, _, bytes| {
+            if from == 0 && bytes[0] >> 6 == 0b10 {
+                heard.borrow_mut().push(bytes[0] & 0x20);
+            }
+            Some(Duration::ZERO)
+        }));
+        world.connect();
+        let channel = world.open(0, NONE);
+        chat(&mut world, channel, 5);
+        let seen = seen.borrow();
+        assert!(seen.len() > 5 && seen.iter().all(|bit| *bit == seen[0]));
+        values.push(seen[0]);
+    }
+    assert!(values.contains(&0) && values.contains(&0x20));
+}
+
+// spec: 8.8 ACK_RATE
+#[test]
+fn a_sender_with_a_large_window_asks_for_fewer_acknowledgements_and_gets_them() {
+    let mut world = World::connected(90);
+    let channel = world.open(0, NONE);
+    world.run(SECOND);
+    for _ in 0..100 {
+        while world.send_message(0, channel, &[1; 1100]).is_ok() {}
+        world.run(DELAY);
+    }
+    let before = [0, 1].map(|end| world.ends[end].sent.len());
+    for _ in 0..40 {
+        while world.send_message(0, channel, &[1; 1100]).is_ok() {}
+        world.run(DELAY);
+    }
+    let [data, acks] = [0, 1].map(|end| world.ends[end].sent.len() - before[end]);
+    assert!(acks * 10 < data, "{acks} acknowledgements of {data} packets");
+}
+
+// spec: 11.1 charge, 11.2 sending
+#[test]
+fn the_connections_limit_holds_over_all_channels_and_counts_32_a_message() {
+    let mut world = World::connected(91);
+    let channels = [0, 1].map(|_| world.open(0, NONE));
+    world.run(SECOND);
+    let established = world.connection(0).established.as_mut().expect("it lives");
+    established.flow = super::super::established::Flow::new(2 * 132);
+    assert_eq!(world.send_message(0, channels[0], &[1; 100]), Ok(()));
+    assert_eq!(world.send_message(0, channels[1], &[1; 100]), Ok(()));
+    assert_eq!(world.send_message(0, channels[1], &[1; 1]), Err(Error::WouldBlock));
+    world.with_connection(0, |connection, shared, _| connection.handle_max_data(shared, 297));
+    assert_eq!(world.send_message(0, channels[1], &[1; 2]), Err(Error::WouldBlock));
+    assert_eq!(world.send_message(0, channels[1], &[1; 1]), Ok(()));
+    world.run(SECOND);
+    assert_eq!(world.ends[1].messages.len(), 3);
 }
