@@ -161,7 +161,7 @@ impl Endpoint {
     ) -> Result<ConnectionStats, Error> {
         let connection = &self.table.live(handle)?.connection;
         let channels = connection.channel_count() as u64;
-        Ok(ConnectionStats { channels, ..connection.stats })
+        Ok(ConnectionStats { channels, ..connection.stats() })
     }
 
     pub(super) fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {

@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::config::{ChannelConfig, Legacy, NodeConfig, Profile};
-use crate::crypto::Identity;
+use crate::crypto::{Identity, KeyLog};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 pub use crate::info::{ChannelInfo, CloseReason, ConnectionInfo, Dial, Received};
@@ -206,6 +206,14 @@ impl Node {
         }
         if let Some(v1) = &mut self.v1 {
             v1.set_segments_max(segments);
+        }
+    }
+
+    /// Gives the secrets of all v1 handshakes from now on to `key_log`, for debuggers. A second one
+    /// changes nothing.
+    pub fn set_key_log(&mut self, key_log: KeyLog) {
+        if let Some(v1) = &self.v1 {
+            v1.set_key_log(key_log);
         }
     }
 
