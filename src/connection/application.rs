@@ -428,7 +428,7 @@ impl Packing<'_> {
         let charge = message.len() as u64 + u64::from(CHARGE);
         match channel.sending.room(charge) {
             Room::Enough => {}
-            room => return Err(Hold::ChannelCredit(room)),
+            room @ (Room::None | Room::Unreported) => return Err(Hold::ChannelCredit(room)),
         }
         if !established.flow.has_room(charge) {
             return Err(Hold::Credit);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::Notice;
 use super::world::{DELAY, World, address};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, PathId};
@@ -226,9 +227,9 @@ fn a_peer_that_breaks_a_rule_is_told_which() {
     for (index, (frame, code)) in cases.into_iter().enumerate() {
         let mut world = World::connected(60 + index as u64);
         inject(&mut world, &frame);
-        let said = world.ends[0].events.iter().find_map(|event| match event {
-            Event::ConnectionClosed { said, .. } => said.as_ref().map(|said| said.code),
-            _ => None,
+        let said = world.ends[0].events.iter().find_map(|event| {
+            let Event::ConnectionClosed { said, .. } = event else { return None };
+            said.as_ref().map(|said| said.code)
         });
         assert_eq!(said, Some(code.code()), "{frame:?}");
     }
@@ -263,9 +264,9 @@ fn a_graceful_end_delivers_what_was_sent_and_tells_the_peer() {
     assert_eq!(world.ends[1].messages.len(), 50);
     assert_eq!(world.connection_end(0), Some(Error::Closed));
     assert_eq!(world.connection_end(1), Some(Error::PeerClosed));
-    let said = world.ends[1].events.iter().find_map(|event| match event {
-        Event::ConnectionClosed { said, .. } => said.as_deref().cloned(),
-        _ => None,
+    let said = world.ends[1].events.iter().find_map(|event| {
+        let Event::ConnectionClosed { said, .. } = event else { return None };
+        said.as_deref().cloned()
     });
     assert_eq!(said, Some(reason));
     world.run(SECOND * 10);
@@ -448,12 +449,8 @@ fn a_refused_peer_is_told_and_both_forget() {
         connection.refuse(shared, now, ConnectionCode::Refused);
     });
     world.run(SECOND);
-    let failed = world.ends[0].notices.iter().find_map(|notice| match notice {
-        super::super::Notice::AttemptFailed { reason, may_retry, .. } => {
-            Some((*reason, *may_retry))
-        }
-        _ => None,
-    });
+    let failed = |notice: &Notice| matches!(notice, Notice::AttemptFailed { .. });
+    let failed = world.ends[0].notices.iter().find(|notice| failed(notice));
     assert!(failed.is_some() || world.connection_end(0).is_some(), "{:?}", world.ends[0].notices);
     world.run(SECOND * 20);
     assert!(world.is_gone(1));
