@@ -316,6 +316,10 @@ impl Connection {
         }
         // A responder's first packet must be answered; tokens and tickets are sent with it.
         self.duties.ping = self.side == Side::Responder;
+        if self.side == Side::Initiator {
+            // spec: 12.2 tokens: its parameters travelled in the open, without the reset value
+            self.duties.tokens.push_back(PathId::ZERO);
+        }
         self.issue_tokens(shared);
         self.report_connected(shared);
         shared.notify(self.handle, Notice::Confirmed);
