@@ -151,6 +151,11 @@ impl Waiting {
             self.taken += 1;
             self.taken_bytes += *len as usize;
         }
+        // A queue that is never empty must not keep all that ever went through it.
+        if self.taken > COMPACT_MIN && self.taken * 2 > self.lengths.len() {
+            self.lengths.drain(..std::mem::take(&mut self.taken));
+            self.bytes.drain(..std::mem::take(&mut self.taken_bytes));
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -161,6 +166,9 @@ impl Waiting {
         self.lengths.len() - self.taken
     }
 }
+
+/// Messages taken from a queue before it is worth moving the others.
+const COMPACT_MIN: usize = 64;
 
 /// What a channel begins with.
 #[derive(Debug)]

@@ -72,6 +72,15 @@ impl Connection {
                     established.carrier.received.on_ack_acked(largest);
                 }
             }
+            SentFrame::AckRate => {
+                // From now on the peer waits no longer than it was asked to.
+                let carrier = self.established.as_mut().map(|one| &mut one.carrier);
+                if let Some(carrier) = carrier
+                    && let Some((_, delay)) = carrier.ack_rate.asked()
+                {
+                    carrier.sent.set_peer_delay(delay);
+                }
+            }
             SentFrame::Data { .. }
             | SentFrame::Accept(_)
             | SentFrame::Refusal { .. }
@@ -79,8 +88,7 @@ impl Connection {
             | SentFrame::DataBlocked
             | SentFrame::MaxChannels
             | SentFrame::ChannelsBlocked
-            | SentFrame::Abandon { .. }
-            | SentFrame::AckRate => {}
+            | SentFrame::Abandon { .. } => {}
         }
     }
 

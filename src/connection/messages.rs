@@ -98,10 +98,24 @@ impl Connection {
         self.settle(shared, inbound.now, &mut fates);
         shared.scratch.fates = fates;
         outcome?;
+        self.ask_ack_rate();
         keys.map_err(|_| ConnectionCode::KeyUpdate)?;
         // The window may have room again.
         self.schedule(shared);
         Ok(())
+    }
+
+    /// Asks the peer to acknowledge as often as it is of use.
+    // spec: 13.3 acknowledging
+    fn ask_ack_rate(&mut self) {
+        let mtu = self.path.packet_size as u64;
+        let Some(established) = &mut self.established else { return };
+        let delay_max = Duration::from_micros(established.peer.ack_delay_max_us);
+        let carrier = &mut established.carrier;
+        let (window, rtt) = (carrier.congestion.window(), carrier.rtt.smoothed());
+        if carrier.ack_rate.poll(window, mtu, rtt, delay_max).is_some() {
+            self.duties.ack_rate = true;
+        }
     }
 
     // spec: 8.8 ACK_RATE

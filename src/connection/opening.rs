@@ -7,7 +7,7 @@ use super::handshake::{Complete, Handshake, HandshakeEvent, Reason};
 use super::shared::{Notice, Shared};
 use super::{Connection, Life};
 use crate::channel::Pending;
-use crate::config::EARLY_PACKETS_MAX;
+use crate::config::{EARLY_PACKETS_MAX, HALF_OPEN_BYTES_MAX};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PathId, PeerId, Side, Token};
 use crate::io::{Event, Local};
@@ -381,11 +381,14 @@ impl Connection {
 
     /// A short packet came before its keys.
     pub(super) fn keep_packet(&mut self, shared: &mut Shared, packet: &[u8]) {
-        match &mut self.opening {
-            Some(opening) if opening.kept.len() < EARLY_PACKETS_MAX => {
-                opening.kept.push(packet.to_vec());
-            }
-            Some(_) | None => shared.count_drop(DropReason::TooEarly),
+        let Some(opening) = &mut self.opening else {
+            return shared.count_drop(DropReason::TooEarly);
+        };
+        let bytes: usize = opening.kept.iter().map(Vec::len).sum();
+        if opening.kept.len() < EARLY_PACKETS_MAX && bytes + packet.len() <= HALF_OPEN_BYTES_MAX {
+            opening.kept.push(packet.to_vec());
+        } else {
+            shared.count_drop(DropReason::TooEarly);
         }
     }
 

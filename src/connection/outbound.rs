@@ -46,6 +46,7 @@ impl Connection {
         });
         let Some((len, segment_size)) = sent else {
             self.is_ready = false;
+            self.note_app_limited();
             return None;
         };
         self.stats.datagrams_sent += len.div_ceil(segment_size.max(1)) as u64;
@@ -62,8 +63,24 @@ impl Connection {
     /// Tells that a transmit of ours failed.
     pub(crate) fn handle_send_error(&mut self, error: SendError, size: usize) -> bool {
         match error {
-            SendError::TooLarge => self.path.shrink(size),
-            SendError::Unreachable => false,
+            SendError::TooLarge => {}
+            SendError::Unreachable => return false,
+        }
+        let is_smaller = self.path.shrink(size);
+        if let (true, Some(established)) = (is_smaller, &mut self.established) {
+            established.carrier.congestion.on_mtu(self.path.packet_size as u64);
+        }
+        is_smaller
+    }
+
+    /// There is nothing to send: what the path could carry is not measured by that.
+    fn note_app_limited(&mut self) {
+        if self.duties.has_ready() {
+            return;
+        }
+        if let Some(established) = &mut self.established {
+            let carrier = &mut established.carrier;
+            carrier.congestion.on_app_limited(carrier.sent.in_flight());
         }
     }
 

@@ -120,7 +120,9 @@ impl Carrier {
             return 0;
         }
         let budget = self.congestion.budget(now, self.sent.in_flight());
-        self.release_at = if budget == 0 { self.congestion.release_time() } else { None };
+        // In the past it is the window that says no, and an acknowledgement that changes that.
+        let release_at = self.congestion.release_time().filter(|at| *at > now);
+        self.release_at = release_at.filter(|_| budget == 0);
         budget
     }
 

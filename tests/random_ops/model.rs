@@ -129,6 +129,7 @@ impl Model {
                 }
             }
             Event::Packet { .. } => return Err("the profile is not the reference's".to_owned()),
+            Event::ChannelFinished { .. } => return Err("half-closing is off".to_owned()),
             Event::Datagram { .. } => return Err("raw datagrams are off".to_owned()),
         }
         Ok(())

@@ -462,7 +462,6 @@ fn a_refused_peer_is_told_and_both_forget() {
 fn a_packet_on_another_path_opens_none_and_is_answered() {
     let mut world = World::connected(82);
     world.run(SECOND);
-    let established = world.connection(0).established.as_mut().expect("it lives");
     let mut packet = vec![0; 64];
     let token = world.ends[1].tokens.iter().find(|(_, path)| path.0 == 2).expect("issued").0;
     packet[1..9].copy_from_slice(token);

@@ -92,6 +92,7 @@ impl Pair {
                 | Event::Connected { .. }
                 | Event::ConnectionClosed { .. }
                 | Event::ChannelClosed { .. }
+                | Event::ChannelFinished { .. }
                 | Event::Readable { .. }
                 | Event::Writable { .. }
                 | Event::PathChanged { .. }
