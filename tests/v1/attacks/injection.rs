@@ -14,7 +14,7 @@ use super::tools::{
     Forgery, Middle, assert_echo_through, establish, event_counts, feed, ids_of, is_level,
     with_bytes,
 };
-use crate::tools::{MILLI, SECOND, closed, connected, dropped, why_closed};
+use crate::tools::{SECOND, closed, connected, dropped, why_closed};
 
 // spec: 7.3 initiator states, 14.3 levels of a close, 18.2 attacks on identity, keys and packets
 #[test]
@@ -42,8 +42,9 @@ fn forged_level_0_closes_end_no_handshake() {
         });
         assert_eq!([0, 1].map(|node| connected(&world, node)), [1, 1], "target {target}");
         assert_eq!(why_closed(&world, 0, connection), None);
+        // The first attempt succeeds; a forged number that is acknowledged costs it a timer.
         let after = world.events(0)[0].at.since(start);
-        assert!(after <= 100 * MILLI, "target {target}: {after:?}: the first attempt succeeds");
+        assert!(after <= SECOND / 2, "target {target}: {after:?}");
     }
 }
 
