@@ -82,9 +82,7 @@ fn flood(world: &mut World, random: &mut Random, hello: &[u8], number: u64) {
 /// Dials the flooded node while the flood goes on.
 fn connects_within_a_second(world: &mut World, random: &mut Random, hello: &[u8], node: usize) {
     let connection = world.connect(node, 1).expect("room");
-    let is_it = |happened: &channeler::sim::Happened| {
-        matches!(happened.event, Event::Connected { connection: which, .. } if which == connection)
-    };
+    let is_it = |happened: &channeler::sim::Happened| matches!(happened.event, Event::Connected { connection: which, .. } if which == connection);
     for number in 0..1_000 {
         flood(world, random, hello, number);
         world.run_for(Duration::from_millis(1));

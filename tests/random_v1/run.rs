@@ -188,11 +188,9 @@ impl Run {
             Err(error) => return Err(format!("connect from {from} to {to}: {error:?}")),
         };
         self.models[from].dialled(connection, self.world.peer(to));
-        let capabilities =
-            if is_ordered { Capabilities::ORDERED } else { Capabilities::default() };
+        let capabilities = if is_ordered { Capabilities::ORDERED } else { Capabilities::default() };
         let config = ChannelConfig { capabilities, ..ChannelConfig::default() };
-        let opened =
-            self.world.with(from, |node, now| node.open_channel(now, connection, &config));
+        let opened = self.world.with(from, |node, now| node.open_channel(now, connection, &config));
         match opened {
             Ok(channel) => {
                 let node = self.world.node(from);
@@ -267,7 +265,6 @@ impl Run {
 
     fn take_events(&mut self, index: usize) -> Result<(), String> {
         for happened in self.world.take_events(index) {
-            if std::env::var("DBG").is_ok() { eprintln!("{} node {index} {:?}", happened.at, happened.event); }
             let taken = self.models[index].take(&happened.event, self.world.node(index));
             taken.map_err(|text| format!("node {index}: {text} ({happened:?})"))?;
             if let Event::Message { channel, .. } = happened.event {
@@ -316,7 +313,8 @@ impl Run {
         {
             return Err(format!("message {number} of {sent_as:?} came on {came_as:?}"));
         }
-        let peer = self.models[node].connections.get(&known_connection(&self.models[node], channel));
+        let peer =
+            self.models[node].connections.get(&known_connection(&self.models[node], channel));
         if peer.is_some_and(|one| one.peer != self.world.peer(sent.from)) {
             return Err(format!("message {number} of node {} came from another", sent.from));
         }

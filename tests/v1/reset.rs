@@ -52,7 +52,11 @@ fn a_reset_is_believed_from_the_peers_address_only_and_with_its_value_only() {
     world.run_for(21 * MILLI);
     let answer = world.network.recent().back().cloned();
     let answer = answer.filter(|one| one.station == them).expect("the restarted node answers");
-    let copy = answer.bytes; for r in world.network.recent().iter().rev().take(4) { eprintln!("{} {} {:02x?}", r.station, r.to, r.bytes.len()); } eprintln!("{:?}", world.node(1).stats());
+    let copy = answer.bytes;
+    for r in world.network.recent().iter().rev().take(4) {
+        eprintln!("{} {} {:02x?}", r.station, r.to, r.bytes.len());
+    }
+    eprintln!("{:?}", world.node(1).stats());
     let elsewhere = std::net::SocketAddr::from(([10, 9, 9, 9], 9));
     world.feed(0, &receive_from(elsewhere, copy.len()), &copy);
     assert_eq!(why_closed(&world, 0, pair.connection), None);

@@ -9,6 +9,7 @@ use channeler::id::{AttemptId, Side};
 use channeler::node::Dial;
 use channeler::sim::{Random, World};
 use channeler::wire::frame::{Crypto, Frame};
+use channeler::wire::long::Cookie;
 
 use super::tools::{Forgery, feed};
 use crate::tools::SECOND;
@@ -39,6 +40,7 @@ fn no_first_flight_is_answered_with_more_than_three_times_its_bytes() {
             sender: AttemptId([2; 16]),
             recipient: AttemptId([1; 16]),
             number: 0,
+            cookie: Cookie::NONE,
             frames,
         };
         provoke(&[forgery.seal()], |_| ());
@@ -118,7 +120,13 @@ fn what_belongs_to_no_attempt_and_begins_none_is_not_answered() {
     silent.push(vec![0; 1_200]);
     for bytes in silent.iter().filter(|bytes| !bytes.is_empty()) {
         let answers = provoke(std::slice::from_ref(bytes), |_| ());
-        assert_eq!(answers.count, 0, "{} bytes, {:02x?}", bytes.len(), &bytes[..4.min(bytes.len())]);
+        assert_eq!(
+            answers.count,
+            0,
+            "{} bytes, {:02x?}",
+            bytes.len(),
+            &bytes[..4.min(bytes.len())]
+        );
     }
 }
 

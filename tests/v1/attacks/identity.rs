@@ -116,11 +116,7 @@ fn has_early(middle: &mut Middle, world: &mut World) -> bool {
 }
 
 /// What is for `one` goes to `two`, and what `two` says comes from `one`.
-fn exchange(
-    datagram: &Recorded,
-    one: std::net::SocketAddr,
-    two: std::net::SocketAddr,
-) -> Recorded {
+fn exchange(datagram: &Recorded, one: std::net::SocketAddr, two: std::net::SocketAddr) -> Recorded {
     let mut copy = datagram.clone();
     if datagram.to == one {
         copy.to = two;

@@ -9,6 +9,7 @@ use channeler::node::DropReason;
 use channeler::sim::{Random, World};
 use channeler::wire::codes::ConnectionCode;
 use channeler::wire::frame::{ConnectionClose, Crypto, Frame, Reason, Source};
+use channeler::wire::long::Cookie;
 
 use super::tools::{
     Forgery, Middle, assert_echo_through, establish, event_counts, feed, ids_of, is_level,
@@ -150,8 +151,15 @@ fn packets_of_the_handshake_forged_after_it_mean_nothing() {
                     for sender in [original, responder, initiator] {
                         let side = if target == 0 { Side::Responder } else { Side::Initiator };
                         let frames = &[frame.clone()];
-                        let forgery =
-                            Forgery { original, side, sender, recipient, number: 77, frames };
+                        let forgery = Forgery {
+                            original,
+                            side,
+                            sender,
+                            recipient,
+                            number: 77,
+                            cookie: NONE,
+                            frames,
+                        };
                         let bytes = forgery.seal();
                         feed(&mut world, target, from, &bytes);
                         let mut other = bytes.clone();
@@ -205,6 +213,8 @@ fn short_packets_and_resets_forged_with_the_right_token_mean_nothing() {
     assert_echo_through(&mut world, &mut middle, &pair);
 }
 
+const NONE: Cookie = Cookie::NONE;
+
 /// Two nodes with somebody between them, and a dial from 0 to 1 that has just begun.
 fn dialled() -> (World, Middle, channeler::id::ConnectionHandle) {
     let mut world = World::with_nodes(1, 2);
@@ -214,12 +224,17 @@ fn dialled() -> (World, Middle, channeler::id::ConnectionHandle) {
 }
 
 /// A level 0 packet to one of the two nodes, as its peer would send.
-fn forge(target: usize, initiator: AttemptId, original: AttemptId, frames: &[Frame<'_>]) -> Vec<u8> {
+fn forge(
+    target: usize,
+    initiator: AttemptId,
+    original: AttemptId,
+    frames: &[Frame<'_>],
+) -> Vec<u8> {
     let (side, sender, recipient) = match target {
         0 => (Side::Responder, AttemptId([0xbb; 16]), initiator),
         _ => (Side::Initiator, initiator, original),
     };
-    Forgery { original, side, sender, recipient, number: 1_000, frames }.seal()
+    Forgery { original, side, sender, recipient, number: 1_000, cookie: NONE, frames }.seal()
 }
 
 /// A cookie packet.

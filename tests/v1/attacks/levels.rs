@@ -97,14 +97,14 @@ fn a_packet_of_one_connection_with_the_token_of_another_is_not_opened() {
     world.send(0, pair.channel, b"of node 0").expect("room");
     let mut mixed = middle.taken(&world)[0].clone();
     mixed.bytes[1..9].copy_from_slice(&token);
-    let before = dropped(&world, 1, DropReason::NotOpened)
-        + dropped(&world, 1, DropReason::UnknownChannel);
+    let before =
+        dropped(&world, 1, DropReason::NotOpened) + dropped(&world, 1, DropReason::UnknownChannel);
     middle.send(&mut world, &mixed);
     mixed.station = world.address(2);
     middle.send(&mut world, &mixed);
     middle.pass(&mut world, SECOND / 10);
-    let after = dropped(&world, 1, DropReason::NotOpened)
-        + dropped(&world, 1, DropReason::UnknownChannel);
+    let after =
+        dropped(&world, 1, DropReason::NotOpened) + dropped(&world, 1, DropReason::UnknownChannel);
     assert_eq!(after, before + 2);
     for channel in [pair.peer_channel, theirs] {
         assert!(world.receive_all(1, channel).is_empty());

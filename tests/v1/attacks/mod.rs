@@ -4,6 +4,7 @@ mod address;
 mod amplification;
 mod downgrade;
 mod early;
+mod half_open;
 mod identity;
 mod injection;
 mod levels;

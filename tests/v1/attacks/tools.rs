@@ -125,6 +125,7 @@ pub(crate) struct Forgery<'a> {
     pub(crate) sender: AttemptId,
     pub(crate) recipient: AttemptId,
     pub(crate) number: u64,
+    pub(crate) cookie: Cookie,
     pub(crate) frames: &'a [Frame<'a>],
 }
 
@@ -132,7 +133,7 @@ impl Forgery<'_> {
     pub(crate) fn seal(&self) -> Vec<u8> {
         let kind = Kind::Sealed(Level::Initial);
         let (sender, recipient) = (self.sender, self.recipient);
-        let header = LongHeader { kind, sender, recipient, cookie: Cookie::NONE, size: 0 };
+        let header = LongHeader { kind, sender, recipient, cookie: self.cookie, size: 0 };
         let mut bytes = vec![0; 1_200];
         let mut writer = Writer::new(&mut bytes);
         header.write(&mut writer).expect("room");
