@@ -122,6 +122,20 @@ impl Connection {
         self.established.is_some()
     }
 
+    /// Its counters, but for the channels.
+    pub(crate) fn stats(&self) -> ConnectionStats {
+        let Some(carrier) = self.established.as_ref().map(|established| &established.carrier)
+        else {
+            return self.stats;
+        };
+        ConnectionStats {
+            rtt: carrier.rtt.first_sample_at().map(|_| carrier.rtt.smoothed()).unwrap_or_default(),
+            congestion_window_bytes: carrier.congestion.window(),
+            bytes_lost: carrier.congestion.totals().1,
+            ..self.stats
+        }
+    }
+
     /// Whether the application sent early data (7.14).
     pub(crate) fn has_sent_early(&self) -> bool {
         self.opening.as_ref().is_some_and(|opening| opening.has_sent_early())
