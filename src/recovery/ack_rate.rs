@@ -48,7 +48,8 @@ impl AckRate {
 }
 
 fn differs_by_half(old: u64, new: u64) -> bool {
-    old.abs_diff(new) * 2 >= old
+    // Zero is not new after zero: a peer that never delays would be asked with every ACK of its.
+    old != new && old.abs_diff(new) * 2 >= old
 }
 
 /// Spec 13.3.
