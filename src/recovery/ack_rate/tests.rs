@@ -29,6 +29,15 @@ fn asks_again_only_when_it_changed_by_half() {
     assert_eq!(rate.poll(70 * MTU, MTU, ms(40), ms(25)), Some((7, ms(5))));
 }
 
+// spec: 13.3 acknowledging
+#[test]
+fn a_delay_of_zero_is_asked_for_once() {
+    let mut rate = AckRate::default();
+    assert_eq!(rate.poll(100 * MTU, MTU, ms(80), ms(0)), Some((10, ms(0))), "the peer's maximum");
+    assert_eq!(rate.poll(100 * MTU, MTU, ms(80), ms(0)), None);
+    assert!(rate.poll(100 * MTU, MTU, ms(80), ms(25)).is_some(), "it is not for ever");
+}
+
 const MTU: u64 = 1200;
 
 fn ms(count: u64) -> Duration {
