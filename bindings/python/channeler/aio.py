@@ -314,7 +314,7 @@ class Connection:
         try:
             await channel._wait_open()
         except asyncio.CancelledError:
-            channel.close()
+            channel.reset()
             raise
         return channel
 
@@ -452,8 +452,15 @@ class Channel:
         self.connection.node._turn_soon()
 
     def reset(self, code: int = 0) -> None:
-        """Ends the channel at once, both ways; in version 1 the peer is told the code."""
-        self._channel.reset(code)
+        """Ends the channel at once, both ways; again does no harm. Version 1 tells the peer the
+        code.
+        """
+        if self._ended is not None:
+            return
+        try:
+            self._channel.reset(code)
+        except InvalidChannel:
+            return
         self._end(_CLOSED)
         self.connection.node._turn_soon()
 
