@@ -69,7 +69,7 @@ uninstall:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' \
 	    VERSION='$(VERSION)' SONAME='$(SONAME)' scripts/install --remove
 
-## bench: measures speed and memory, also into target/bench.json; ONLY=v0 for one group
+## bench: measures speed and memory, also into target/bench.json; ONLY=v0 or v1 for one group
 bench: target/.setup-build
 	cargo bench --bench bench -- $(ONLY)
 

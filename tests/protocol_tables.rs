@@ -209,7 +209,7 @@ fn ids(from: u8) -> AttemptId {
     AttemptId(std::array::from_fn(|at| from + at as u8))
 }
 
-// spec: 20.1 bytes, 4.1 layout, 8.6 CRYPTO
+// spec: 20.1, 4.1, 8.6
 #[test]
 fn level_0_packet_of_the_worked_example() {
     let example = Example::of(&page());
@@ -247,7 +247,7 @@ fn level_0_packet_of_the_worked_example() {
     assert_eq!(out[..out.len() - TAG_LEN], [aad, payload].concat());
 }
 
-// spec: 20.1 bytes, 4.1 layout, 4.4 padding and joining
+// spec: 20.1, 4.1, 4.4
 #[test]
 fn padded_level_0_packet_of_the_worked_example() {
     let example = Example::of(&page());
@@ -268,7 +268,7 @@ fn padded_level_0_packet_of_the_worked_example() {
     assert_eq!(out, packet[..header.number_offset()]);
 }
 
-// spec: 20.1 bytes, 5.1 layout, 5.3 masks, 5.5 packet numbers, 8.14 DATA
+// spec: 20.1, 5.1, 5.3, 5.5, 8.14
 #[test]
 fn short_packets_of_the_worked_example() {
     let example = Example::of(&page());

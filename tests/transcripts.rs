@@ -190,6 +190,7 @@ impl Pair {
                 | Event::Connected { .. }
                 | Event::ConnectionClosed { .. }
                 | Event::ChannelClosed { .. }
+                | Event::ChannelFinished { .. }
                 | Event::Readable { .. }
                 | Event::Writable { .. }
                 | Event::PathChanged { .. }

@@ -21,17 +21,8 @@ use newreno::NewReno;
 use pacer::Pacer;
 use rate::RateEstimator;
 
+pub(crate) use crate::config::Congestion as Algorithm;
 pub(crate) use rate::{RateSample, Snapshot};
-
-/// Which controller a path runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Algorithm {
-    /// RFC 9002 7.
-    NewReno,
-    /// RFC 9438, with HyStart++ (RFC 9406).
-    #[default]
-    Cubic,
-}
 
 /// One path's congestion control: controller, rate estimate and pacer.
 ///

@@ -1,5 +1,5 @@
-//! One sender over one link with a drop-tail queue, for tests of controllers and pacer: every packet
-//! arrives or is dropped, every arrival is acknowledged by itself after the round trip.
+//! One sender over one link with a drop-tail queue, for tests of controllers and pacer: every
+//! packet arrives or is dropped, every arrival is acknowledged by itself after the round trip.
 
 use std::collections::VecDeque;
 use std::time::Duration;

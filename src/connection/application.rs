@@ -17,8 +17,8 @@ use crate::time::Time;
 use crate::wire::Writer;
 use crate::wire::frame::{ChannelNew, Frame, Label, Source};
 
-/// Bytes of a packet that are not the message's, whatever its number up to 2^34 and its size: header
-/// with a number of 3 bytes, tag, and type, length, flags and number of DATA.
+/// Bytes of a packet that are not the message's, whatever its number up to 2^34 and its size:
+/// header with a number of 3 bytes, tag, and type, length, flags and number of DATA.
 const OVERHEAD: usize = 13 + 3 + 16 + 1 + 3 + 1 + 5;
 
 /// Why a message cannot be put into a packet yet.
@@ -44,8 +44,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `Unsupported` for modes that resend or close on loss, `InvalidArgument`, `Limit` when a table
-    /// is full, `Closed` when the connection is being closed.
+    /// `Unsupported` for modes that resend or close on loss, `InvalidArgument`, `Limit` when a
+    /// table is full, `Closed` when the connection is being closed.
     pub(crate) fn open_channel(
         &mut self,
         shared: &mut Shared,
@@ -89,8 +89,8 @@ impl Connection {
         Ok(handle)
     }
 
-    /// Ends our direction of a channel behind what was sent; `ChannelClosed` follows when the peer's
-    /// has ended too.
+    /// Ends our direction of a channel behind what was sent; `ChannelClosed` follows when the
+    /// peer's has ended too.
     ///
     /// # Errors
     ///
@@ -131,8 +131,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet of
-    /// the path takes; `WouldBlock` when a queue is full or the peer takes no more (`Writable`
+    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet
+    /// of the path takes; `WouldBlock` when a queue is full or the peer takes no more (`Writable`
     /// follows); `Closed` when the channel is closing.
     #[inline]
     pub(crate) fn send(
@@ -415,8 +415,8 @@ struct Packing<'a> {
 }
 
 impl Packing<'_> {
-    /// Puts the next message into a packet, within the limits of flow control; by how many bytes the
-    /// queue grew.
+    /// Puts the next message into a packet, within the limits of flow control; by how many bytes
+    /// the queue grew.
     // spec: 11.2 sending
     #[inline]
     fn pack(
@@ -428,7 +428,7 @@ impl Packing<'_> {
         let charge = message.len() as u64 + u64::from(CHARGE);
         match channel.sending.room(charge) {
             Room::Enough => {}
-            room => return Err(Hold::ChannelCredit(room)),
+            room @ (Room::None | Room::Unreported) => return Err(Hold::ChannelCredit(room)),
         }
         if !established.flow.has_room(charge) {
             return Err(Hold::Credit);

@@ -349,7 +349,8 @@ impl Connection {
         Ok(())
     }
 
-    /// The peer's direction may have ended: then the application hears of it after the last message.
+    /// The peer's direction may have ended: then the application hears of it after the last
+    /// message.
     // spec: 9.4 graceful close
     pub(super) fn direction_ended(
         &mut self,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::Rng;
 
 use crate::config::NodeConfig;
 use crate::crypto::{Epochs, Limits};
@@ -12,6 +13,7 @@ use crate::path::{Carrier, SentFrame};
 use crate::recovery::{EcnMark, ReceivedPacket, SentPacket};
 use crate::time::Time;
 use crate::wire::params::Params;
+use crate::wire::short::Flags;
 
 use super::handshake::{Complete, EarlyOutcome};
 use super::shared::Shared;
@@ -124,8 +126,10 @@ impl Established {
     ) -> Established {
         let peer = complete.params;
         let delay = Duration::from_micros(peer.ack_delay_max_us);
+        // spec: 5.7 spin bit
+        let spin = if shared.rng.next_u32() & 1 == 0 { 0 } else { Flags::SPIN };
         let mut carrier =
-            Carrier::new(peer.token, complete.rtt, delay, &shared.config, begun.packet_size);
+            Carrier::new(peer.token, spin, complete.rtt, delay, &shared.config, begun.packet_size);
         let rng = &mut shared.rng;
         register_early(&mut carrier, complete.early, complete.next_number, begun.early, now, rng);
         let suite = complete.secrets.suite();

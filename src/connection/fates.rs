@@ -28,15 +28,13 @@ impl Connection {
 
     #[inline]
     fn frame_acked(&mut self, shared: &mut Shared, now: Time, frame: SentFrame) {
-        match frame {
-            SentFrame::Data { channel, first, count, charge } => {
-                let Some(known) = shared.channels.get_mut(channel.0) else { return };
-                known.sending.acknowledge(first, u32::from(count), charge);
-                if known.ending != Ending::None {
-                    self.check_gone(shared, now, channel);
-                }
-            }
-            other => self.control_acked(shared, now, other),
+        let SentFrame::Data { channel, first, count, charge } = frame else {
+            return self.control_acked(shared, now, frame);
+        };
+        let Some(known) = shared.channels.get_mut(channel.0) else { return };
+        known.sending.acknowledge(first, u32::from(count), charge);
+        if known.ending != Ending::None {
+            self.check_gone(shared, now, channel);
         }
     }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::ending::Life;
 use super::shared::Shared;
 use super::{Breach, Connection};
+use crate::config::ABANDONS_MAX;
 use crate::crypto::{OpenError, Opened, ReplayWindow};
 use crate::id::{ChannelNumber, PathId};
 use crate::recovery::{EcnMark, ReceivedPacket};
@@ -202,7 +203,11 @@ impl Connection {
         let is_possible = |channel| registry.is_possible(channel);
         let mut window = ReplayWindow::new();
         match established.epochs.open(now, path, &mut window, packet, is_possible) {
-            Ok(_) => self.abandon_path(shared, now, path, PathCode::Limit),
+            Ok(_) => {
+                if let Err(breach) = self.abandon_path(shared, now, path, PathCode::Limit) {
+                    self.breach(shared, now, breach);
+                }
+            }
             Err(error) => self.handle_unopened(shared, now, error),
         }
     }
@@ -215,13 +220,18 @@ impl Connection {
         now: Time,
         path: PathId,
         code: PathCode,
-    ) {
-        let Some(established) = &mut self.established else { return };
+    ) -> Result<(), Breach> {
+        let Some(established) = &mut self.established else { return Ok(()) };
         let retire_at = now + 3 * established.pto_max();
-        if established.tokens.abandon(path, retire_at) {
+        let is_new = established.tokens.abandon(path, retire_at);
+        if is_new.map_err(|_| ConnectionCode::Protocol)? {
+            if self.duties.abandons.len() >= ABANDONS_MAX {
+                return Err(ConnectionCode::Protocol.into());
+            }
             self.duties.abandons.push_back((path, code as u8));
             self.issue_tokens(shared);
         }
         self.schedule(shared);
+        Ok(())
     }
 }

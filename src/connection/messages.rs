@@ -19,11 +19,10 @@ impl Connection {
         buffer: &[u8],
         frame: &Frame<'_>,
     ) -> Result<(), Breach> {
-        match frame {
-            Frame::Data(data) => self.handle_data(shared, inbound, buffer, data),
-            Frame::Ack(ack) => self.handle_ack(shared, inbound, ack),
-            other => self.handle_other(shared, inbound, other),
+        if let Frame::Data(data) = frame {
+            return self.handle_data(shared, inbound, buffer, data);
         }
+        self.handle_other(shared, inbound, frame)
     }
 
     fn handle_other(
@@ -46,7 +45,8 @@ impl Connection {
             | Frame::PathStatus(_)
             | Frame::ObservedAddress(_)
             | Frame::AddressOffer(_) => Ok(()),
-            Frame::Data(_) | Frame::Ack(_) => Ok(()),
+            Frame::Data(_) => Ok(()),
+            Frame::Ack(ack) => self.handle_ack(shared, inbound, ack),
             Frame::Crypto(crypto) => self.handle_crypto(inbound, crypto),
             Frame::ConnectionClose(close) => {
                 self.handle_close(shared, now, close);
@@ -158,7 +158,6 @@ impl Connection {
         if abandon.path == PathId::ZERO {
             return Err(ConnectionCode::NoPath.into());
         }
-        self.abandon_path(shared, inbound.now, abandon.path, PathCode::None);
-        Ok(())
+        self.abandon_path(shared, inbound.now, abandon.path, PathCode::None)
     }
 }

@@ -198,7 +198,7 @@ impl Connection {
             match event {
                 HandshakeEvent::Identified { key, is_resumed, is_early } => {
                     self.peer = Some(key.peer_id());
-                    self.public_key = Some(key.clone());
+                    self.public_key = Some(key);
                     let notice = Notice::Identified { key, is_resumed, is_early };
                     shared.notify(self.handle, notice);
                 }
@@ -316,6 +316,10 @@ impl Connection {
         }
         // A responder's first packet must be answered; tokens and tickets are sent with it.
         self.duties.ping = self.side == Side::Responder;
+        if self.side == Side::Initiator {
+            // spec: 12.2 tokens: its parameters travelled in the open, without the reset value
+            self.duties.tokens.push_back(PathId::ZERO);
+        }
         self.issue_tokens(shared);
         self.report_connected(shared);
         shared.notify(self.handle, Notice::Confirmed);
@@ -434,8 +438,6 @@ pub(super) fn reason_of(code: u64) -> Error {
 
 /// What it means that the peer sent.
 pub(super) fn peer_reason_of(code: u64) -> Error {
-    match reason_of(code) {
-        Error::Closed => Error::PeerClosed,
-        other => other,
-    }
+    let reason = reason_of(code);
+    if reason == Error::Closed { Error::PeerClosed } else { reason }
 }

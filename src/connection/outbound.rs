@@ -26,8 +26,8 @@ pub(super) struct Gathered {
 }
 
 impl Connection {
-    /// The next datagrams, equal in size but for the last, as the first bytes of `buf`, which may be
-    /// swapped for another buffer. To be called until it gives none.
+    /// The next datagrams, equal in size but for the last, as the first bytes of `buf`, which may
+    /// be swapped for another buffer. To be called until it gives none.
     pub(crate) fn poll_transmit(
         &mut self,
         shared: &mut Shared,
@@ -109,6 +109,9 @@ impl Connection {
         let established = self.established.as_mut()?;
         let pto_max = established.pto_max();
         established.epochs.handle_timeout(now, pto_max);
+        if established.epochs.seals_left() == 0 {
+            return None;
+        }
         let is_probe = established.carrier.probes > 0;
         let wants_data = self.duties.has_ready();
         let budget = if wants_data || self.duties.is_waiting() || is_probe {
@@ -166,11 +169,13 @@ impl Connection {
         let Shared { channels, pool, send_queue_bytes, .. } = shared;
         let channel = channels.get_mut(handle.0)?;
         channel.is_ready = false;
-        let carrier = &self.established.as_ref()?.carrier;
+        let established = self.established.as_ref()?;
+        let carrier = &established.carrier;
         // The window lets the last packet pass that begins inside of it.
         let in_window = budget.div_ceil(self.path.packet_size as u64);
         let number_len = channel.outbox.number_len()?;
-        let most = usize::try_from(in_window).unwrap_or(usize::MAX);
+        let most = in_window.min(established.epochs.seals_left());
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
         let most = most.min(carrier.numbers_left(number_len));
         *send_queue_bytes -= channel.outbox.take(most, buf, packets, pool);
         if !channel.outbox.is_empty() {
@@ -273,7 +278,7 @@ impl Connection {
         let is_probe = established.carrier.probes > 0;
         let is_ack_due = established.carrier.received.is_due(now);
         let is_owed = self.duties.is_waiting() || established.tickets.is_waiting();
-        if !is_ack_due && !is_probe && !(is_owed && has_budget) {
+        if !(is_ack_due || is_probe || is_owed && has_budget) {
             return None;
         }
         let is_silent = established.carrier.sent.silent_packets() >= SILENT_PACKETS_MAX;
@@ -313,8 +318,8 @@ impl Connection {
 }
 
 impl Established {
-    /// Seals a packet whose frames were noted, and records it. False when the keys are used up: then
-    /// it does not leave.
+    /// Seals a packet whose frames were noted, and records it. False when the keys are used up:
+    /// then it does not leave.
     #[inline]
     fn seal(
         &mut self,
@@ -324,7 +329,7 @@ impl Established {
         is_in_flight: bool,
         asks_for_ack: bool,
     ) -> bool {
-        packet[0] = 0;
+        packet[0] = self.carrier.spin;
         packet[short::TOKEN_OFFSET..short::CHANNEL_OFFSET].copy_from_slice(&self.carrier.token.0);
         match self.epochs.seal(info, packet) {
             Ok(epoch) => {

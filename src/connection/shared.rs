@@ -144,8 +144,8 @@ impl Shared {
         Framing { packet_size, segments_max: self.config.segments_max, number_len }
     }
 
-    /// Tells channels that wait for room in the node's queue when half of it is free. The node calls
-    /// it after `poll_transmit`.
+    /// Tells channels that wait for room in the node's queue when half of it is free. The node
+    /// calls it after `poll_transmit`.
     pub(crate) fn report_room(&mut self) {
         if self.send_queue_bytes > self.config.node_send_queue_bytes_max / 2 {
             return;

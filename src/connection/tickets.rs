@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::config::TICKET_BYTES_MAX;
+use crate::config::{TICKET_BYTES_MAX, TICKET_PIECES_MAX};
 use crate::crypto::{CryptoLevel, Session};
 use crate::time::Time;
 
@@ -122,7 +122,9 @@ impl Tickets {
         let Tickets::Receiving(receiving) = self else { return Ok(()) };
         let end = offset.checked_add(bytes.len() as u64).ok_or(TicketError::Buffer)?;
         let waiting: usize = receiving.pieces.iter().map(|(_, piece)| piece.len()).sum();
-        if end > receiving.next && waiting + bytes.len() > TICKET_BYTES_MAX {
+        let is_full =
+            receiving.pieces.len() >= TICKET_PIECES_MAX || waiting + bytes.len() > TICKET_BYTES_MAX;
+        if end > receiving.next && is_full {
             return Err(TicketError::Buffer);
         }
         if end > receiving.next {

@@ -74,6 +74,8 @@ impl Connection {
         while let Some(token) = established.tokens.pop_retired(now) {
             shared.notify(self.handle, super::Notice::TokenRetired(token));
         }
+        self.issue_tokens(shared);
+        let Some(established) = &mut self.established else { return };
         let mut fates = std::mem::take(&mut shared.scratch.fates);
         established.carrier.handle_timeout(now, &mut fates);
         self.settle(shared, now, &mut fates);

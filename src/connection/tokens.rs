@@ -2,7 +2,7 @@
 // spec: 12.2 tokens
 
 use crate::channel::Settled;
-use crate::config::{PEER_TOKENS_MAX, TOKENS_AHEAD};
+use crate::config::{ABANDONED_GAPS_MAX, PEER_TOKENS_MAX, TOKENS_AHEAD};
 use crate::id::{PathId, Token};
 use crate::time::Time;
 
@@ -59,6 +59,9 @@ impl Tokens {
 
     /// The path for which a token is to be drawn next, so that the peer has enough unused ones.
     pub(super) fn wanted(&self) -> Option<PathId> {
+        if self.ours.len() >= PEER_TOKENS_MAX {
+            return None;
+        }
         // Path 0 is live. Were only one path allowed, tokens for others would be no use.
         let ahead = TOKENS_AHEAD.min(self.paths_max as usize - 1);
         let count = |parity: u32| {
@@ -119,16 +122,20 @@ impl Tokens {
     }
 
     /// A path is over, or an id never opened: its tokens go, ours at `retire_at`. Whether it was
-    /// not known to be.
+    /// not known to be; an error when ids are abandoned in no order.
     // spec: 12.10 abandoning
-    pub(super) fn abandon(&mut self, path: PathId, retire_at: Time) -> bool {
-        let is_new = self.abandoned[path.0 as usize % 2].insert(u64::from(path.0 / 2), 1, 0);
+    pub(super) fn abandon(&mut self, path: PathId, retire_at: Time) -> Result<bool, TokenError> {
+        let abandoned = &mut self.abandoned[path.0 as usize % 2];
+        let is_new = abandoned.insert(u64::from(path.0 / 2), 1, 0);
+        if abandoned.gaps() > ABANDONED_GAPS_MAX {
+            return Err(TokenError);
+        }
         if is_new {
             self.theirs.retain(|theirs| theirs.path != path);
             let ours = self.ours.iter_mut().filter(|ours| ours.path == path);
             ours.for_each(|ours| ours.retire_at = Some(retire_at));
         }
-        is_new
+        Ok(is_new)
     }
 
     pub(super) fn is_abandoned(&self, path: PathId) -> bool {
@@ -179,8 +186,8 @@ mod tests {
         })
         .collect();
         assert_eq!(issued, [2, 4, 1, 3]);
-        assert!(tokens.abandon(PATH, Time::from_nanos(9)));
-        assert!(!tokens.abandon(PATH, Time::from_nanos(9)));
+        assert_eq!(tokens.abandon(PATH, Time::from_nanos(9)), Ok(true));
+        assert_eq!(tokens.abandon(PATH, Time::from_nanos(9)), Ok(false));
         assert_eq!(tokens.wanted(), Some(PathId(6)), "another takes its place");
         assert_eq!(tokens.pop_retired(Time::from_nanos(8)), None);
         assert_eq!(tokens.pop_retired(Time::from_nanos(9)), Some(Token([4; 8])));
@@ -195,7 +202,7 @@ mod tests {
         assert_eq!(tokens.receive(PATH, Token([1; 8]), [1; 16]), Ok(()), "repeated");
         assert_eq!(tokens.receive(PATH, Token([2; 8]), [1; 16]), Err(TokenError));
         assert_eq!(tokens.receive(PathId(6), Token([1; 8]), [1; 16]), Err(TokenError));
-        tokens.abandon(PathId(8), Time::ZERO);
+        assert_eq!(tokens.abandon(PathId(8), Time::ZERO), Ok(true));
         assert_eq!(tokens.receive(PathId(8), Token([1; 8]), [1; 16]), Ok(()), "ignored");
         for path in 10..10 + PEER_TOKENS_MAX as u32 - 2 {
             assert_eq!(tokens.receive(PathId(path), Token([path as u8; 8]), [1; 16]), Ok(()));
@@ -211,8 +218,25 @@ mod tests {
         assert_eq!(tokens.receive(PathId::ZERO, Token([9; 8]), [7; 16]), Ok(()));
         assert!(tokens.matches_reset(PathId::ZERO, &[7; 16]));
         assert!(!tokens.matches_reset(PATH, &[7; 16]));
-        tokens.abandon(PathId::ZERO, Time::ZERO);
+        assert_eq!(tokens.abandon(PathId::ZERO, Time::ZERO), Ok(true));
         assert!(!tokens.matches_reset(PathId::ZERO, &[7; 16]));
+    }
+
+    // spec: 12.10 abandoning
+    #[test]
+    fn ids_abandoned_in_no_order_are_bounded_and_so_are_tokens() {
+        let mut tokens = tokens();
+        let scattered = (1..).map(|step| tokens.abandon(PathId(4 * step), Time::ZERO));
+        let errors = scattered.take(ABANDONED_GAPS_MAX + 1).filter(|one| one.is_err()).count();
+        assert_eq!(errors, 1);
+        let mut tokens = self::tokens();
+        for step in 0..100 {
+            while let Some(path) = tokens.wanted() {
+                tokens.issue(path, Token([path.0 as u8; 8]));
+            }
+            assert_eq!(tokens.abandon(PathId(step + 1), Time::ZERO), Ok(true));
+        }
+        assert_eq!(tokens.all().count(), PEER_TOKENS_MAX);
     }
 
     fn tokens() -> Tokens {

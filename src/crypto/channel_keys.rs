@@ -49,9 +49,9 @@ impl ChannelKeys {
         ChannelKeys { entries: Vec::new(), entries_max, hints: [0; 2], clock: 0, idle_before: 0 }
     }
 
-    /// The key, if it is here; it counts as used.
+    /// Where the key is, if it is here; it counts as used.
     #[inline]
-    pub(super) fn find(&mut self, id: KeyId) -> Option<&dyn PacketKey> {
+    pub(super) fn find(&mut self, id: KeyId) -> Option<usize> {
         self.clock += 1;
         let hint = (id.0 >> 2 & 1) as usize;
         let mut index = self.hints[hint];
@@ -59,13 +59,18 @@ impl ChannelKeys {
             index = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
             self.hints[hint] = index;
         }
-        let entry = &mut self.entries[index];
-        entry.used_at = self.clock;
-        Some(&*entry.key)
+        self.entries[index].used_at = self.clock;
+        Some(index)
     }
 
-    /// Adds a key that `find` did not find.
-    pub(super) fn insert(&mut self, id: KeyId, key: Box<dyn PacketKey>) -> &dyn PacketKey {
+    /// The key that `find` or `insert` has just found a place for.
+    #[inline]
+    pub(super) fn at(&self, index: usize) -> &dyn PacketKey {
+        &*self.entries[index].key
+    }
+
+    /// Adds a key that `find` did not find; where it is.
+    pub(super) fn insert(&mut self, id: KeyId, key: Box<dyn PacketKey>) -> usize {
         if self.entries.len() >= self.entries_max {
             let ages = self.entries.iter().enumerate();
             if let Some((oldest, _)) = ages.min_by_key(|(_, entry)| entry.used_at) {
@@ -74,7 +79,7 @@ impl ChannelKeys {
         }
         let place = self.entries.partition_point(|entry| entry.id < id);
         self.entries.insert(place, Entry { id, used_at: self.clock, key });
-        &*self.entries[place].key
+        place
     }
 
     /// Forgets all keys of one direction and epoch.

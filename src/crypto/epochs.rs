@@ -155,6 +155,8 @@ const SPIN: u8 = 0b0010_0000;
 const CHANNEL: Range<usize> = 9..13;
 const NUMBER: usize = 13;
 const NUMBER_LEN_MAX: usize = 4;
+/// Days of updates without a pause, and no packet of an honest peer ever gets there.
+const EPOCH_MAX: u32 = u32::MAX - 1;
 const SAMPLE: Range<usize> = 17..33;
 /// "Long form, 4 bytes": makes rustls mask four bytes. The byte itself is not in the packet.
 const DUMMY: u8 = 0x83;
@@ -192,12 +194,18 @@ impl Epochs {
         }
     }
 
+    /// How many packets may still be sealed in this epoch.
+    // spec: 6.8 limits of keys
+    pub fn seals_left(&self) -> u64 {
+        self.limits.sealed_max - self.send.sealed.min(self.limits.sealed_max)
+    }
+
     /// Seals a whole short packet in place and masks it; the epoch it was sealed in.
     ///
     /// Before: the spin bit in byte 0, the token, room for channel and number, from byte
     /// `13 + info.number_len` on the messages, 16 bytes of room for the tag; at least 33 bytes in
     /// all. Everything else is written here.
-    // spec: 5.2 sealing, 5.3 masks
+    // spec: 5.2, 5.3
     #[inline]
     pub fn seal(&mut self, info: &SealInfo, packet: &mut [u8]) -> Result<u32, SealError> {
         let payload_offset = NUMBER + info.number_len;
@@ -214,10 +222,11 @@ impl Epochs {
         packet[NUMBER..payload_offset].copy_from_slice(&low[8 - info.number_len..]);
 
         let id = KeyId::new(Direction::Seal, epoch, info.channel);
-        if self.keys.find(id).is_none() {
-            self.keys.insert(id, self.send.secret.channel_key(info.channel));
-        }
-        let key = self.keys.find(id).expect("it was found or inserted");
+        let place = match self.keys.find(id) {
+            Some(place) => place,
+            None => self.keys.insert(id, self.send.secret.channel_key(info.channel)),
+        };
+        let key = self.keys.at(place);
         let (header, rest) = packet.split_at_mut(payload_offset);
         let (payload, tag) = rest.split_at_mut(rest.len() - TAG_SIZE);
         let sealed = key
@@ -374,8 +383,8 @@ impl Epochs {
             Some(offset..offset + plain.len())
         };
         let id = KeyId::new(Direction::Open, epoch, channel);
-        if let Some(key) = self.keys.find(id) {
-            return open(key);
+        if let Some(place) = self.keys.find(id) {
+            return open(self.keys.at(place));
         }
         // Kept only if it opens the packet: forgeries displace nothing.
         let key = self.receive.secret(epoch)?.channel_key(channel);
@@ -387,7 +396,8 @@ impl Epochs {
     /// The first packet of the next epoch was opened.
     // spec: 6.7 key update
     fn follow(&mut self, now: Time) -> Result<(), OpenError> {
-        if self.send.epoch == self.receive.epoch && self.send.sealed == 0 {
+        let has_sealed = self.send.epoch > self.receive.epoch || self.send.sealed > 0;
+        if !has_sealed || self.receive.epoch == EPOCH_MAX {
             return Err(OpenError::KeyUpdate);
         }
         self.keys.erase(Direction::Open, self.receive.epoch.wrapping_sub(1));
@@ -422,7 +432,7 @@ impl Epochs {
     // spec: 6.7 key update
     fn update_at(&self, pto_max: Duration) -> Option<Time> {
         let is_wanted = self.is_update_asked || self.send.sealed >= self.limits.update_at;
-        if !(is_wanted && self.is_confirmed) {
+        if !(is_wanted && self.is_confirmed) || self.send.epoch == EPOCH_MAX {
             return None;
         }
         self.send.acknowledged_at.map(|at| at + 3 * pto_max)

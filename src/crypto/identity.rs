@@ -58,9 +58,14 @@ impl Identity {
             return Err(IdentityError::Label(label.chars().take(40).collect()));
         }
         let mut buffer = Zeroizing::new([0; Identity::DER_SIZE_MAX]);
-        let (_, der) = pem_rfc7468::decode(pem, &mut *buffer).map_err(|error| match error {
-            pem_rfc7468::Error::Length => IdentityError::NotEd25519,
-            error => IdentityError::Damaged(error.to_string()),
+        let (_, der) = pem_rfc7468::decode(pem, &mut *buffer).map_err(|error| {
+            // Whatever is longer than the buffer is a key of another algorithm.
+            let is_too_long = error == pem_rfc7468::Error::Length;
+            if is_too_long {
+                IdentityError::NotEd25519
+            } else {
+                IdentityError::Damaged(error.to_string())
+            }
         })?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
             .map_err(|_| IdentityError::NotEd25519)?;

@@ -144,8 +144,9 @@ impl Session {
     }
 
     /// At a complete responder: makes the session's tickets valid and gives the bytes of CRYPTO in
-    /// short packets that carry them. Only for a peer that passed all checks; empty the second time.
-    // spec: 3.4 identity checks, 7.12 tickets
+    /// short packets that carry them. Only for a peer that passed all checks. Empty the second
+    /// time.
+    // spec: 3.4, 7.12
     pub fn tickets(&mut self, now: Time) -> Vec<u8> {
         if !self.is_complete() {
             return Vec::new();
@@ -164,7 +165,7 @@ impl Session {
     }
 
     /// The key of level 2: at an initiator that has a ticket for it, from the start; at a responder
-    /// that takes early data, from when it has read the ClientHello.
+    /// that takes early data, from when it has read the ClientHello. Derived anew by each call.
     pub fn early_key(&self) -> Option<LevelKey> {
         self.tls.zero_rtt_keys().map(LevelKey::new)
     }

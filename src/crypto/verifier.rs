@@ -24,7 +24,7 @@ impl AnyKey {
         AnyKey { algorithms }
     }
 
-    // spec: 3.1 keys, 3.3 TLS profile
+    // spec: 3.1, 3.3
     fn check_form(key: &[u8], others: &[CertificateDer<'_>]) -> Result<(), rustls::Error> {
         if others.is_empty() && PublicKey::from_spki(key).is_ok() {
             Ok(())

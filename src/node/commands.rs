@@ -86,7 +86,10 @@ impl Endpoint {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
         let result = member.connection.send(&mut self.shared, channel, message);
-        self.settle(now, handle);
+        // What is queued changes no timer until it is taken, and then the timer is set.
+        if !self.shared.notices.is_empty() {
+            self.settle(now, handle);
+        }
         result
     }
 

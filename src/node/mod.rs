@@ -291,7 +291,10 @@ impl Node {
     /// `InvalidReference`, `Unsupported` in v0, `State` before the connection is confirmed.
     pub fn update_keys(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
         match connection.0.version() {
-            Version::V0 => Err(Error::Unsupported),
+            Version::V0 => {
+                self.connection_info(connection)?;
+                Err(Error::Unsupported)
+            }
             Version::V1 => self.v1_of()?.update_keys(now, connection),
         }
     }

@@ -36,6 +36,8 @@ pub(crate) struct Path {
 pub(crate) struct Carrier {
     /// The peer's token for this path.
     pub(crate) token: Token,
+    /// The spin bit, drawn once and never spun (5.7).
+    pub(crate) spin: u8,
     pub(crate) rtt: Rtt,
     pub(crate) sent: SentPackets<SentFrame>,
     pub(crate) received: ReceivedNumbers,
@@ -70,6 +72,7 @@ impl Carrier {
     /// Begins with what the handshake measured. `delay` is how long the peer may wait with an ACK.
     pub(crate) fn new(
         token: Token,
+        spin: u8,
         rtt: Rtt,
         delay: Duration,
         config: &NodeConfig,
@@ -81,6 +84,7 @@ impl Carrier {
         };
         Carrier {
             token,
+            spin,
             rtt,
             sent: SentPackets::new(delay),
             received: ReceivedNumbers::new(config.ack_delay),

@@ -71,8 +71,8 @@ impl EcnValidation {
     }
 
     /// An ACK came that raised the largest acknowledged number (others are not to be fed: their
-    /// counts may be old), and acknowledged `ect_packets` that had left with ECT(0). Answers how many
-    /// more packets were marked CE.
+    /// counts may be old), and acknowledged `ect_packets` that had left with ECT(0). Answers how
+    /// many more packets were marked CE.
     pub(crate) fn on_ack(&mut self, ect_packets: u64, counts: Option<EcnCounts>) -> u64 {
         if self.has_failed {
             return 0;

@@ -70,23 +70,26 @@ impl Endpoint {
         let Ok(connection) = self.table.get_mut(*handle) else { return };
         let shared = &mut self.shared;
         while let Some(datagram) = rest.clone().next() {
-            let is_alike = datagram.first_chunk() == Some(route);
-            if !is_alike || shared.events.len() >= shared.config.events_max {
+            if !has_route(datagram, route) || shared.events.len() >= shared.config.events_max {
                 return;
             }
             let Ok(packet) = Packet::parse(datagram) else { return };
             rest.next();
-            let inbound = Inbound { packet, datagram, ..*before };
-            connection.count_packet(&inbound);
-            let mut messages = Messages::new(packet.payload);
-            let mut others = messages.clone();
-            while let Some(Ok(Message::Data(bytes))) = messages.next() {
-                connection.handle_data(shared, &inbound, *channel, bytes);
-                others = messages.clone();
+            connection.count_alike(datagram);
+            let mut others = packet.payload;
+            while let Ok((Message::Data(bytes), used)) = Message::parse(others) {
+                connection.handle_data(shared, before.buffer, *channel, bytes);
+                others = &others[used..];
             }
-            if others.remaining() > 0 {
+            if !others.is_empty() {
+                let inbound = Inbound { packet, datagram, ..*before };
                 let progress = Progress::new(Some(*handle), None, &shared.config);
-                self.handle_messages(&inbound, progress, Some(Some(*channel)), others);
+                self.handle_messages(
+                    &inbound,
+                    progress,
+                    Some(Some(*channel)),
+                    Messages::new(others),
+                );
                 return;
             }
         }
@@ -181,7 +184,7 @@ impl Endpoint {
             let Ok(connection) = self.table.get_mut(connection) else { continue };
             // A handshake message before it in the packet may just have opened the channel.
             match *channel.get_or_insert_with(|| connection.touch_channel(shared, inbound)) {
-                Some(channel) => connection.handle_data(shared, inbound, channel, bytes),
+                Some(channel) => connection.handle_data(shared, inbound.buffer, channel, bytes),
                 None => self.shared.count_drop(self.misplaced_data(inbound)),
             }
         }
@@ -310,6 +313,14 @@ impl Endpoint {
         shared.events.push_back(event);
         Ok(connection)
     }
+}
+
+/// Whether `datagram` begins with `route`. In two halves, which the compiler compares in registers.
+#[inline]
+fn has_route(datagram: &[u8], route: &[u8; ROUTE_SIZE]) -> bool {
+    const HALF: usize = ROUTE_SIZE / 2;
+    let Some(start) = datagram.first_chunk::<ROUTE_SIZE>() else { return false };
+    start[..HALF] == route[..HALF] && start[HALF..] == route[HALF..]
 }
 
 fn reason_of_message(error: MessageError) -> DropReason {

@@ -121,18 +121,18 @@ impl<'a> Writer<'a> {
     #[inline]
     pub fn varint(&mut self, value: u64) -> Result<(), WireError> {
         // Every message type, and every length that a usual packet holds, takes one of these ways.
-        if value < 0x80 {
-            return self.u8(value as u8);
-        }
         if value < 0x4080 {
-            let rest = value as u16 - 0x80;
-            return self.u16((rest & 0x3f80) << 1 | 0x8000 | rest & 0x7f);
+            let (bits, len) = varint::encode_short(value);
+            return if len == 1 { self.u8(bits as u8) } else { self.u16(bits as u16) };
         }
         self.long_varint(value)
     }
 
-    #[cold]
     fn long_varint(&mut self, value: u64) -> Result<(), WireError> {
+        if value < varint::SHORT_END {
+            let (bits, len) = varint::encode_short(value);
+            return self.bytes(&(bits as u32).to_be_bytes()[4 - len..]);
+        }
         let (encoded, start) = varint::encode(value);
         self.bytes(&encoded[start..])
     }
@@ -140,19 +140,17 @@ impl<'a> Writer<'a> {
     /// Writes all of `bytes`.
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), WireError> {
-        let room = self.out.get_mut(self.position..).ok_or(WireError::Full)?;
-        room.get_mut(..bytes.len()).ok_or(WireError::Full)?.copy_from_slice(bytes);
-        self.position += bytes.len();
+        self.take(bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
 
-    /// Writes `n` zeros.
+    /// Takes the next `n` bytes, for the caller to fill.
     #[inline]
-    pub fn zeros(&mut self, n: usize) -> Result<(), WireError> {
+    pub fn take(&mut self, n: usize) -> Result<&mut [u8], WireError> {
         let room = self.out.get_mut(self.position..).ok_or(WireError::Full)?;
-        room.get_mut(..n).ok_or(WireError::Full)?.fill(0);
+        let taken = room.get_mut(..n).ok_or(WireError::Full)?;
         self.position += n;
-        Ok(())
+        Ok(taken)
     }
 
     /// Room left.

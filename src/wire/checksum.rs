@@ -2,10 +2,15 @@
 
 /// CRC-32C (Castagnoli), which ends each packet.
 ///
-/// It runs once for each packet sent and received, so it is the crate that folds with carry-less
-/// multiplication: 2 to 4 times as fast at these sizes as one that only uses the CRC instruction.
+/// It runs once for each packet sent and received, so it folds with carry-less multiplication: 2 to
+/// 4 times as fast at these sizes as with the CRC instruction alone. Where the processor can, that
+/// is our own code: the crate leaves up to 383 bytes of each packet to that instruction.
 #[inline]
 pub fn crc32c(data: &[u8]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(checksum) = super::crc32c::checksum(data) {
+        return checksum;
+    }
     crc_fast::crc32_iscsi(data)
 }
 

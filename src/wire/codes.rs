@@ -169,7 +169,7 @@ mod tests {
         }
     }
 
-    // spec: 17.2 channel, 17.3 path
+    // spec: 17.2, 17.3
     #[test]
     fn channel_and_path_codes_come_back_and_unknown_ones_are_none() {
         for code in ChannelCode::ALL {

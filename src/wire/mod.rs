@@ -15,6 +15,8 @@
 mod buffer;
 pub mod checksum;
 pub mod codes;
+#[cfg(target_arch = "x86_64")]
+mod crc32c;
 pub mod frame;
 pub mod long;
 pub mod message;

@@ -28,6 +28,29 @@ pub const fn encoded_len(value: u64) -> usize {
     len
 }
 
+/// Values below this take at most four bytes.
+pub(super) const SHORT_END: u64 = 0x1020_4080;
+
+/// The encoding of a value below `SHORT_END`: its bytes as the low ones of a number, and how many.
+#[inline]
+pub(super) const fn encode_short(value: u64) -> (u64, usize) {
+    if value < 0x80 {
+        return (value, 1);
+    }
+    if value < 0x4080 {
+        let rest = value - 0x80;
+        return ((rest & 0x3f80) << 1 | 0x8000 | rest & 0x7f, 2);
+    }
+    if value < 0x20_4080 {
+        let rest = value - 0x4080;
+        let high = (rest & 0x1f_c000) << 2 | (rest & 0x3f80) << 1;
+        return (high | 0x80_8000 | rest & 0x7f, 3);
+    }
+    let rest = value - 0x20_4080;
+    let high = (rest & 0xfe0_0000) << 3 | (rest & 0x1f_c000) << 2 | (rest & 0x3f80) << 1;
+    (high | 0x8080_8000 | rest & 0x7f, 4)
+}
+
 /// The encoding, as a buffer and the index where it starts; it ends with the buffer.
 #[inline]
 pub(super) fn encode(value: u64) -> ([u8; LEN_MAX], usize) {

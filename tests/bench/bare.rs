@@ -8,6 +8,8 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+
 use crate::harness::{core_time, median, pin};
 
 /// Datagrams in one `sendmmsg` or `recvmmsg`.
@@ -33,7 +35,28 @@ pub(crate) fn many(size: usize, time: Duration) -> f64 {
 
 /// The same, sender and receiver with full batches: UDP_SEGMENT to UDP_GRO.
 pub(crate) fn segmented(size: usize, time: Duration) -> f64 {
-    bulk(time, |socket, to, rounds| send_segmented(socket, to, size, rounds), receive_segmented)
+    let send = |socket: &UdpSocket, to, rounds: &Rounds| {
+        send_segmented(socket, to, size, rounds, |_batch| {})
+    };
+    let receive = |socket: &UdpSocket, counted: &mut dyn FnMut(u64) -> bool| {
+        receive_segmented(socket, |_packet| {}, counted)
+    };
+    bulk(time, send, receive)
+}
+
+/// The same again, each datagram sealed before it is sent and opened when it has come.
+pub(crate) fn sealed(size: usize, time: Duration) -> f64 {
+    let send = |socket: &UdpSocket, to, rounds: &Rounds| {
+        let mut sealer = Sealer::new();
+        send_segmented(socket, to, size, rounds, |batch| {
+            batch.chunks_exact_mut(size).for_each(|packet| sealer.seal(packet));
+        })
+    };
+    let receive = |socket: &UdpSocket, counted: &mut dyn FnMut(u64) -> bool| {
+        let sealer = Sealer::new();
+        receive_segmented(socket, |packet| sealer.open(packet), counted)
+    };
+    bulk(time, send, receive)
 }
 
 /// How far both threads are.
@@ -148,15 +171,17 @@ fn send_segmented(
     to: SocketAddr,
     size: usize,
     rounds: &Rounds,
+    mut fill: impl FnMut(&mut [u8]),
 ) -> io::Result<()> {
     let segments = SEGMENTS_MAX.min(BATCH_BYTES_MAX / size);
     let mut payload = vec![0x5a_u8; segments * size];
     let mut name = sockaddr(to);
-    let mut parts = [iovec(&mut payload)];
     let mut control = [0_u64; 4];
-    let mut header = header(&mut name, &mut parts, &mut control);
-    put_segment_size(&mut header, u16::try_from(size).expect("a datagram's size"));
     while !rounds.is_over.load(Ordering::Relaxed) {
+        fill(&mut payload);
+        let mut parts = [iovec(&mut payload)];
+        let mut header = header(&mut name, &mut parts, &mut control);
+        put_segment_size(&mut header, u16::try_from(size).expect("a datagram's size"));
         // SAFETY: the header points to `name`, `parts` and `control`, which live until the call
         // returns, and the kernel only reads them.
         let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, 0) };
@@ -166,18 +191,26 @@ fn send_segmented(
     Ok(())
 }
 
-fn receive_segmented(socket: &UdpSocket, counted: &mut dyn FnMut(u64) -> bool) -> io::Result<()> {
+fn receive_segmented(
+    socket: &UdpSocket,
+    mut take: impl FnMut(&mut [u8]),
+    counted: &mut dyn FnMut(u64) -> bool,
+) -> io::Result<()> {
     set_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1);
     let mut buffer = vec![0_u8; 65_536];
     let mut name = sockaddr(any());
-    let mut parts = [iovec(&mut buffer)];
     let mut control = [0_u64; 8];
     loop {
+        let mut parts = [iovec(&mut buffer)];
         let mut header = header(&mut name, &mut parts, &mut control);
         // SAFETY: the header points to `name`, `parts` and `control`, which live until the call
         // returns and which nothing else uses meanwhile.
         let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) };
-        let datagrams = received(got)?.map_or(0, |len| len.div_ceil(segment_size(&header, len)));
+        let datagrams = received(got)?.map_or(0, |len| {
+            let size = segment_size(&header, len);
+            buffer[..len].chunks_mut(size).for_each(&mut take);
+            len.div_ceil(size)
+        });
         if !counted(datagrams as u64) {
             return Ok(());
         }
@@ -217,7 +250,48 @@ pub(crate) fn ping(size: usize, time: Duration) -> f64 {
     })
 }
 
-fn socket() -> UdpSocket {
+/// One key, and numbers as nonces: what any protocol does to a packet at least.
+struct Sealer {
+    key: LessSafeKey,
+    number: u64,
+}
+
+impl Sealer {
+    /// Bytes before the ciphertext: flags, token, channel, number of two bytes.
+    const HEADER: usize = 15;
+    const TAG: usize = 16;
+
+    fn new() -> Sealer {
+        let key = UnboundKey::new(&AES_256_GCM, &[7; 32]).expect("a key of its length");
+        Sealer { key: LessSafeKey::new(key), number: 0 }
+    }
+
+    fn nonce(number: [u8; 8]) -> Nonce {
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&number);
+        Nonce::assume_unique_for_key(nonce)
+    }
+
+    fn seal(&mut self, packet: &mut [u8]) {
+        let number = self.number.to_be_bytes();
+        self.number += 1;
+        let (header, rest) = packet.split_at_mut(Self::HEADER);
+        header[..8].copy_from_slice(&number);
+        let (payload, tag_at) = rest.split_at_mut(rest.len() - Self::TAG);
+        let (nonce, aad) = (Self::nonce(number), Aad::from(&*header));
+        let tag = self.key.seal_in_place_separate_tag(nonce, aad, payload).expect("it is short");
+        tag_at.copy_from_slice(tag.as_ref());
+    }
+
+    fn open(&self, packet: &mut [u8]) {
+        let (header, rest) = packet.split_at_mut(Self::HEADER);
+        let nonce = Self::nonce(header[..8].try_into().expect("eight bytes"));
+        let opened = self.key.open_in_place(nonce, Aad::from(&*header), rest);
+        opened.expect("loopback changes nothing");
+    }
+}
+
+pub(crate) fn socket() -> UdpSocket {
     let socket = UdpSocket::bind(any()).expect("a port is free");
     set_option(&socket, libc::SOL_SOCKET, libc::SO_SNDBUF, SOCKET_BUFFER_BYTES);
     set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, SOCKET_BUFFER_BYTES);

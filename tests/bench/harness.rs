@@ -66,18 +66,36 @@ impl Run {
         mut ours: impl FnMut() -> f64,
         mut baseline: impl FnMut() -> f64,
     ) -> (f64, f64) {
-        let mut values = (Vec::new(), Vec::new());
+        let [ours, bare] = self.medians_of(unit, [("ours", &mut ours), ("bare", &mut baseline)]);
+        (ours, bare)
+    }
+
+    /// The medians of samples of several things, which take turns; ours is the first.
+    pub(crate) fn medians_of<const N: usize>(
+        &self,
+        unit: &str,
+        mut measures: [(&str, &mut dyn FnMut() -> f64); N],
+    ) -> [f64; N] {
+        let mut values = [const { Vec::new() }; N];
+        // The machine drifts from turn to turn, which the ratio of two medians does not see.
+        let mut ratios = [const { Vec::new() }; N];
         for sample in 1..=self.samples() {
-            values.0.push(ours());
-            values.1.push(baseline());
-            let (ours, bare) = (values.0[sample - 1], values.1[sample - 1]);
-            let of = self.samples();
-            eprintln!("  {sample}/{of}: {ours:.1} {unit}, bare {bare:.1}, {:.3} x", ours / bare);
+            let turn = measures.each_mut().map(|(_, measure)| measure());
+            let mut text = format!("{:.1} {unit}", turn[0]);
+            for (index, value) in turn.into_iter().enumerate() {
+                values[index].push(value);
+                ratios[index].push(turn[0] / value);
+                if index > 0 {
+                    text +=
+                        &format!(", {} {value:.1}: {:.3} x", measures[index].0, turn[0] / value);
+                }
+            }
+            eprintln!("  {sample}/{}: {text}", self.samples());
         }
-        // The machine drifts from pair to pair, which the ratio of two medians does not see.
-        let ratios = values.0.iter().zip(&values.1).map(|(ours, bare)| ours / bare);
-        eprintln!("  median of the ratios: {:.3} x", median(ratios.collect()));
-        (median(values.0), median(values.1))
+        for ((name, _), ratios) in measures.iter().zip(ratios).skip(1) {
+            eprintln!("  median of the ratios to {name}: {:.3} x", median(ratios));
+        }
+        values.map(median)
     }
 
     pub(crate) fn add(&mut self, row: Row) {

@@ -12,11 +12,13 @@ pub(crate) enum Better {
     Lower,
 }
 
-/// What issue 2 asks for: of the value itself, or of its ratio to the baseline.
+/// What the group's issue asks for: of the value itself, or of its ratio to the baseline.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target {
     Value(f64),
     Ratio(f64),
+    /// A ratio that would be good to have, but that nothing depends on.
+    Aim(f64),
 }
 
 /// One measurement.
@@ -39,7 +41,7 @@ impl Row {
     pub(crate) fn is_met(&self) -> bool {
         let (value, target) = match self.target {
             Target::Value(target) => (Some(self.value), target),
-            Target::Ratio(target) => (self.ratio(), target),
+            Target::Ratio(target) | Target::Aim(target) => (self.ratio(), target),
         };
         value.is_some_and(|value| match self.better {
             Better::Higher => value >= target,
@@ -61,6 +63,14 @@ impl Row {
         })
     }
 
+    fn met_text(&self) -> &'static str {
+        match self.target {
+            _ if self.is_met() => "yes",
+            Target::Aim(_) => "not yet",
+            Target::Value(_) | Target::Ratio(_) => "NO",
+        }
+    }
+
     fn target_text(&self) -> String {
         let sign = match self.better {
             Better::Higher => "≥",
@@ -69,6 +79,7 @@ impl Row {
         match self.target {
             Target::Value(target) => format!("{sign} {}", Number(target)),
             Target::Ratio(target) => format!("{sign} {target:.2} x"),
+            Target::Aim(target) => format!("aim {target:.2} x"),
         }
     }
 }
@@ -88,7 +99,7 @@ pub(crate) fn print(rows: &[Row]) {
             row.baseline.map_or(String::from("-"), |baseline| Number(baseline).to_string()),
             row.ratio().map_or(String::from("-"), |ratio| format!("{ratio:.3} x")),
             row.target_text(),
-            if row.is_met() { "yes" } else { "NO" },
+            row.met_text(),
         );
     }
 }

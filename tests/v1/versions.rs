@@ -87,7 +87,7 @@ fn what_is_no_protocol_of_ours_is_lent_or_dropped() {
         let mut world = World::new(1);
         world.add(|config| config.raw_datagrams = raw);
         let to = world.address(0);
-        for bytes in [&b"\x00\x01stun"[..], &[0x40; 30], &[0xc0; 30], &[0x0c, 0, 0, 0], &[9, 1]] {
+        for bytes in [&b"\x00\x01stun"[..], &[0x40; 30], &[0xc0; 30], &[0x0c, 0, 0, 0], &[9, 2]] {
             world.inject(station, to, bytes);
         }
         // These are ours, and no good: they are offered to nobody.

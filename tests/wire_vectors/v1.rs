@@ -37,7 +37,7 @@ fn the_committed_vectors_are_what_the_script_writes() {
     assert!(run.stdout == committed, "stale: run tests/vectors/make_v1_messages.py");
 }
 
-// spec: 8.1 form, 8.2 table
+// spec: 8.1, 8.2
 #[test]
 fn messages_are_read_as_the_fields_they_were_made_of() {
     let vectors = vectors();
@@ -228,7 +228,7 @@ impl Fields<'_> {
     }
 }
 
-// spec: 8.1 form, 8.2 table, 17.1 connection
+// spec: 8.1, 8.2, 17.1
 #[test]
 fn bad_payloads_are_refused_with_the_code_of_the_page() {
     let vectors = vectors();
@@ -243,7 +243,7 @@ fn bad_payloads_are_refused_with_the_code_of_the_page() {
     }
 }
 
-// spec: 4.1 layout, 4.3 sealing, 4.6 cookie packets
+// spec: 4.1, 4.3, 4.6
 #[test]
 fn long_packets_up_to_the_payload_are_what_is_authenticated() {
     let vectors = vectors();
@@ -273,7 +273,7 @@ fn long_packets_up_to_the_payload_are_what_is_authenticated() {
     }
 }
 
-// spec: 5.1 layout, 5.2 sealing
+// spec: 5.1, 5.2
 #[test]
 fn short_packets_up_to_the_payload_are_what_is_authenticated() {
     let vectors = vectors();

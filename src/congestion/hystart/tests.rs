@@ -47,7 +47,7 @@ fn threshold_is_between_4_and_16_ms() {
     }
 }
 
-// spec: RFC 9406 4.2, 13.5 congestion control
+// spec: 13.5 congestion control; RFC 9406 4.2
 #[test]
 fn cubic_leaves_slow_start_without_flooding_the_queue() {
     // 100 Mbit/s, 50 ms, a queue of one and a half windows.

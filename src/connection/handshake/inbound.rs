@@ -8,9 +8,9 @@ use super::{Handshake, State};
 use crate::config::KEPT_PACKETS_MAX;
 use crate::id::{Level, Side};
 use crate::time::Time;
-use crate::wire::codes::{CloseCode, ConnectionCode};
+use crate::wire::codes::ConnectionCode;
 use crate::wire::frame::{Frame, Frames, Place};
-use crate::wire::long::{Kind, LongHeader};
+use crate::wire::long::{DATAGRAM_SIZE, Kind, LongHeader};
 
 /// What is wrong with a packet that opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,9 @@ impl Handshake {
             }
             (_, Level::Initial | Level::Handshake | Level::Early) => false,
         };
-        if may_come && self.kept.len() < KEPT_PACKETS_MAX {
+        // spec: 4.4: none of a handshake is larger, so what is kept stays small.
+        let is_small = packet.len() <= DATAGRAM_SIZE;
+        if may_come && is_small && self.kept.len() < KEPT_PACKETS_MAX {
             self.kept.push((*header, packet.to_vec()));
         }
         false

@@ -80,11 +80,6 @@ impl Handshake {
         Some(Datagram { len: draft.end, must_fill: must_fill && draft.end < DATAGRAM_SIZE })
     }
 
-    /// The caller joined `bytes` of a short packet to a datagram.
-    pub(crate) fn on_joined(&mut self, bytes: usize) {
-        self.budget.on_sent(bytes);
-    }
-
     /// Whether CRYPTO of level 1 may go: an initiator shows its key only to a checked responder.
     // spec: 7.1 overview
     pub(super) fn may_speak(&self) -> bool {
@@ -247,8 +242,8 @@ impl Draft {
             Some(Part { level, range, number_offset, number, asks_for_ack, is_padded });
     }
 
-    /// Fills the datagram: what is behind the last packet is zeros, and so is PADDING. Early data is
-    /// moved behind it, as the responder keeps only so much of that.
+    /// Fills the datagram: what is behind the last packet is zeros, and so is PADDING. Early data
+    /// is moved behind it, as the responder keeps only so much of that.
     fn pad(&mut self) {
         if let [Some(initial), Some(early), None] = &mut self.parts {
             let added = DATAGRAM_SIZE - self.end;

@@ -195,9 +195,9 @@ fn a_reset_drops_what_waits_and_ends_both_directions() {
     world.run(SECOND);
     assert_eq!(world.texts(1), [""; 0]);
     assert_eq!(world.channel_end(1, accepted), Some(Error::PeerClosed));
-    let said = world.ends[1].events.iter().find_map(|event| match event {
-        Event::ChannelClosed { said, .. } => said.as_ref().map(|said| said.code),
-        _ => None,
+    let said = world.ends[1].events.iter().find_map(|event| {
+        let Event::ChannelClosed { said, .. } = event else { return None };
+        said.as_ref().map(|said| said.code)
     });
     assert_eq!(said, Some(77));
     assert!((0..2).all(|end| world.ends[end].shared.channels.len() == 0), "nothing is left");

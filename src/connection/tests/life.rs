@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::Notice;
 use super::world::{DELAY, World, address};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, PathId};
@@ -152,7 +153,9 @@ fn an_abandoned_path_loses_its_tokens_and_another_takes_its_place() {
     let mut world = World::connected(53);
     world.run(SECOND);
     world.with_connection(0, |connection, shared, now| {
-        connection.abandon_path(shared, now, PathId(4), crate::wire::codes::PathCode::None);
+        let abandoned =
+            connection.abandon_path(shared, now, PathId(4), crate::wire::codes::PathCode::None);
+        assert!(abandoned.is_ok());
     });
     world.run(SECOND * 3);
     for end in 0..2 {
@@ -224,9 +227,9 @@ fn a_peer_that_breaks_a_rule_is_told_which() {
     for (index, (frame, code)) in cases.into_iter().enumerate() {
         let mut world = World::connected(60 + index as u64);
         inject(&mut world, &frame);
-        let said = world.ends[0].events.iter().find_map(|event| match event {
-            Event::ConnectionClosed { said, .. } => said.as_ref().map(|said| said.code),
-            _ => None,
+        let said = world.ends[0].events.iter().find_map(|event| {
+            let Event::ConnectionClosed { said, .. } = event else { return None };
+            said.as_ref().map(|said| said.code)
         });
         assert_eq!(said, Some(code.code()), "{frame:?}");
     }
@@ -261,9 +264,9 @@ fn a_graceful_end_delivers_what_was_sent_and_tells_the_peer() {
     assert_eq!(world.ends[1].messages.len(), 50);
     assert_eq!(world.connection_end(0), Some(Error::Closed));
     assert_eq!(world.connection_end(1), Some(Error::PeerClosed));
-    let said = world.ends[1].events.iter().find_map(|event| match event {
-        Event::ConnectionClosed { said, .. } => said.as_deref().cloned(),
-        _ => None,
+    let said = world.ends[1].events.iter().find_map(|event| {
+        let Event::ConnectionClosed { said, .. } = event else { return None };
+        said.as_deref().cloned()
     });
     assert_eq!(said, Some(reason));
     world.run(SECOND * 10);
@@ -446,12 +449,8 @@ fn a_refused_peer_is_told_and_both_forget() {
         connection.refuse(shared, now, ConnectionCode::Refused);
     });
     world.run(SECOND);
-    let failed = world.ends[0].notices.iter().find_map(|notice| match notice {
-        super::super::Notice::AttemptFailed { reason, may_retry, .. } => {
-            Some((*reason, *may_retry))
-        }
-        _ => None,
-    });
+    let failed = |notice: &Notice| matches!(notice, Notice::AttemptFailed { .. });
+    let failed = world.ends[0].notices.iter().find(|notice| failed(notice));
     assert!(failed.is_some() || world.connection_end(0).is_some(), "{:?}", world.ends[0].notices);
     world.run(SECOND * 20);
     assert!(world.is_gone(1));
@@ -507,4 +506,65 @@ fn early_messages_arrive_a_round_trip_sooner_and_once() {
         let channel = world.ends[1].shared.channel(accepted).expect("it is open");
         assert_eq!(channel.is_early, takes_early);
     }
+}
+
+// spec: 5.7 spin bit
+#[test]
+fn the_spin_bit_of_a_path_holds_one_value_and_connections_differ() {
+    let mut values = Vec::new();
+    for seed in 0..8 {
+        let mut world = World::new(200 + seed);
+        let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let heard = std::rc::Rc::clone(&seen);
+        world.tap = Some(Box::new(move |from, _, bytes| {
+            if from == 0 && bytes[0] >> 6 == 0b10 {
+                heard.borrow_mut().push(bytes[0] & 0x20);
+            }
+            Some(Duration::ZERO)
+        }));
+        world.connect();
+        let channel = world.open(0, NONE);
+        chat(&mut world, channel, 5);
+        let seen = seen.borrow();
+        assert!(seen.len() > 5 && seen.iter().all(|bit| *bit == seen[0]));
+        values.push(seen[0]);
+    }
+    assert!(values.contains(&0) && values.contains(&0x20));
+}
+
+// spec: 8.8 ACK_RATE
+#[test]
+fn a_sender_with_a_large_window_asks_for_fewer_acknowledgements_and_gets_them() {
+    let mut world = World::connected(90);
+    let channel = world.open(0, NONE);
+    world.run(SECOND);
+    for _ in 0..100 {
+        while world.send_message(0, channel, &[1; 1100]).is_ok() {}
+        world.run(DELAY);
+    }
+    let before = [0, 1].map(|end| world.ends[end].sent.len());
+    for _ in 0..40 {
+        while world.send_message(0, channel, &[1; 1100]).is_ok() {}
+        world.run(DELAY);
+    }
+    let [data, acks] = [0, 1].map(|end| world.ends[end].sent.len() - before[end]);
+    assert!(acks * 10 < data, "{acks} acknowledgements of {data} packets");
+}
+
+// spec: 11.1 charge, 11.2 sending
+#[test]
+fn the_connections_limit_holds_over_all_channels_and_counts_32_a_message() {
+    let mut world = World::connected(91);
+    let channels = [0, 1].map(|_| world.open(0, NONE));
+    world.run(SECOND);
+    let established = world.connection(0).established.as_mut().expect("it lives");
+    established.flow = super::super::established::Flow::new(2 * 132);
+    assert_eq!(world.send_message(0, channels[0], &[1; 100]), Ok(()));
+    assert_eq!(world.send_message(0, channels[1], &[1; 100]), Ok(()));
+    assert_eq!(world.send_message(0, channels[1], &[1; 1]), Err(Error::WouldBlock));
+    world.with_connection(0, |connection, shared, _| connection.handle_max_data(shared, 297));
+    assert_eq!(world.send_message(0, channels[1], &[1; 2]), Err(Error::WouldBlock));
+    assert_eq!(world.send_message(0, channels[1], &[1; 1]), Ok(()));
+    world.run(SECOND);
+    assert_eq!(world.ends[1].messages.len(), 3);
 }

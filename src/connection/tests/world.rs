@@ -169,7 +169,7 @@ impl World {
         let is_lost = self.loss > 0 && self.rng.next_u32() % 1000 < self.loss;
         let Some(delay) = delay.filter(|_| !is_lost) else { return };
         let jitter = u64::try_from(self.jitter.as_nanos()).expect("short");
-        let jitter = Duration::from_nanos(u64::from(self.rng.next_u32()) * jitter >> 32);
+        let jitter = Duration::from_nanos((u64::from(self.rng.next_u32()) * jitter) >> 32);
         self.fly(1 - from, DELAY + delay + jitter, datagram.to_vec());
     }
 
@@ -243,26 +243,26 @@ impl World {
 
     /// The channel that the peer of `end` opened first.
     pub(super) fn accepted(&self, end: usize) -> ChannelHandle {
-        let opened = self.ends[end].events.iter().find_map(|event| match event {
-            Event::ChannelOpened { channel, by_peer: true, .. } => Some(*channel),
-            _ => None,
+        let opened = self.ends[end].events.iter().find_map(|event| {
+            let Event::ChannelOpened { channel, by_peer: true, .. } = event else { return None };
+            Some(*channel)
         });
         opened.expect("the peer opened a channel")
     }
 
     /// Why a channel was closed, if it was.
     pub(super) fn channel_end(&self, end: usize, handle: ChannelHandle) -> Option<Error> {
-        self.ends[end].events.iter().find_map(|event| match event {
-            Event::ChannelClosed { channel, reason, .. } if *channel == handle => Some(*reason),
-            _ => None,
+        self.ends[end].events.iter().find_map(|event| {
+            let Event::ChannelClosed { channel, reason, .. } = event else { return None };
+            (*channel == handle).then_some(*reason)
         })
     }
 
     /// Why the connection was closed, if it was.
     pub(super) fn connection_end(&self, end: usize) -> Option<Error> {
-        self.ends[end].events.iter().find_map(|event| match event {
-            Event::ConnectionClosed { reason, .. } => Some(*reason),
-            _ => None,
+        self.ends[end].events.iter().find_map(|event| {
+            let Event::ConnectionClosed { reason, .. } = event else { return None };
+            Some(*reason)
         })
     }
 

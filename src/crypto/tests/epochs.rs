@@ -7,7 +7,7 @@ use super::{End, layout, secrets};
 use crate::id::{AttemptId, ChannelNumber, PathId, Side};
 use crate::time::Time;
 
-// spec: 5.2 sealing, 5.4 receiving
+// spec: 5.2, 5.4
 #[test]
 fn what_one_side_seals_the_other_opens() {
     for suite in Suite::ALL {
@@ -22,7 +22,7 @@ fn what_one_side_seals_the_other_opens() {
     }
 }
 
-// spec: 5.1 layout, 5.5 packet numbers
+// spec: 5.1, 5.5
 #[test]
 fn numbers_of_every_length_are_read_and_the_spin_bit_is_kept() {
     let (mut a, mut b) = End::pair(Suite::Aes256Gcm);
@@ -72,7 +72,7 @@ fn packets_cut_short_are_refused() {
     assert_eq!(b.open(&reserved), Err(OpenError::Layout));
 }
 
-// spec: 6.3 channel keys, 6.5 nonce
+// spec: 6.3, 6.5
 #[test]
 fn a_packet_of_one_channel_path_or_direction_is_not_one_of_another() {
     let (mut a, mut b) = End::pair(Suite::Aes256Gcm);
@@ -92,7 +92,7 @@ fn a_packet_of_one_channel_path_or_direction_is_not_one_of_another() {
     assert!(b.open(&packet).is_ok());
 }
 
-// spec: 4.3 sealing, 6.1 level keys
+// spec: 4.3, 6.1
 #[test]
 fn a_packet_of_one_level_is_not_one_of_another() {
     let levels = [1, 2].map(|id| LevelKeys::initial(AttemptId([id; 16]), Side::Initiator));
@@ -127,7 +127,7 @@ fn a_packet_opens_once() {
     assert_eq!(b.epochs.forgeries(), 0, "a copy is no forgery");
 }
 
-// spec: 5.4 receiving, 5.6 replay
+// spec: 5.4, 5.6
 #[test]
 fn a_number_older_than_the_window_is_dropped_before_any_key_is_used() {
     let (mut a, mut b) = End::pair(Suite::Aes256Gcm);

@@ -132,7 +132,7 @@ fn meet(now: Time, a: &Party, b: &Party, asked: Option<PeerId>) -> (End, End) {
     (dialer, answerer)
 }
 
-// spec: 3.3 TLS profile, 6.2 connection secrets
+// spec: 3.3, 6.2
 #[test]
 fn a_full_handshake_gives_both_sides_keys_parameters_and_secrets() {
     let (a, b) = (Party::new(1), Party::new(2));
@@ -320,7 +320,7 @@ fn x25519_alone_serves_a_peer_without_the_hybrid_group() {
     }
 }
 
-// spec: 3.4 identity checks, 7.12 tickets
+// spec: 3.4, 7.12
 #[test]
 fn a_resumed_handshake_still_gives_the_keys_and_the_responder_has_them_at_once() {
     let (a, b) = (Party::new(1), Party::new(2));
@@ -372,7 +372,7 @@ fn each_of_two_tickets_works_once() {
     assert_eq!((b.context.ticket_counts().0, a.context.ticket_counts().1), (0, 0));
 }
 
-// spec: 7.12 tickets, 7.13 early data
+// spec: 7.12, 7.13
 #[test]
 fn a_replayed_first_flight_finds_no_ticket() {
     let (a, b) = (Party::new(1), Party::early(2));
@@ -399,7 +399,7 @@ fn a_dial_that_asks_for_nobody_offers_no_ticket_and_keeps_those_it_gets() {
     assert!(is_resumable(&a, &b), "they were filed under the id that was found");
 }
 
-// spec: 3.4 identity checks, 7.12 tickets
+// spec: 3.4, 7.12
 #[test]
 fn tickets_of_a_peer_that_was_not_accepted_do_not_exist() {
     let (a, b) = (Party::new(1), Party::new(2));
@@ -497,7 +497,7 @@ fn early_data_is_refused_by_default_and_for_tickets_of_a_wrong_age_or_forgotten(
     assert_eq!(dialer.session.early_accepted(), Some(false));
 }
 
-// spec: 7.3 initiator states, 4.5 receiving
+// spec: 7.3, 4.5
 #[test]
 fn bytes_of_another_level_change_nothing() {
     let (a, b) = (Party::new(1), Party::new(2));

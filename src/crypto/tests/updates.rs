@@ -63,7 +63,7 @@ fn no_update_begins_before_the_handshake_is_confirmed() {
     assert!(a.epochs.handle_timeout(at(100), PTO));
 }
 
-// spec: 6.6 epochs, 6.7 key update
+// spec: 6.6, 6.7
 #[test]
 fn updates_go_on_for_more_epochs_than_two_bits_tell() {
     for suite in Suite::ALL {
@@ -101,7 +101,7 @@ fn both_sides_may_begin_the_same_update_at_once() {
 fn packets_reordered_across_an_update_open_until_the_old_keys_are_erased() {
     let (mut a, mut b) = End::pair(Suite::Aes256Gcm);
     exchange(&mut a, &mut b, at(1));
-    // One in a channel whose key is there, one in a channel whose key must be derived, one too late.
+    // One in a channel whose key is there, one whose key must be derived, one too late.
     let late = [2, 8, 2].map(|channel| a.seal(channel, b"late").0);
     update(&mut a, &mut b, at(10));
     assert_eq!(b.open_at(at(11), &late[0]).expect("it opens").0.epoch, 0);
@@ -171,7 +171,7 @@ fn an_acknowledgement_from_an_epoch_before_the_packets_is_abuse() {
     assert_eq!(a.epochs.poll_timeout(PTO), None, "nothing of epoch 1 was acknowledged in it");
 }
 
-// spec: 6.7 key update, 6.8 limits of keys
+// spec: 6.7, 6.8
 #[test]
 fn volume_begins_an_update_and_its_end_stops_sealing() {
     let limits = Limits { update_at: 10, sealed_max: 20, ..Limits::of(Suite::Aes256Gcm) };

@@ -19,7 +19,7 @@ fn example_identity() -> Identity {
     Identity::from_seed(seed.try_into().expect("32 bytes"))
 }
 
-// spec: 3.1 keys, 3.2 peer id, 20.1 bytes
+// spec: 3.1, 3.2, 20.1
 #[test]
 fn spki_and_peer_id_are_those_of_the_specification() {
     let vectors = Vectors::section("Identity");
@@ -51,7 +51,7 @@ fn cookie_is_that_of_the_specification() {
     assert_eq!(cookie.as_slice(), vectors.bytes("cookie"));
 }
 
-// spec: 6.1 level keys, 4.3 sealing
+// spec: 6.1, 4.3
 #[test]
 fn level_0_packet_of_the_responder_is_that_of_the_specification() {
     let vectors = Vectors::section(
@@ -92,7 +92,7 @@ fn initial_keys(side: Side) -> LevelKeys {
     LevelKeys::initial(AttemptId(original.try_into().expect("16 bytes")), side)
 }
 
-// spec: 6.2 connection secrets, 6.4 header keys
+// spec: 6.2, 6.4
 #[test]
 fn secrets_and_header_masks_follow_the_chain_of_the_specification() {
     for (suite, name) in SUITES {
@@ -117,7 +117,7 @@ fn secrets_and_header_masks_follow_the_chain_of_the_specification() {
     }
 }
 
-// spec: 6.3 channel keys, 6.5 nonce
+// spec: 6.3, 6.5
 #[test]
 fn channel_keys_seal_with_the_nonce_of_path_and_number() {
     for (suite, name) in SUITES {
@@ -162,7 +162,7 @@ fn reference_key(suite: Suite, key: &[u8]) -> aws_lc_rs::aead::LessSafeKey {
     aws_lc_rs::aead::LessSafeKey::new(key)
 }
 
-// spec: 5.1 layout, 5.2 sealing, 5.3 masks, 6.6 epochs
+// spec: 5.1, 5.2, 5.3, 6.6
 #[test]
 fn short_packets_of_both_epochs_are_those_of_the_specification() {
     for (suite, name) in SUITES {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::AckRate;
 
-// spec: 13.3 acknowledging, 8.8 ACK_RATE
+// spec: 13.3, 8.8
 #[test]
 fn asks_for_one_ack_a_tenth_of_the_window_and_an_eighth_of_the_round_trip() {
     for (packets_out, asked) in [(10, 2), (100, 10), (1000, 100), (100_000, 256)] {

@@ -20,7 +20,7 @@ fn first_packet_of_a_path_is_acknowledged_at_once() {
     assert!(!received.is_due(at(1000)) && !received.has_news());
 }
 
-// spec: 13.3 acknowledging, 15.1
+// spec: 13.3, 15.1
 #[test]
 fn second_packet_is_acknowledged_or_the_delay_ends() {
     let mut received = begun();
@@ -37,7 +37,7 @@ fn second_packet_is_acknowledged_or_the_delay_ends() {
     assert!(received.is_due(at(41)));
 }
 
-// spec: 8.8 ACK_RATE, 13.3
+// spec: 8.8, 13.3
 #[test]
 fn ack_rate_of_the_peer_is_kept() {
     let mut received = begun();
@@ -62,7 +62,7 @@ fn what_asks_for_nothing_waits_for_the_next_ack() {
     assert_eq!(ranges(&received), [0..=49]);
 }
 
-// spec: 8.4 PING, 13.3
+// spec: 8.4, 13.3
 #[test]
 fn ping_is_acknowledged_at_once() {
     let mut received = begun();
@@ -128,7 +128,7 @@ fn delay_runs_from_the_largest_number_and_counts_are_none_without_marks() {
     assert_eq!(received.counts(), None);
 }
 
-// spec: 8.5 ACK, ACK_ECN, 5.6
+// spec: 8.5, 5.6
 #[test]
 fn duplicates_change_nothing() {
     let mut received = begun();
@@ -140,7 +140,7 @@ fn duplicates_change_nothing() {
     assert_eq!(received.counts().map(|counts| counts.ect0), Some(1));
 }
 
-// spec: 8.5 ACK, ACK_ECN; 16.1
+// spec: 8.5, 16.1
 #[test]
 fn no_more_than_64_ranges_are_kept_and_the_oldest_goes() {
     let mut received = ReceivedNumbers::new(DELAY);
@@ -182,7 +182,7 @@ enum Op {
 }
 
 proptest! {
-    // spec: 8.5 ACK, ACK_ECN, 13.3
+    // spec: 8.5, 13.3
     #[test]
     fn ranges_are_those_of_a_set_of_numbers(ops in prop::collection::vec(op(), 1..400)) {
         let mut received = ReceivedNumbers::new(DELAY);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Rtt;
 use crate::time::Time;
 
-// spec: 7.6 retransmission, 13.2, 13.4
+// spec: 7.6, 13.2, 13.4
 #[test]
 fn before_a_sample_the_round_trip_is_100_ms_and_the_timer_300_ms() {
     let rtt = Rtt::new();

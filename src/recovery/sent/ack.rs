@@ -76,7 +76,7 @@ impl<F: Copy> SentPackets<F> {
     ) -> Result<(), AckError> {
         let mut number = first;
         while number <= last {
-            let entry = *self.entry(number);
+            let entry = self.entry(number);
             number += match entry.state {
                 State::Acked => u64::from(entry.first),
                 State::Skipped => return Err(AckError::Skipped(number)),
@@ -97,13 +97,14 @@ impl<F: Copy> SentPackets<F> {
     fn acknowledge(&mut self, number: u64, walk: &mut Walk, feedback: &mut impl Feedback<F>) {
         let frames_base = self.frames_base;
         let entry = self.entry(number);
-        let (packet, is_late) = (entry.packet, entry.state == State::Lost);
+        let is_late = entry.state == State::Lost;
         let first = entry.first.wrapping_sub(frames_base) as usize;
-        let frames = usize::from(entry.frames);
+        let last = first + usize::from(entry.frames);
         (entry.state, entry.first) = (State::Acked, 1);
+        let packet = entry.packet;
         feedback.packet_acked(number, &packet, is_late);
-        for frame in self.frames.range(first..first + frames) {
-            feedback.frame_acked(*frame, is_late);
+        for at in first..last {
+            feedback.frame_acked(self.frames[at], is_late);
         }
         walk.packets += 1;
         walk.ect_packets += u64::from(packet.is_ect);

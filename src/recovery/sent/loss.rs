@@ -166,8 +166,12 @@ impl<F: Copy> SentPackets<F> {
 
     /// Forgets at the front of the ring what needs no keeping; frees both rings after a rest.
     pub(super) fn tidy(&mut self, now: Time, rtt: &Rtt) {
-        let keep = self.pto(rtt) * LATE_PTOS;
-        while let Some(front) = self.entries.front() {
+        // One round trip more than it took to be declared lost, with room for its variation. The
+        // peer's delay is left out: what fills a gap is acknowledged at once, and on a fast path
+        // the ring would hold tens of milliseconds.
+        let keep = rtt.pto(Duration::ZERO) + rtt.smoothed();
+        let (mut packets, mut frames) = (0, 0);
+        for front in &self.entries {
             let is_settled = match front.state {
                 State::Acked | State::Skipped => true,
                 State::Lost => front.packet.sent_at + keep <= now,
@@ -176,8 +180,10 @@ impl<F: Copy> SentPackets<F> {
             if !is_settled {
                 break;
             }
-            self.pop_front();
+            packets += 1;
+            frames += usize::from(front.frames);
         }
+        self.pop_front(packets, frames);
         self.tidy_at = match self.entries.front() {
             // While something is out that will be acknowledged or lost, that is when to look again.
             Some(front) if self.asking == 0 && !front.is_out_in_flight() => {
@@ -250,9 +256,6 @@ impl<F: Copy> SentPackets<F> {
 
 /// Round trips without reordering after which the packet threshold is 3 again.
 const THRESHOLD_ROUNDS: u32 = 16;
-
-/// Probe timeouts after sending for which a lost packet is remembered.
-const LATE_PTOS: u32 = 2;
 
 /// RFC 9002 7.6.1.
 const PERSISTENT_PTOS: u32 = 3;

@@ -1,9 +1,9 @@
 //! The packets of one number space that were sent: acknowledged, lost, or still out.
 //!
 //! Packets are entries of a ring indexed by packet number; their frames are entries of a second
-//! ring, in the same order. A packet leaves the rings when all before it left; one that was declared
-//! lost stays a while, so that a late acknowledgement is understood. Both rings grow when needed and
-//! are freed when nothing was sent for a while.
+//! ring, in the same order. A packet leaves the rings when all before it left; one that was
+//! declared lost stays a while, so that a late acknowledgement is understood. Both rings grow when
+//! needed and are freed when nothing was sent for a while.
 
 mod ack;
 mod loss;
@@ -331,19 +331,26 @@ impl<F: Copy> SentPackets<F> {
     fn bound_silent(&mut self) {
         while self.silent > SILENT_MAX && self.asking == 0 {
             match self.entries.front() {
-                Some(front) if !front.packet.is_in_flight => self.pop_front(),
+                Some(front) if !front.packet.is_in_flight => {
+                    let frames = usize::from(front.frames);
+                    self.pop_front(1, frames);
+                }
                 Some(_) | None => return,
             }
             self.silent -= 1;
         }
     }
 
-    fn pop_front(&mut self) {
-        let Some(entry) = self.entries.pop_front() else { return };
-        self.base += 1;
+    /// The first `packets` leave, which have `frames` between them.
+    fn pop_front(&mut self, packets: usize, frames: usize) {
+        if packets == 0 {
+            return;
+        }
+        self.entries.drain(..packets);
+        self.base += packets as u64;
         self.loss.cursor = self.loss.cursor.max(self.base);
-        self.frames.drain(..usize::from(entry.frames));
-        self.frames_base = self.frames_base.wrapping_add(u32::from(entry.frames));
+        self.frames.drain(..frames);
+        self.frames_base = self.frames_base.wrapping_add(frames as u32);
     }
 
     fn entry(&mut self, number: u64) -> &mut Entry {
@@ -375,6 +382,8 @@ const PACKETS_MAX: usize = 1 << 17;
 /// Packets kept at most of a side that only acknowledges.
 const SILENT_MAX: u32 = 64;
 
+#[cfg(test)]
+mod cost_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]

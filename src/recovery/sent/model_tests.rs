@@ -46,7 +46,7 @@ struct Model {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    // spec: 8.5 ACK, ACK_ECN, 13.2
+    // spec: 8.5, 13.2
     #[test]
     fn sent_packets_do_what_a_map_with_rules_does(ops in prop::collection::vec(op(), 1..300)) {
         let mut space = Space::new();

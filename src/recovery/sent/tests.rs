@@ -145,7 +145,7 @@ fn three_numbers_below_an_acknowledged_one_is_lost() {
     assert_eq!((outcome.losses.packets, outcome.losses.newest_sent_at), (1, at(0)));
 }
 
-// spec: RFC 9002 6.1.2, 13.4, 15.1
+// spec: 13.4, 15.1; RFC 9002 6.1.2
 #[test]
 fn nine_eighths_of_a_round_trip_after_sending_is_lost() {
     let mut space = Space::new();
@@ -163,7 +163,7 @@ fn nine_eighths_of_a_round_trip_after_sending_is_lost() {
     assert_eq!(space.sent.pto_count(), 0);
 }
 
-// spec: 13.4 PTO, 7.6
+// spec: 13.4, 7.6
 #[test]
 fn probe_timer_doubles_until_something_is_acknowledged() {
     let mut space = Space::new();
@@ -348,7 +348,7 @@ fn packets_with_ect_are_counted_when_acknowledged() {
     assert_eq!(space.ack(80, &[0..=2]).unwrap().ect_packets, 1);
 }
 
-// spec: 12.5 states, 7.7
+// spec: 12.5, 7.7
 #[test]
 fn everything_out_can_be_declared_lost_without_congestion() {
     let mut space = Space::sampled();
@@ -406,6 +406,16 @@ fn there_is_no_room_for_more_packets_than_the_limit() {
     assert_eq!(space.sent.entries.len(), PACKETS_MAX);
     space.sent.discard();
     assert!(space.sent.has_room());
+}
+
+// spec: 13.1
+#[test]
+fn an_idle_path_with_all_its_recovery_takes_less_than_a_kibibyte() {
+    let space = size_of::<SentPackets<[u64; 3]>>() + size_of::<super::super::ReceivedNumbers>();
+    let congestion = size_of::<crate::congestion::Congestion>();
+    let others = size_of::<Rtt>() + size_of::<super::super::EcnValidation>();
+    assert!(space + congestion + others < 1024, "{space}, {congestion}, {others}");
+    assert_eq!(size_of::<super::Entry>(), 64, "a packet is one cache line");
 }
 
 /// One space with its round trip and what it told.

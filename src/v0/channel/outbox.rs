@@ -119,6 +119,7 @@ impl Batch {
     }
 
     /// Whether one more packet may begin behind the sealed ones.
+    #[inline]
     fn can_begin(&self, framing: &Framing) -> bool {
         // Packets from before the path's packet size shrank must not set the size of later ones.
         !self.is_short
@@ -127,6 +128,7 @@ impl Batch {
             && self.used + framing.packet_size <= BATCH_BYTES_MAX
     }
 
+    #[inline(always)]
     pub(crate) fn begin(&mut self, framing: &Framing) {
         debug_assert_eq!(self.open, 0, "the packet before is sealed");
         self.reserve(framing.packet_size);
@@ -136,7 +138,7 @@ impl Batch {
     }
 
     /// Appends a message to the open packet; the caller knows that there is room.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, message: &Message<'_>) {
         let mut writer = Writer::new(&mut self.buffer[self.used + self.open..]);
         message.write(&mut writer).expect("the caller knows that there is room");
@@ -161,20 +163,21 @@ impl Batch {
 
     /// Finishes the open packet but for its checksum. When it is larger than those before it, it
     /// leaves for a batch of its own, which is returned.
+    #[inline(always)]
     fn seal(&mut self, framing: &Framing, more_follows: bool, pool: &mut Pool) -> Option<Batch> {
         debug_assert!(self.open >= HEADER_SIZE, "there is an open packet");
         debug_assert_eq!(self.unsummed, 0, "it got its checksum with the open packet's message");
-        let mut size = self.open_size(framing.padding.then_some(framing.packet_size));
+        let size = self.open_size(framing.padding.then_some(framing.packet_size));
         if self.stride != 0 && size > self.stride {
-            let mut next = Batch::new(pool);
-            next.reserve(size);
-            let open = &self.buffer[self.used..self.used + self.open];
-            next.buffer[..self.open].copy_from_slice(open);
-            (next.open, next.answers) = (self.open, self.answers);
-            (self.open, self.answers) = (0, 0);
-            next.seal(framing, more_follows, pool);
-            return Some(next);
+            return Some(self.seal_apart(size, pool));
         }
+        self.seal_here(size, more_follows);
+        None
+    }
+
+    /// Finishes the open packet in its place, with `size` bytes or a few more.
+    #[inline(always)]
+    fn seal_here(&mut self, mut size: usize, more_follows: bool) {
         if self.stride == 0 {
             self.stride = size;
         } else if size < self.stride {
@@ -191,11 +194,24 @@ impl Batch {
         self.unsummed = size;
         self.segments += 1;
         (self.open, self.answers) = (0, 0);
-        None
+    }
+
+    /// Moves the open packet to a batch of its own and finishes it there.
+    #[cold]
+    fn seal_apart(&mut self, size: usize, pool: &mut Pool) -> Batch {
+        let mut next = Batch::new(pool);
+        next.reserve(size);
+        let open = &self.buffer[self.used..self.used + self.open];
+        next.buffer[..self.open].copy_from_slice(open);
+        (next.open, next.answers) = (self.open, self.answers);
+        (self.open, self.answers) = (0, 0);
+        next.seal_here(size, false);
+        next
     }
 
     /// The size that the open packet will have: at least `padded`, and larger only where it was
     /// begun before the path's packet size shrank.
+    #[inline]
     fn open_size(&self, padded: Option<usize>) -> usize {
         let least = (self.open + FOOTER_SIZE).max(ENVELOPE_SIZE + self.answers);
         least.max(padded.unwrap_or(0))
@@ -231,12 +247,18 @@ impl Batch {
         &self.buffer[..self.used]
     }
 
+    #[inline]
     fn reserve(&mut self, bytes: usize) {
         let need = self.used + bytes;
         if self.buffer.len() < need {
-            let grown = need.max((2 * self.buffer.len()).min(BATCH_BYTES_MAX));
-            self.buffer.resize(grown, 0);
+            self.grow(need);
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, need: usize) {
+        let grown = need.max((2 * self.buffer.len()).min(BATCH_BYTES_MAX));
+        self.buffer.resize(grown, 0);
     }
 }
 
@@ -266,11 +288,8 @@ impl Outbox {
             self.begin_packet(framing, content, pool);
         }
         let batch = self.growing.as_mut().expect("a packet is open");
-        match &content.message {
-            // The same, but here the compiler knows the type, and writes it without a detour.
-            Some(Message::Data(data)) => batch.append(&Message::Data(data)),
-            Some(message) => batch.append(message),
-            None => {}
+        if let Some(message) = &content.message {
+            batch.append(message);
         }
         batch.answers += content.answer;
         batch.sum();
@@ -278,13 +297,13 @@ impl Outbox {
         self.bytes - before
     }
 
+    #[inline(always)]
     fn begin_packet(&mut self, framing: &Framing, content: &Content<'_>, pool: &mut Pool) {
         self.seal(framing, true, pool);
-        if let Some(mut batch) = self.growing.take_if(|batch| !batch.can_begin(framing)) {
-            batch.sum();
-            self.complete.push_back(batch);
+        if self.growing.as_ref().is_none_or(|batch| !batch.can_begin(framing)) {
+            self.begin_batch(pool);
         }
-        let batch = self.growing.get_or_insert_with(|| Batch::new(pool));
+        let batch = self.growing.as_mut().expect("one is there, or was just begun");
         batch.begin(framing);
         self.bytes += ENVELOPE_SIZE;
         self.packets += 1;
@@ -295,8 +314,18 @@ impl Outbox {
         }
     }
 
+    /// Replaces the batch that grows, if any, by an empty one.
+    #[cold]
+    fn begin_batch(&mut self, pool: &mut Pool) {
+        if let Some(mut batch) = self.growing.replace(Batch::new(pool)) {
+            batch.sum();
+            self.complete.push_back(batch);
+        }
+    }
+
     /// Seals the open packet, if there is one. Padding makes the outbox no larger: limits count
     /// what was put in.
+    #[inline(always)]
     fn seal(&mut self, framing: &Framing, more_follows: bool, pool: &mut Pool) {
         let Some(batch) = self.growing.as_mut().filter(|batch| batch.open > 0) else { return };
         if let Some(next) = batch.seal(framing, more_follows, pool) {

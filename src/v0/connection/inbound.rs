@@ -29,12 +29,13 @@ impl Inbound<'_> {
     pub(crate) fn peer(&self) -> PeerId {
         self.packet.header.sender
     }
+}
 
-    /// The place of a part of the packet in the buffer.
-    fn range_of(&self, part: &[u8]) -> Range<usize> {
-        let start = part.as_ptr() as usize - self.buffer.as_ptr() as usize;
-        start..start + part.len()
-    }
+/// The place of `part` in the buffer that it is part of.
+#[inline]
+fn range_in(buffer: &[u8], part: &[u8]) -> Range<usize> {
+    let start = part.as_ptr() as usize - buffer.as_ptr() as usize;
+    start..start + part.len()
 }
 
 impl Connection {
@@ -44,8 +45,14 @@ impl Connection {
         if inbound.from == self.path.remote {
             self.last_heard = inbound.now;
         }
+        self.count_alike(inbound.datagram);
+    }
+
+    /// Another packet came from where one just did, at the same time.
+    #[inline]
+    pub(crate) fn count_alike(&mut self, datagram: &[u8]) {
         self.stats.datagrams_received += 1;
-        self.stats.bytes_received += inbound.datagram.len() as u64;
+        self.stats.bytes_received += datagram.len() as u64;
     }
 
     /// The channel that a packet is on, if that is established; it is alive, then.
@@ -65,12 +72,12 @@ impl Connection {
         Some(handle)
     }
 
-    /// DATA on an established channel.
+    /// DATA on an established channel; `message` is part of `buffer`.
     #[inline]
     pub(crate) fn handle_data(
         &mut self,
         shared: &mut Shared,
-        inbound: &Inbound<'_>,
+        buffer: &[u8],
         handle: ChannelHandle,
         message: &[u8],
     ) {
@@ -85,10 +92,10 @@ impl Connection {
             events.push_back(Event::Message {
                 connection: self.handle,
                 channel: handle,
-                bytes: inbound.range_of(message),
+                bytes: range_in(buffer, message),
             });
         } else {
-            self.keep_data(shared, inbound, handle, message);
+            self.keep_data(shared, buffer, handle, message);
         }
     }
 
@@ -96,7 +103,7 @@ impl Connection {
     fn keep_data(
         &mut self,
         shared: &mut Shared,
-        inbound: &Inbound<'_>,
+        buffer: &[u8],
         handle: ChannelHandle,
         message: &[u8],
     ) {
@@ -121,7 +128,7 @@ impl Connection {
         stats.receive_queue_bytes += message.len() as u64;
         if config.profile == Profile::Reference {
             // Programs written for the reference hear of every message, and read it when they like.
-            let bytes = inbound.range_of(message);
+            let bytes = range_in(buffer, message);
             let connection = self.handle;
             events.push_back(Event::Message { connection, channel: handle, bytes });
         } else if was_empty && self.state != State::Asked {

@@ -47,10 +47,10 @@ impl Connection {
         if message.is_empty() {
             return Err(Error::InvalidArgument);
         }
-        if message.len() > message_bytes_max(self.path.packet_size) {
+        let cost = message.len() + data_overhead(message.len()) + ENVELOPE_SIZE;
+        if cost > self.path.packet_size {
             return Err(Error::Write);
         }
-        let cost = message.len() + data_overhead(message.len()) + ENVELOPE_SIZE;
         let is_node_full = output.bytes + cost > config.node_send_queue_bytes_max;
         let is_full = channel.queued_bytes() + cost > config.send_queue_bytes_max
             || channel.queued_packets() >= config.send_queue_packets_max;

@@ -76,7 +76,7 @@ impl<'a> ChannelNew<'a> {
 
 /// Says how much more may be sent on a channel, or where its sender was stopped: the bodies of
 /// CHANNEL_ACCEPT, MAX_CHANNEL_DATA and CHANNEL_DATA_BLOCKED.
-// spec: 8.10 CHANNEL_ACCEPT, 8.16 MAX_DATA and its kin
+// spec: 8.10, 8.16
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChannelLimit {
     /// The channel.

@@ -56,12 +56,12 @@ impl<'a> Data<'a> {
     pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), WireError> {
         debug_assert!(!self.bytes.is_empty() || self.is_final, "no bytes, and not the end");
         let body_len = self.body_len();
-        if writer.remaining() < super::frame_len(Kind::Data, body_len) {
-            return Err(WireError::Full);
-        }
-        writer.varint(Kind::Data.code())?;
+        // The room is taken at once, so that what follows is not checked against it bit by bit.
+        let out = writer.take(super::frame_len(Kind::Data, body_len))?;
+        let mut writer = Writer::new(out);
+        writer.u8(Kind::Data as u8)?;
         writer.varint(body_len as u64)?;
-        self.write_body(writer)
+        self.write_body(&mut writer)
     }
 
     /// How many bytes of a message fit, from `offset` on, into a packet that has `room` left. None

@@ -167,12 +167,14 @@ impl<'a> Frame<'a> {
     }
 
     /// Apart from `encode`, so that this stays small enough to become part of its callers.
+    #[inline(never)]
     fn encode_other(&self, writer: &mut Writer<'_>) -> Result<(), WireError> {
         if writer.remaining() < self.encoded_len() {
             return Err(WireError::Full);
         }
         if let Frame::Padding { len } = *self {
-            return writer.zeros(len);
+            writer.take(len)?.fill(0);
+            return Ok(());
         }
         writer.varint(self.message_type())?;
         writer.varint(self.body_len() as u64)?;
@@ -335,6 +337,7 @@ impl<'a> Frames<'a> {
     }
 
     /// Everything but DATA with a short length: apart from `next`, so that this stays small.
+    #[inline(never)]
     fn next_other(&mut self) -> Option<Result<Frame<'a>, FrameError>> {
         if self.rest.is_empty() {
             let error = FrameError { message_type: 0, fault: Fault::Empty };

@@ -192,7 +192,7 @@ fn connection_close_has_a_source_a_code_a_cause_and_a_reason() {
     assert_eq!(refused(&longer), Fault::Encoding);
 }
 
-// spec: 8.7 CONNECTION_CLOSE, 16.1 table
+// spec: 8.7, 16.1
 #[test]
 fn a_long_reason_is_cut_between_letters() {
     let text = format!("{}\u{e4}\u{e4}", "x".repeat(254));
@@ -238,7 +238,7 @@ fn channel_new_has_all_that_a_channel_is() {
     assert_eq!(Label::new(&[b'l'; 256]), None);
 }
 
-// spec: 8.10 CHANNEL_ACCEPT, 8.16 MAX_DATA and its kin
+// spec: 8.10, 8.16
 #[test]
 fn limits_of_a_channel_and_of_the_connection() {
     let limit = ChannelLimit { channel: CHANNEL, limit: 127 };
@@ -410,7 +410,7 @@ fn address_offer_has_a_sequence_and_an_address() {
     check_exact(&bytes);
 }
 
-// spec: 8.1 form, 1.4 reserved values
+// spec: 8.1, 1.4
 #[test]
 fn unknown_types_are_skipped_by_their_length_at_every_level() {
     for (code, bytes) in
@@ -453,7 +453,7 @@ fn what_is_no_varint_is_refused() {
     }
 }
 
-// spec: 8.1 form, 8.2 table, 4.2 levels
+// spec: 8.1, 8.2, 4.2
 #[test]
 fn a_known_type_where_it_may_not_be_is_a_protocol_error() {
     let places = |kind: Kind| PLACES.map(|place| kind.is_allowed_at(place));

@@ -43,7 +43,7 @@ fn fields_are_where_the_page_has_them() {
     assert_eq!(LongHeader::parse(&packet(&header)), Ok(header));
 }
 
-// spec: 4.1 layout, 4.6 cookie packets
+// spec: 4.1, 4.6
 #[test]
 fn flags_name_the_level_and_3_is_a_cookie_packet() {
     for (level, flags) in LEVELS.into_iter().zip([1, 5, 9]) {
@@ -87,7 +87,7 @@ fn cookie(len: usize) -> Cookie {
     Cookie::new(&vec![1; len]).expect("a length that cookies have")
 }
 
-// spec: 4.1 layout, 4.2 levels, 4.5 receiving
+// spec: 4.1, 4.2, 4.5
 #[test]
 fn cookie_lengths_are_those_of_the_level() {
     for len in 0..=255 {
@@ -110,7 +110,7 @@ fn cookie_lengths_are_those_of_the_level() {
     }
 }
 
-// spec: 4.1 layout, 4.5 receiving
+// spec: 4.1, 4.5
 #[test]
 fn other_flags_and_channels_drop_the_packet_alone() {
     let good = packet(&header(Kind::Sealed(Level::Initial), &[], 100));

@@ -74,7 +74,7 @@ fn each_has_its_id_and_comes_back() {
     assert_eq!(shortest, bytes.concat());
 }
 
-// spec: 7.11 transport parameters, 1.4 reserved values
+// spec: 7.11, 1.4
 #[test]
 fn unknown_ones_are_ignored_and_grease_is_sent_now_and_then() {
     for unknown in [&[11, 1, 0xff][..], &[63, 0], &[64, 3, 1, 2, 3], &[95, 0, 95, 0]] {

@@ -42,7 +42,7 @@ fn flags_have_their_bits_and_the_masked_ones_are_the_low_four() {
     }
 }
 
-// spec: 5.4 receiving, 5.3 masks
+// spec: 5.4, 5.3
 #[test]
 fn a_token_is_read_from_33_bytes_with_the_right_first_byte() {
     let mut packet = [0; 34];

@@ -3,6 +3,7 @@
 use super::*;
 use crate::crypto::LevelKeys;
 use crate::wire::frame::Crypto;
+use crate::wire::long::set_size;
 
 /// Every datagram of an undisturbed handshake, with its sender and its number.
 fn trace(options: impl Fn() -> TlsOptions) -> Vec<(Side, usize, Vec<u8>)> {
@@ -209,6 +210,13 @@ fn flood_of_pieces_and_early_packets_keeps_what_is_kept_bounded() {
     let first = Frame::Crypto(Crypto { offset: 1, bytes: &[1] });
     let mut packet = forge(&mut pair.initiator, Level::Initial, &[first, PAD]);
     pair.deliver(Side::Responder, std::mem::take(&mut packet));
+    // Larger than any of a handshake: not kept.
+    let mut large = forge(&mut pair.initiator, Level::Initial, &[PAD]);
+    large.resize(1201, 0);
+    large[41] = 0b1001;
+    set_size(&mut large);
+    pair.deliver(Side::Responder, large);
+    assert!(pair.responder.handshake().kept.is_empty());
     for piece in 0..500 {
         let crypto = Frame::Crypto(Crypto { offset: 3 + 2 * piece, bytes: &[1] });
         let packet = forge(&mut pair.initiator, Level::Initial, &[crypto]);

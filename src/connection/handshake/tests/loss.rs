@@ -49,7 +49,7 @@ fn random_loss_and_disorder_end_in_agreement_or_in_a_timeout() {
             continue;
         }
         println!("seed {seed}");
-        // An initiator without an answer has failed; one that is complete waits no longer than that.
+        // An initiator without an answer has failed; a complete one waits no longer than that.
         let failure = pair.initiator.failure.expect("no agreement means failure");
         assert!(matches!(failure.reason, Reason::Timeout | Reason::Unproven), "{failure:?}");
         assert!(pair.initiator.handshake().is_over());

@@ -1,0 +1,215 @@
+//! Two engines over loopback sockets, one thread and one core a side.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use channeler::config::{ChannelConfig, Legacy, NodeConfig};
+use channeler::crypto::Identity;
+use channeler::engine::{Engine, Handler};
+use channeler::error::Error;
+use channeler::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
+use channeler::io::{Event, Local};
+use channeler::node::Dial;
+
+use crate::bare::{Meter, PATIENCE};
+use crate::harness::{core_time, pin};
+
+/// What both threads and the handlers share.
+pub(crate) struct Link {
+    version: Version,
+    /// Sender, receiver. Handlers call them too, so they are here.
+    engines: [OnceLock<Engine>; 2],
+    /// The receiver's.
+    peer: OnceLock<(PeerId, SocketAddr)>,
+    received: AtomicU64,
+    is_over: AtomicBool,
+}
+
+impl Link {
+    /// Engines on the loopback that know nothing of each other yet.
+    pub(crate) fn new(
+        version: Version,
+        change: impl Fn(&mut NodeConfig),
+        handlers: impl Fn(&Arc<Link>) -> [Box<dyn Handler>; 2],
+    ) -> Arc<Link> {
+        let link = Arc::new(Link {
+            version,
+            engines: [const { OnceLock::new() }; 2],
+            peer: OnceLock::new(),
+            received: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
+        });
+        for ((side, handler), seed) in handlers(&link).into_iter().enumerate().zip(1..) {
+            let identity = Identity::from_seed([seed; 32]);
+            let peer = identity.peer_id();
+            let mut config = NodeConfig::new(peer);
+            let identity = match version {
+                Version::V0 => {
+                    config.legacy = Legacy::Only;
+                    None
+                }
+                Version::V1 => Some(identity),
+            };
+            change(&mut config);
+            let engine = Engine::new(config, identity, handler).expect("good settings");
+            let address = engine.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+            assert!(link.engines[side].set(engine).is_ok(), "set once");
+            if side == 1 {
+                link.peer.set((peer, address)).expect("set once");
+            }
+        }
+        link
+    }
+
+    pub(crate) fn engine(&self, side: usize) -> &Engine {
+        self.engines[side].get().expect("made before any thread starts")
+    }
+
+    /// Begins a connection to the receiver.
+    pub(crate) fn dial(&self) -> ConnectionHandle {
+        let &(peer, address) = self.peer.get().expect("made before any thread starts");
+        let (version, local) = (self.version, Local::default());
+        let dial = Dial { version, peer: Some(peer), address, local };
+        let connection = self.engine(0).with_node(|node, now| node.connect(now, &dial));
+        connection.expect("the engine works").expect("there is room")
+    }
+
+    /// A channel of a new connection, open on both sides.
+    pub(crate) fn open(&self) -> ChannelHandle {
+        let connection = self.dial();
+        let opened = self
+            .engine(0)
+            .with_node(|node, now| node.open_channel(now, connection, &ChannelConfig::default()));
+        let channel = opened.expect("the engine works").expect("there is room");
+        let until = Instant::now() + Duration::from_secs(5);
+        let is_open = || {
+            let info = self.engine(0).with_node(|node, _| node.channel_info(channel));
+            info.expect("the engine works").expect("the channel lives").is_established
+        };
+        while !is_open() {
+            assert!(Instant::now() < until, "no channel after five seconds");
+            for side in [0, 1] {
+                self.engine(side).process(Some(Duration::from_millis(1))).expect("it works");
+            }
+        }
+        for side in [1, 0] {
+            self.engine(side).process(Some(Duration::from_millis(1))).expect("it works");
+        }
+        channel
+    }
+
+    /// Messages that arrive in a second while `work` sends, which it does until the link is over.
+    pub(crate) fn bulk(&self, time: Duration, work: impl FnOnce()) -> f64 {
+        std::thread::scope(|scope| {
+            let receiving = scope.spawn(|| {
+                pin(1);
+                let began = core_time();
+                let mut meter = Meter::new(time);
+                let mut before = 0;
+                loop {
+                    self.engine(1).process(Some(PATIENCE)).expect("it works");
+                    let received = self.received.load(Ordering::Relaxed);
+                    if !meter.add(received - std::mem::replace(&mut before, received)) {
+                        break;
+                    }
+                }
+                self.end();
+                (meter.rate(), (core_time() - began).as_secs_f64() / before as f64)
+            });
+            pin(0);
+            let began = (Instant::now(), core_time());
+            work();
+            let packets = self.engine(0).stats().datagrams_sent as f64;
+            let sent = packets / began.0.elapsed().as_secs_f64();
+            let cost = (core_time() - began.1).as_secs_f64() / packets;
+            let (rate, receive_cost) = receiving.join().expect("the receiver does not panic");
+            let nanos = |seconds: f64| seconds * 1e9;
+            eprintln!(
+                "  sent {sent:.0} packets/s at {:.0} ns of core each, received {rate:.0} at {:.0}",
+                nanos(cost),
+                nanos(receive_cost)
+            );
+            rate
+        })
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Engines hold handlers, and handlers hold the link: this unties them.
+    pub(crate) fn close(&self) {
+        self.engines.iter().filter_map(OnceLock::get).for_each(Engine::close);
+    }
+}
+
+/// Queues `count` messages under one lock; false when the queue got full.
+pub(crate) fn send(engine: &Engine, channel: ChannelHandle, message: &[u8], count: usize) -> bool {
+    let result =
+        engine.with_node(|node, now| (0..count).try_for_each(|_| node.send(now, channel, message)));
+    match result.expect("the engine works") {
+        Ok(()) => true,
+        Err(Error::WouldBlock) => false,
+        Err(error) => panic!("sending: {error}"),
+    }
+}
+
+/// Hears nothing.
+pub(crate) struct Silent;
+
+impl Handler for Silent {
+    fn accept(&mut self, _: ConnectionHandle, _: PeerId, _: SocketAddr) -> bool {
+        true
+    }
+
+    fn event(&mut self, _: &Event, _: &[u8]) {}
+}
+
+/// Counts messages, whether lent or to be read.
+pub(crate) struct Counter {
+    link: Arc<Link>,
+    buffer: Vec<u8>,
+}
+
+impl Counter {
+    pub(crate) fn new(link: &Arc<Link>) -> Counter {
+        Counter { link: Arc::clone(link), buffer: vec![0; 2048] }
+    }
+
+    fn count(&self, messages: u64) {
+        // Only this thread writes it.
+        let before = self.link.received.load(Ordering::Relaxed);
+        self.link.received.store(before + messages, Ordering::Relaxed);
+    }
+}
+
+impl Handler for Counter {
+    fn accept(&mut self, _: ConnectionHandle, _: PeerId, _: SocketAddr) -> bool {
+        true
+    }
+
+    fn event(&mut self, event: &Event, _: &[u8]) {
+        if let Event::Message { .. } = event {
+            self.count(1);
+        }
+        if let Event::Readable { channel, .. } = event {
+            let engine = self.link.engine(1);
+            let mut read = || {
+                let received =
+                    engine.with_node(|node, now| node.receive(now, *channel, &mut self.buffer));
+                received.expect("the engine works").is_ok()
+            };
+            let mut messages = 0;
+            while read() {
+                messages += 1;
+            }
+            self.count(messages);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Protocol v1, against the thresholds of issue 4.
+
+mod connect;
+mod datagram;
+mod footprint;
+mod quic;
+mod tls;
+
+use crate::harness::Run;
+
+/// The group.
+pub(crate) fn measure(run: &mut Run) {
+    connect::measure(run);
+    datagram::measure(run);
+    footprint::measure(run);
+}
+
+/// UDP payloads as large as Ethernet takes over IPv6: what both sides of a comparison send.
+const PACKET_SIZE: u16 = 1452;
