@@ -181,7 +181,7 @@ def test_options_reach_the_node() -> None:
         {"congestion": 2},
         {"dial_timeout": 0.0},
         {"linger": -1.0},
-        {"tickets_max": 0},
+        {"half_open_max": 0},
         {"instance_label": "x" * 256},
         {"instance_label": "a\0b"},
     ],

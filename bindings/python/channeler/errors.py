@@ -242,7 +242,7 @@ def error_of_end(reason: ErrorCode, peer_code: int, text: str) -> ChannelerError
     """The exception for the end of a connection or channel, with what the peer said with it."""
     detail = reason.text
     if reason == ErrorCode.PEER_CLOSED:
-        detail = f"{detail}, with code {peer_code}" + (f": {text}" if text else "")
+        detail = f"the peer closed it with code {peer_code}" + (f": {text}" if text else "")
     error = error_from(reason, detail)
     if isinstance(error, PeerClosed):
         error.peer_code = peer_code
