@@ -145,9 +145,9 @@ static inline void free_node(channeler_node *node)
 
 // --- what every program can be told ------------------------------------------------------------
 
-#define SETTINGS_USAGE                                                                             \
-    "  --identity FILE   keep the same peer id between runs: its private key is in FILE, which is\n"  \
-    "                    made when it is not there. Without it there is a new peer id each time\n"   \
+#define SETTINGS_USAGE                                                                        \
+    "  --identity FILE   keep the same peer id between runs: its private key is in FILE,\n"      \
+    "                    made when it is not there. Without it the peer id is new each time\n"   \
     "  --v0              speak the old protocol: not encrypted, and a peer id proves nothing\n"
 
 static struct {
@@ -207,7 +207,7 @@ static inline void load_identity(const char *path, char pem[CHANNELER_IDENTITY_P
 static inline void init_options(channeler_options *options)
 {
     check(channeler_options_init(options, sizeof *options), "options");
-    options->dial_timeout_ns = options->attempt_timeout_ns = 6 * NS_PER_S; // then nobody is there
+    options->dial_timeout_ns = options->attempt_timeout_ns = 15 * NS_PER_S; // then nobody is there
     options->linger_ns = NS_PER_S; // how long a close waits for the peer's last word
     if (settings.is_v0) options->legacy = CHANNELER_LEGACY_ONLY;
     options->handshake_retries = 4; // the same for v0: 0.2 s, 0.4 s, .. 3.2 s
