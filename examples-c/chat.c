@@ -14,7 +14,8 @@ enum {
     LINE_BYTES_MAX = 900 // fits into a message with any path; a longer line goes in pieces
 };
 
-// The first byte of each message. Protocol v0 has no message for "I am going": we make our own.
+// The first byte of each message. A goodbye is what closes a connection; only protocol v0 has no
+// message for that, and gets one of our own.
 enum { KIND_TEXT = 'T', KIND_HEARTBEAT = 'H', KIND_BYE = 'B' };
 
 static const char usage[] =
@@ -23,7 +24,9 @@ static const char usage[] =
     "\n"
     "Type lines; Ctrl-D leaves. ADDRESS is IP:PORT: 192.0.2.1:7000, [::]:7000; port 0 takes any\n"
     "that is free. The one who listens prints the PEERID@ADDRESS to give to the other one.\n"
-    "Messages are not encrypted, and the network may lose some.\n"
+    "Messages are encrypted; the network may lose some.\n"
+    "\n"
+    SETTINGS_USAGE
     "\n"
     "Exits with 0 when one of the two left, 1 when something failed or the other one vanished,\n"
     "2 when called wrongly.\n";
@@ -35,6 +38,7 @@ struct chat {
     int is_heard;              // the other one has said something
     int is_over;               // one of us left
     int32_t closed;            // why the channel ended by itself, or 0
+    int32_t over;              // why the connection ended, or 0
     int64_t heard_ns;          // when something came last
     int64_t heartbeat_ns;      // when to say that we are still there
     char line[LINE_BYTES_MAX]; // what was typed and has no line end yet
@@ -56,6 +60,14 @@ static int32_t on_accept(void *user_data, channeler_node *node, channeler_connec
     return 1;
 }
 
+static void hear_goodbye(struct chat *chat)
+{
+    if (chat->is_over) return;
+    chat->is_over = 1;
+    printf("* the other one left\n");
+    flush_output();
+}
+
 static void on_event(void *user_data, channeler_node *node, const channeler_event *event)
 {
     struct chat *chat = user_data;
@@ -63,14 +75,20 @@ static void on_event(void *user_data, channeler_node *node, const channeler_even
     if (event->connection.id != chat->connection.id) return;
     if (event->kind == CHANNELER_EVENT_CHANNEL_OPENED && chat->channel.id == 0) {
         // In protocol v0 the one who joins gets here before the other side has let it in, if it
-        // ever does. So we both say that we are there, and wait to hear it from the other one.
+        // ever does. So we both say that we are there, and wait to hear it from the other one: that
+        // shows in any protocol that messages go both ways.
         chat->channel = event->channel;
         chat->heard_ns = now_ns();
         chat->heartbeat_ns = 0;
     } else if (event->kind == CHANNELER_EVENT_CHANNEL_CLOSED && !chat->is_over) {
         // A peer may open and close more channels than we know: only ours matters.
-        if (chat->channel.id == 0 || event->channel.id == chat->channel.id)
+        if (chat->channel.id != 0 && event->channel.id != chat->channel.id) return;
+        if (event->reason == CHANNELER_ERR_PEER_CLOSED && chat->is_heard)
+            hear_goodbye(chat);
+        else
             chat->closed = event->reason;
+    } else if (event->kind == CHANNELER_EVENT_CONNECTION_CLOSED) {
+        chat->over = event->reason;
     }
 }
 
@@ -92,10 +110,8 @@ static void on_message(void *user_data, channeler_node *node, channeler_connecti
         print_text(stdout, data + 1, length - 1);
         putchar('\n');
         flush_output();
-    } else if (data[0] == KIND_BYE && !chat->is_over) {
-        chat->is_over = 1;
-        printf("* the other one left\n");
-        flush_output();
+    } else if (data[0] == KIND_BYE) {
+        hear_goodbye(chat);
     }
 }
 
@@ -124,7 +140,7 @@ static void send_line(struct chat *chat, channeler_node *node)
 static void leave(struct chat *chat, channeler_node *node)
 {
     if (chat->line_length > 0) send_line(chat, node);
-    send_kind(chat, node, KIND_BYE, "");
+    if (settings.is_v0) send_kind(chat, node, KIND_BYE, "");
     chat->is_over = 1;
 }
 
@@ -206,13 +222,14 @@ static int run(int is_listener, const char *address, const char *name)
     if (stop_asked && chat.is_heard && !chat.is_over && chat.closed == 0) leave(&chat, node);
     if (chat.closed != 0)
         fail_closed(chat.is_heard ? "the other one is gone" : "nobody let us in", chat.closed);
-    check(channeler_node_flush(node), "flush"); // our goodbye, if it still waits
+    close_and_wait(node, chat.connection, "left", &chat.over); // what we said still gets there
     free_node(node);
     return EXIT_GOOD;
 }
 
 int main(int argc, char **argv)
 {
+    argc = take_settings(argc, argv);
     const char *user = getenv("USER");
     const char *name = argc == 4 ? argv[3] : user != NULL && *user != '\0' ? user : "somebody";
 

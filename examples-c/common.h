@@ -1,5 +1,6 @@
-// What every example here needs: errors that say something, addresses as text, a clock, a way to
-// stop. Include it before anything else. A program that you copy takes this file with it.
+// What every example here needs: errors that say something, an identity that stays, addresses as
+// text, a clock, a way to stop. Include it before anything else. A program that you copy takes this
+// file with it.
 
 #ifndef EXAMPLES_COMMON_H
 #define EXAMPLES_COMMON_H
@@ -11,12 +12,14 @@
 #include <channeler.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 // What the examples exit with.
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_LOST = 3 };
@@ -140,21 +143,90 @@ static inline void free_node(channeler_node *node)
     check(channeler_node_free(node), "free the node");
 }
 
+// --- what every program can be told ------------------------------------------------------------
+
+#define SETTINGS_USAGE                                                                             \
+    "  --identity FILE   keep the same peer id between runs: its private key is in FILE, which is\n"  \
+    "                    made when it is not there. Without it there is a new peer id each time\n"   \
+    "  --v0              speak the old protocol: not encrypted, and a peer id proves nothing\n"
+
+static struct {
+    const char *identity_file; // NULL: none
+    int is_v0;
+} settings;
+
+// Takes what SETTINGS_USAGE names out of the arguments. Returns how many are left.
+static inline int take_settings(int argc, char **argv)
+{
+    int left = 0;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--v0") == 0)
+            settings.is_v0 = 1;
+        else if (strcmp(argv[i], "--identity") == 0 && i + 1 < argc)
+            settings.identity_file = argv[++i];
+        else
+            argv[left++] = argv[i];
+    }
+    if (settings.is_v0 && settings.identity_file != NULL) {
+        fprintf(stderr, "--v0 has no use for --identity: there are no keys in the old protocol\n");
+        exit(EXIT_USAGE);
+    }
+    return left;
+}
+
+// --- the identity ------------------------------------------------------------------------------
+
+// Makes a key and the file for it, which nobody else may read.
+static inline void make_identity(const char *path, char pem[CHANNELER_IDENTITY_PEM_MAX])
+{
+    check(channeler_identity_generate(pem, CHANNELER_IDENTITY_PEM_MAX), "make an identity");
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (file < 0) fail_errno(path);
+    if (write(file, pem, strlen(pem)) != (ssize_t)strlen(pem) || close(file) != 0)
+        fail_errno(path);
+    fprintf(stderr, "made a new identity; its private key is in %s\n", path);
+}
+
+// Reads the key in a file as text.
+static inline void load_identity(const char *path, char pem[CHANNELER_IDENTITY_PEM_MAX])
+{
+    int file = open(path, O_RDONLY);
+    if (file < 0 && errno == ENOENT) {
+        make_identity(path, pem);
+        return;
+    }
+    ssize_t length = file < 0 ? -1 : read(file, pem, CHANNELER_IDENTITY_PEM_MAX - 1);
+    if (length < 0) fail_errno(path);
+    pem[length] = '\0';
+    close(file);
+}
+
 // --- nodes and peers ---------------------------------------------------------------------------
 
-// Fills in the defaults, but one.
+// Fills in the defaults, but for a few.
 static inline void init_options(channeler_options *options)
 {
     check(channeler_options_init(options, sizeof *options), "options");
-    options->handshake_retries = 4; // 0.2 s, 0.4 s, .. 3.2 s: after 6 s nobody is there
+    options->dial_timeout_ns = options->attempt_timeout_ns = 6 * NS_PER_S; // then nobody is there
+    options->linger_ns = NS_PER_S; // how long a close waits for the peer's last word
+    if (settings.is_v0) options->legacy = CHANNELER_LEGACY_ONLY;
+    options->handshake_retries = 4; // the same for v0: 0.2 s, 0.4 s, .. 3.2 s
 }
 
 // Makes a node. Ctrl-C wakes it. It has no socket yet.
-static inline channeler_node *new_node(const channeler_options *options,
+static inline channeler_node *new_node(channeler_options *options,
                                        const channeler_callbacks *callbacks)
 {
+    char pem[CHANNELER_IDENTITY_PEM_MAX];
     channeler_node *node = NULL;
-    check(channeler_node_new(options, callbacks, &node), "make a node");
+
+    if (settings.identity_file != NULL) {
+        load_identity(settings.identity_file, pem);
+        options->identity = pem; // read during the next call only
+    }
+    check(channeler_node_new(options, callbacks, &node),
+          settings.identity_file != NULL ? settings.identity_file : "make a node");
+    memset(pem, 0, sizeof pem);
     stop_on_signals(node);
     return node;
 }
@@ -225,6 +297,17 @@ static inline channeler_connection connect_to(channeler_node *node, const char *
     check(channeler_node_bind(node, &any), "open a socket");
     check(channeler_node_connect(node, &peer, &address, &connection), "connect");
     return connection;
+}
+
+// Closes a connection with a word to the peer, and waits until it is over: `closed`, which the
+// program's on_event sets when CHANNELER_EVENT_CONNECTION_CLOSED comes.
+static inline void close_and_wait(channeler_node *node, channeler_connection connection,
+                                  const char *reason, const int32_t *closed)
+{
+    int32_t status = channeler_connection_close_with(node, connection, 0, reason);
+    if (status == CHANNELER_ERR_INVALID_REFERENCE) return; // the peer was faster
+    check(status, "close");
+    while (*closed == 0) check(channeler_node_process(node, -1), "process");
 }
 
 // Says that `text` does not answer, or has gone, and ends the program.

@@ -6,7 +6,7 @@
 #include "common.h"
 
 enum {
-    TRIES = 5,                // protocol v0 loses messages: so often we send one
+    TRIES = 5,                // a plain channel may lose messages: so often we send one
     WAIT_MS = 500,            // and so long we wait for its echo
     MESSAGE_BYTES_MAX = 65536 // no UDP datagram is larger
 };
@@ -19,6 +19,8 @@ static const char usage[] =
     "has; port 0 takes any that is free. The server prints the PEERID@ADDRESS to give to the\n"
     "client. Without a TEXT the client sends \"hello\".\n"
     "\n"
+    SETTINGS_USAGE
+    "\n"
     "Exits with 0 when all is well (the server: after Ctrl-C), 1 when something failed or an\n"
     "echo never came, 2 when called wrongly.\n";
 
@@ -30,7 +32,7 @@ static void server_message(void *user_data, channeler_node *node, channeler_conn
     (void)user_data;
     (void)connection;
     int32_t status = channeler_channel_send(node, channel, data, length);
-    // The queue is full: this echo is lost, as any message may be in protocol v0.
+    // The queue is full: this echo is lost, as any message on a plain channel may be.
     if (status != CHANNELER_ERR_WOULD_BLOCK) check(status, "send back");
 }
 
@@ -71,12 +73,14 @@ struct client {
     channeler_channel channel;
     int is_open;
     int32_t closed; // why the channel ended, or 0
+    int32_t over;   // the same of the connection
 };
 
 static void client_event(void *user_data, channeler_node *node, const channeler_event *event)
 {
     struct client *client = user_data;
     (void)node;
+    if (event->kind == CHANNELER_EVENT_CONNECTION_CLOSED) client->over = event->reason;
     if (event->channel.id != client->channel.id) return;
     if (event->kind == CHANNELER_EVENT_CHANNEL_OPENED) client->is_open = 1;
     if (event->kind == CHANNELER_EVENT_CHANNEL_CLOSED) client->closed = event->reason;
@@ -145,6 +149,7 @@ static int run_client(const char *server, char **texts, int count)
     if (echoed > 0)
         fprintf(stderr, "%d of %d came back, in %.3f ms each\n", echoed, count,
                 (double)(now_ns() - start) / NS_PER_MS / count);
+    close_and_wait(node, connection, "done", &client.over);
     free_node(node);
     return echoed == count ? EXIT_GOOD : EXIT_FAILED;
 }
@@ -154,6 +159,7 @@ int main(int argc, char **argv)
     static char hello[] = "hello";
     char *hello_only[] = {hello};
 
+    argc = take_settings(argc, argv);
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(usage, stdout);
         flush_output();

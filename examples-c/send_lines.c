@@ -1,7 +1,7 @@
 // send_lines: sends a file, each line a message, over several channels at once.
 //
-// Protocol v0 neither repeats what gets lost nor keeps an order, so each message says which line it
-// is and where it belongs in the file, and the receiver counts.
+// A plain channel neither repeats what gets lost nor keeps an order, so each message says which line
+// it is and where it belongs in the file, and the receiver counts.
 //
 // Shows: many channels; sending and receiving in batches; what to do when a queue is full; how to
 // make an end known when any message may be lost.
@@ -50,6 +50,8 @@ static const char usage[] =
     "ADDRESS is IP:PORT: 127.0.0.1:7000, [::1]:7000, or [::]:7000 for all that this machine\n"
     "has; port 0 takes any that is free. The receiver prints the PEERID@ADDRESS to give to the\n"
     "sender.\n"
+    "\n"
+    SETTINGS_USAGE
     "\n"
     "Exits with 0 when every line came, 3 when some were lost, 1 when something failed, 2 when\n"
     "called wrongly.\n";
@@ -104,6 +106,7 @@ struct sender {
     uint64_t got;                      // lines that it says it has
     channeler_channel blocked;         // the channel whose queue is full; id 0: none
     int32_t closed;                    // why a channel ended, or 0
+    int32_t over;                      // why the connection did, or 0
     uint32_t lines;                    // sent on all
     uint64_t bytes;                    // of the file, sent
     uint64_t file_bytes;               // in the file; 0: not known (a pipe)
@@ -121,6 +124,7 @@ static void sender_event(void *user_data, channeler_node *node, const channeler_
 {
     struct sender *sender = user_data;
     (void)node;
+    if (event->kind == CHANNELER_EVENT_CONNECTION_CLOSED) sender->over = event->reason;
     // The peer could open channels, too: they are not our business.
     if (find_channel(sender->channels, sender->count, event->channel) < 0) return;
     if (event->kind == CHANNELER_EVENT_CHANNEL_OPENED) sender->opened++;
@@ -147,6 +151,8 @@ static void sender_message(void *user_data, channeler_node *node, channeler_conn
 static void turn(struct sender *sender, int64_t wait_ns)
 {
     check(channeler_node_process(sender->node, wait_ns), "process");
+    if (sender->closed == CHANNELER_ERR_REFUSED)
+        fail_closed("the receiver does not let us in", sender->closed);
     if (sender->closed != 0) fail_closed("the receiver does not answer", sender->closed);
     if (stop_asked) {
         fprintf(stderr, "stopped\n");
@@ -357,6 +363,7 @@ static int run_sender(struct sender *sender, const char *receiver, const char *n
     int code = print_sent(sender, span_ns);
     flush_output();
     free(sender->buffers);
+    close_and_wait(sender->node, sender->connection, "done", &sender->over);
     free_node(sender->node);
     return code;
 }
@@ -617,7 +624,7 @@ static int print_summary(struct receiver *receiver)
     if (lost == 0) {
         printf("Nothing was lost.\n");
     } else {
-        printf("%s lines (%.1f %%) were lost: protocol v0 does not repeat them.\n", c,
+        printf("%s lines (%.1f %%) were lost: a plain channel does not repeat them.\n", c,
                100.0 * (double)lost / (double)receiver->lines_sent);
         print_dropped(receiver->node);
     }
@@ -673,6 +680,7 @@ int main(int argc, char **argv)
 {
     static struct sender sender;
     static struct receiver receiver;
+    argc = take_settings(argc, argv);
     const char *words[3] = {NULL, NULL, NULL}; // what is no option: command, address, file
     const char *output = NULL;
     int count = 0;

@@ -221,6 +221,11 @@
 #define CHANNELER_PEER_ID_TEXT_MAX 35
 
 /**
+ * Room that the PEM text of any identity needs, its ending zero byte included.
+ */
+#define CHANNELER_IDENTITY_PEM_MAX 256
+
+/**
  * What each packet of protocol version 0 begins with.
  */
 #define CHANNELER_WIRE_PROTOCOL_ID 203595156
@@ -286,6 +291,16 @@
 #define CHANNELER_ADDRESS_TEXT_MAX 64
 
 /**
+ * Version 0 of the protocol, the reference's: neither encrypted nor authenticated.
+ */
+#define CHANNELER_PROTOCOL_V0 0
+
+/**
+ * Version 1 of the protocol: encrypted, both sides authenticated.
+ */
+#define CHANNELER_PROTOCOL_V1 1
+
+/**
  * We opened the channel.
  */
 #define CHANNELER_ROLE_INITIATOR 1
@@ -323,32 +338,45 @@
 #define CHANNELER_MODE_SANS_IO 1
 
 /**
- * Packets of protocol version 0 are dropped and counted.
+ * Packets of protocol version 0 are dropped and counted (default): every peer is authenticated, and
+ * everything is encrypted.
  */
 #define CHANNELER_LEGACY_OFF 0
 
 /**
- * Protocol version 0 is spoken beside version 1: neither encrypted nor authenticated.
+ * Protocol version 0 is spoken beside version 1: neither encrypted nor authenticated. Version 1 is
+ * dialled unless `channeler_node_dial` names the other; nothing falls back by itself.
  */
 #define CHANNELER_LEGACY_ACCEPT 1
 
 /**
- * Nothing but protocol version 0 is spoken (default).
+ * Nothing but protocol version 0 is spoken, and the node has no identity.
  */
 #define CHANNELER_LEGACY_ONLY 2
 
 /**
- * Lost messages are sent again. Version 0 carries this bit to the peer and does not fulfil it.
+ * CUBIC (RFC 9438): fair beside TCP (default).
+ */
+#define CHANNELER_CONGESTION_CUBIC 0
+
+/**
+ * NewReno (RFC 9002, section 7).
+ */
+#define CHANNELER_CONGESTION_NEWRENO 1
+
+/**
+ * Lost messages are sent again. Version 1 does not offer it yet (`CHANNELER_ERR_UNSUPPORTED`);
+ * version 0 carries this bit to the peer and does not fulfil it.
  */
 #define CHANNELER_CAP_RESEND 1
 
 /**
- * Messages are never delivered out of order. Version 0 does not fulfil it.
+ * Messages are never delivered out of order: late ones are dropped. Version 0 does not fulfil it.
  */
 #define CHANNELER_CAP_ORDERED 2
 
 /**
- * A loss closes the channel. Version 0 does not fulfil it.
+ * A loss closes the channel. As `CHANNELER_CAP_RESEND`, not fulfilled yet.
  */
 #define CHANNELER_CAP_CLOSE_ON_LOSS 4
 
@@ -373,16 +401,21 @@
 #define CHANNELER_LOG_DEBUG 4
 
 /**
- * The peer's node answered, and named itself `peer`; a first `CHANNELER_EVENT_CHANNEL_OPENED`
- * follows. In version 0 that is not yet a welcome: a node that refuses cannot say so, and only a
- * message from the peer shows that its application listens.
+ * The peer is there. Version 1: the handshake is done, and the peer has proved that it is `peer`.
+ * Version 0: its node answered, and named itself `peer`; a first `CHANNELER_EVENT_CHANNEL_OPENED`
+ * follows. That is not yet a welcome: a node that refuses cannot say so, and only a message from
+ * the peer shows that its application listens.
  */
 #define CHANNELER_EVENT_CONNECTED 1
 
 /**
  * The connection to `peer` ended with all its channels; its handle is stale now. `reason`:
  * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_BANNED`, `_TIMEOUT` (nothing ever answered), or `_LIMIT` (it
- * had no channel, and its place in the table went to another).
+ * had no channel, and its place in the table went to another). In version 1 also
+ * `CHANNELER_ERR_PEER_CLOSED` (with the peer's `code` and `text`), `_REFUSED` (the peer does not
+ * want us), `_IDENTITY` (another peer than the one asked for answered), `_CRYPTO` (the handshake
+ * failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the peer restarted, and knows nothing
+ * of the connection), `_SUPERSEDED` (both sides dialled; the other connection stays).
  */
 #define CHANNELER_EVENT_CONNECTION_CLOSED 2
 
@@ -394,7 +427,9 @@
 
 /**
  * A channel ended, or could not be opened; its handle is stale now. `reason`:
- * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's.
+ * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's; in
+ * version 1 also `CHANNELER_ERR_PEER_CLOSED` (with `code` and `text` if it was reset), `_REFUSED`
+ * and `_UNSUPPORTED` (the peer's node does not offer these capabilities).
  */
 #define CHANNELER_EVENT_CHANNEL_CLOSED 4
 
@@ -430,6 +465,12 @@
  * `CHANNELER_PROFILE_REFERENCE`.
  */
 #define CHANNELER_EVENT_PACKET 10
+
+/**
+ * The peer sends nothing more on a channel, and all that it sent was handed over. The other
+ * direction goes on until `channeler_channel_close`. Only with the option `half_close`.
+ */
+#define CHANNELER_EVENT_CHANNEL_FINISHED 11
 
 /**
  * Places for counters of dropped things in `channeler_node_counters`; those past
@@ -468,6 +509,20 @@ typedef struct channeler_peer_id {
      */
     uint8_t bytes[16];
 } channeler_peer_id;
+
+/**
+ * An Ed25519 public key as SubjectPublicKeyInfo (RFC 8410): always 44 bytes, of which the last 32
+ * are the key.
+ *
+ * Two keys may have one peer id, if somebody spent 2^64 tries on making such a pair of their own:
+ * where that matters, compare keys.
+ */
+typedef struct channeler_public_key {
+    /**
+     * The key. All zero means "none".
+     */
+    uint8_t bytes[44];
+} channeler_public_key;
 
 /**
  * A channel id as packets have it: one half chosen by each side.
@@ -584,6 +639,33 @@ typedef struct channeler_address {
 } channeler_address;
 
 /**
+ * Whom to connect to, and how. Fill with `channeler_dial_options_init`, then change what you need.
+ */
+typedef struct channeler_dial_options {
+    /**
+     * `sizeof(channeler_dial_options)`; set by `channeler_dial_options_init`.
+     */
+    size_t struct_size;
+    /**
+     * `CHANNELER_PROTOCOL_V1` (default) or `CHANNELER_PROTOCOL_V0`.
+     */
+    uint32_t protocol;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * The peer that must answer. All zero (default): whoever does; only in version 1, where it
+     * proves who it is and `channeler_connection_info` tells.
+     */
+    struct channeler_peer_id peer;
+    /**
+     * Where it is.
+     */
+    struct channeler_address address;
+} channeler_dial_options;
+
+/**
  * A connection of a node: all that it has with one peer.
  *
  * A plain value: copy, store and compare it at will. Once the connection has ended, or at another
@@ -613,13 +695,30 @@ typedef struct channeler_connection_details {
      */
     struct channeler_address address;
     /**
-     * 1 once a channel was established, else 0.
+     * Version 1: 1 once the handshake is done. Version 0: 1 once a channel was established.
      */
     uint32_t connected;
     /**
      * Largest message that `channeler_channel_send` takes now, in bytes.
      */
     uint32_t message_bytes_max;
+    /**
+     * `CHANNELER_PROTOCOL_V0` or `CHANNELER_PROTOCOL_V1`.
+     */
+    uint32_t protocol;
+    /**
+     * 1 when what is sent is encrypted, and the peer was seen to have the key of its peer id: in
+     * version 1, once the handshake is done. Else 0.
+     */
+    uint32_t encrypted;
+    /**
+     * The peer's key, once it was seen to have it; all zero before, and in version 0.
+     */
+    struct channeler_public_key public_key;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } channeler_connection_details;
 
 /**
@@ -632,13 +731,31 @@ typedef struct channeler_channel_options {
     size_t struct_size;
     /**
      * What the channel promises: the sum of `CHANNELER_CAP_*` bits. Default 0: messages may be
-     * lost, doubled and overtaken.
+     * lost and overtaken (version 0: doubled too).
      */
     uint32_t capabilities;
+    /**
+     * Version 1: which channels go first, 0 (first) to 7 (last). Default 3.
+     */
+    uint32_t priority;
+    /**
+     * Version 1: the channel's share beside others of its priority, 1 to 255. Default 16.
+     */
+    uint32_t weight;
     /**
      * Must be 0.
      */
     uint32_t reserved;
+    /**
+     * Version 1: what the channel is called; the peer's application sees it
+     * (`channeler_channel_label`). Any bytes, read during `channeler_channel_open` only. NULL
+     * (default): nothing.
+     */
+    const uint8_t *label;
+    /**
+     * Bytes in `label`, at most 255.
+     */
+    size_t label_length;
 } channeler_channel_options;
 
 /**
@@ -744,6 +861,15 @@ typedef struct channeler_channel_details {
      */
     uint32_t established;
     /**
+     * 1 when the peer opened it in early data, which others may have recorded and sent again; else
+     * 0 (version 1).
+     */
+    uint32_t early;
+    /**
+     * Bytes of its label (version 1).
+     */
+    uint32_t label_length;
+    /**
      * 0.
      */
     uint32_t reserved;
@@ -762,7 +888,8 @@ typedef struct channeler_options {
      */
     size_t struct_size;
     /**
-     * Our peer id. All zero (default): a random one is drawn.
+     * With `CHANNELER_LEGACY_ONLY`, our peer id; all zero (default): a random one is drawn. Else it
+     * must be all zero: the peer id is that of `identity`.
      */
     struct channeler_peer_id peer_id;
     /**
@@ -770,7 +897,7 @@ typedef struct channeler_options {
      */
     uint32_t mode;
     /**
-     * `CHANNELER_LEGACY_OFF`, `CHANNELER_LEGACY_ACCEPT` or `CHANNELER_LEGACY_ONLY` (default).
+     * `CHANNELER_LEGACY_OFF` (default), `CHANNELER_LEGACY_ACCEPT` or `CHANNELER_LEGACY_ONLY`.
      */
     uint32_t legacy;
     /**
@@ -895,13 +1022,91 @@ typedef struct channeler_options {
      */
     uint8_t seed[32];
     /**
-     * `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only).
+     * `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only, and only
+     * with `CHANNELER_LEGACY_ONLY`).
      */
     uint32_t profile;
+    /**
+     * Version 1: `CHANNELER_CONGESTION_*`, how the sending rate is controlled.
+     */
+    uint32_t congestion;
+    /**
+     * Version 1: the node's private key as PEM text, ended by a zero byte; see
+     * `channeler_identity_generate`. Read during `channeler_node_new` only. NULL (default): a fresh
+     * one, and with it a fresh peer id; `channeler_node_identity` tells it.
+     */
+    const char *identity;
+    /**
+     * Version 1: tells apart the processes that run at the same time with one identity, so that
+     * none makes the peers of another believe that it restarted; ended by a zero byte, at most 255
+     * bytes. Read during `channeler_node_new` only. NULL (default): there is one process.
+     */
+    const char *instance_label;
+    /**
+     * Version 1: whether messages of `channeler_channel_send_early` are taken before the handshake
+     * is done. They may have been recorded and sent again by others: default 0.
+     */
+    uint32_t early_data;
+    /**
+     * Version 1: whether a channel that the peer closed stays open for what we have to say on it,
+     * until `channeler_channel_close`, `CHANNELER_EVENT_CHANNEL_FINISHED` telling of it. Default 0:
+     * it is closed by itself.
+     */
+    uint32_t half_close;
+    /**
+     * Version 1: whether everybody who dials must prove its address by a cookie first, which costs
+     * a round trip. Default 0: only while there are many.
+     */
+    uint32_t always_cookie;
     /**
      * Must be 0.
      */
     uint32_t reserved;
+    /**
+     * Version 1: when one attempt of a handshake is given up. Default 10 s; 100 ms to 1 hour.
+     */
+    uint64_t attempt_timeout_ns;
+    /**
+     * Version 1: when a connection that nobody answers ends with `CHANNELER_ERR_TIMEOUT`; up to 3
+     * attempts are made in that time. Default 30 s; 100 ms to 1 hour.
+     */
+    uint64_t dial_timeout_ns;
+    /**
+     * Version 1: how long a closing connection waits until what was sent has arrived. Default 5 s;
+     * 0: not at all; at most 1 hour.
+     */
+    uint64_t linger_ns;
+    /**
+     * Version 1: how long an acknowledgement may wait for company. Default 25 ms; at most 16 s.
+     */
+    uint64_t ack_delay_ns;
+    /**
+     * Version 1: handshakes under way without a cookie, past which further ones need one. Default
+     * 256.
+     */
+    uint64_t half_open_free_max;
+    /**
+     * Version 1: handshakes under way, past which further ones are dropped. Default 4096; 1 to
+     * 1048576.
+     */
+    uint64_t half_open_max;
+    /**
+     * Version 1: bytes of early messages kept until the handshake is done. Default 64 KiB.
+     */
+    uint64_t early_bytes_max;
+    /**
+     * Version 1: session tickets kept, those given out and those received. Default 1024; 1 to
+     * 1048576.
+     */
+    uint64_t tickets_max;
+    /**
+     * Version 1: channels that one peer may have opened at once. Default 4096; at most 2147483648.
+     */
+    uint64_t peer_channels_max;
+    /**
+     * Version 1: bytes of the largest message taken. Default 16 MiB; 1 to 1099511627776.
+     */
+    uint64_t message_bytes_max;
 } channeler_options;
 
 /**
@@ -910,10 +1115,13 @@ typedef struct channeler_options {
 typedef void (*channeler_drop_fn)(void *user_data);
 
 /**
- * Asks whether a peer that we did not dial may connect: nonzero is yes.
+ * Asks whether a peer may connect that we did not dial, or dialled without saying who must answer:
+ * nonzero is yes.
  *
- * In version 0 the peer proved its address but not its id. `peer` and `address` are lent for the
- * call. `connection` may already be named in calls.
+ * In version 1 the peer has proved who it is; `channeler_connection_info` tells its full key, and
+ * a no is told to it (`CHANNELER_ERR_REFUSED`). In version 0 it proved its address but not its id,
+ * and hears nothing. `peer` and `address` are lent for the call. `connection` may already be named
+ * in calls.
  */
 typedef int32_t (*channeler_accept_fn)(void *user_data,
                                        struct channeler_node *node,
@@ -971,6 +1179,15 @@ typedef struct channeler_event {
      * 0.
      */
     uint32_t reserved;
+    /**
+     * With `CHANNELER_ERR_PEER_CLOSED`, the number that the peer's application gave (version 1).
+     */
+    uint64_t code;
+    /**
+     * What was said with it, for people: UTF-8 ended by a zero byte, lent for the call. Input from
+     * outside: it may be anything. NULL: nothing.
+     */
+    const char *text;
 } channeler_event;
 
 /**
@@ -1010,6 +1227,17 @@ typedef void (*channeler_log_fn)(void *user_data,
                                  const char *text);
 
 /**
+ * Hands over a line of a key log, without a line end: what `SSLKEYLOGFILE` holds, and Wireshark
+ * reads. `line` is lent for the call.
+ *
+ * Who has the lines can read, and forge, everything that was said on the connections: only for
+ * finding faults.
+ */
+typedef void (*channeler_key_log_fn)(void *user_data,
+                                     struct channeler_node *node,
+                                     const char *line);
+
+/**
  * The functions that a node calls. Fill with `channeler_callbacks_init`, then set those you want.
  *
  * Thread: callbacks run only in the thread that is inside `channeler_node_process` (sans-IO: also
@@ -1036,8 +1264,8 @@ typedef struct channeler_callbacks {
      */
     channeler_drop_fn drop;
     /**
-     * Accepts or refuses peers that we did not dial. NULL: all are accepted (unless the option
-     * `accept_incoming` is 0: then none is, and this is not asked).
+     * Accepts or refuses peers that we did not dial by their id. NULL: all are accepted. With the
+     * option `accept_incoming` 0, those that dial us are refused without being asked about.
      */
     channeler_accept_fn on_accept;
     /**
@@ -1057,6 +1285,11 @@ typedef struct channeler_callbacks {
      * Takes lines for a log. NULL: the library is silent.
      */
     channeler_log_fn on_log;
+    /**
+     * Takes the secrets of all handshakes of version 1, so that recorded packets can be read. NULL:
+     * they are told to nobody. At most 4096 lines wait for the node's next turn; more are lost.
+     */
+    channeler_key_log_fn on_key_log;
 } channeler_callbacks;
 
 /**
@@ -1142,6 +1375,18 @@ typedef struct channeler_connection_counters {
      * Channels now, pending ones included.
      */
     uint64_t channels;
+    /**
+     * Version 1: the smoothed round-trip time in nanoseconds; 0 before the handshake is done.
+     */
+    uint64_t rtt_ns;
+    /**
+     * Version 1: bytes that may be on their way at once, as congestion control sees it.
+     */
+    uint64_t congestion_window_bytes;
+    /**
+     * Version 1: bytes of packets that were lost on their way to the peer.
+     */
+    uint64_t bytes_lost;
 } channeler_connection_counters;
 
 /**
@@ -1290,6 +1535,76 @@ int32_t channeler_peer_id_parse(const char *text,
 int32_t channeler_peer_id_format(const struct channeler_peer_id *peer,
                                  char *buffer,
                                  size_t capacity);
+
+/**
+ * Makes a new identity and writes its private key as PEM text (PKCS#8, RFC 8410), ended by a zero
+ * byte: what the option `identity` takes.
+ *
+ * Who has the text can be the node. Keep it where only you can read it; the library writes no
+ * file. `capacity` is the size of `buffer` in bytes; `CHANNELER_IDENTITY_PEM_MAX` is enough.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`buffer` is NULL),
+ * `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written; `channeler_last_error` says how
+ * much is needed), `CHANNELER_ERR_CRYPTO` (the system gives no randomness). Thread: any.
+ *
+ * Pointers:
+ * `buffer` is NULL or has `capacity` writable bytes.
+ */
+int32_t channeler_identity_generate(char *buffer,
+                                    size_t capacity);
+
+/**
+ * Tells the public key of an identity.
+ *
+ * `pem` is the PEM text of the private key (PKCS#8, unencrypted, Ed25519; as
+ * `channeler_identity_generate` and `openssl genpkey -algorithm ed25519` write it), ended by a
+ * zero byte; read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_DECODE` (no such
+ * key in the text; `channeler_last_error` says what is wrong). Thread: any.
+ *
+ * Pointers:
+ * `pem` is NULL or ends with a zero byte; `out` is NULL or writable.
+ */
+int32_t channeler_identity_public_key(const char *pem, struct channeler_public_key *out);
+
+/**
+ * Tells the peer id that belongs to a public key: what others know the node by.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `CHANNELER_ERR_DECODE` (the bytes
+ * are no Ed25519 key). Thread: any.
+ *
+ * Pointers:
+ * `key` is NULL or readable; `out` is NULL or writable.
+ */
+int32_t channeler_public_key_peer_id(const struct channeler_public_key *key,
+                                     struct channeler_peer_id *out);
+
+/**
+ * Writes the node's private key as PEM text, as `channeler_identity_generate` does: how a key that
+ * `channeler_node_new` made by itself can be kept.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL),
+ * `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written), `_UNSUPPORTED` (the node speaks
+ * version 0 only, and has no key), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+ * bytes.
+ */
+int32_t channeler_node_identity(struct channeler_node *node,
+                                char *buffer,
+                                size_t capacity);
+
+/**
+ * Tells the node's public key.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (the node speaks
+ * version 0 only, and has no key), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or writable.
+ */
+int32_t channeler_node_public_key(struct channeler_node *node,
+                                  struct channeler_public_key *out);
 
 /**
  * Reads the varint at the front of `data`: its value to `value`, and how many bytes it takes
@@ -1533,14 +1848,29 @@ int32_t channeler_address_to_sockaddr(const struct channeler_address *address,
                                       size_t *length);
 
 /**
+ * Fills `options` with the defaults of this library, as `channeler_options_init` does.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`options` is NULL, or `struct_size` is no multiple of
+ * 8 from 16 to 4096). Thread: any.
+ *
+ * Pointers:
+ * `options` is NULL or has `struct_size` writable bytes.
+ */
+int32_t channeler_dial_options_init(struct channeler_dial_options *options,
+                                    size_t struct_size);
+
+/**
  * Begins a connection to `peer` at `address`, or finds the one there is, and writes it to `out`.
  *
- * Nothing is sent before a channel is opened on it. With sockets, bind one of the address family
- * first. `peer` and `address` are read during the call only.
+ * Version 1 is spoken, or version 0 if the node's `legacy` is `CHANNELER_LEGACY_ONLY`;
+ * `channeler_node_dial` chooses. Version 1 shakes hands at once and ends with
+ * `CHANNELER_EVENT_CONNECTED` or `CHANNELER_EVENT_CONNECTION_CLOSED`; version 0 sends nothing
+ * before a channel is opened. Channels may be opened and messages sent without waiting. With
+ * sockets, bind one of the address family first. `peer` and `address` are read during the call
+ * only; `peer` NULL is whoever answers, in version 1.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `peer` is our own id),
  * `_INVALID_ADDRESS` (port 0 and unspecified addresses too), `_BANNED`, `_LIMIT`
- * (`connections_max`), `_UNSUPPORTED` (`legacy` is off), `_STATE` (the node was freed),
- * `_POISONED`. Thread: any.
+ * (`connections_max`), `_STATE` (the node was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `peer` and `address` are NULL or readable;
@@ -1552,20 +1882,66 @@ int32_t channeler_node_connect(struct channeler_node *node,
                                struct channeler_connection *out);
 
 /**
- * Sends what is queued, then forgets the connection and its channels.
+ * As `channeler_node_connect`, with the version of the protocol chosen.
  *
- * Events `CHANNELER_EVENT_CHANNEL_CLOSED` and `CHANNELER_EVENT_CONNECTION_CLOSED` with
- * `CHANNELER_ERR_CLOSED` follow. Version 0 has no message for it: the peer sees silence, and ends
- * its side after its idle timeout.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_REFERENCE` (no such
- * connection, or it ended: closing twice is this), `_STATE` (the node was freed), `_POISONED`.
- * Thread: any.
+ * Errors: as `channeler_node_connect`; also `CHANNELER_ERR_INVALID_ARGUMENT` (a wrong
+ * `struct_size`, an unknown `protocol`, version 0 without a peer id), `_UNSUPPORTED` (the node's
+ * `legacy` excludes that version). Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
+ * readable bytes; `out` is NULL or writable.
+ */
+int32_t channeler_node_dial(struct channeler_node *node,
+                            const struct channeler_dial_options *options,
+                            struct channeler_connection *out);
+
+/**
+ * Closes a connection: sends what is queued, tells the peer, then forgets it and its channels.
+ *
+ * The same as `channeler_connection_close_with` with code 0 and no reason.
+ * Errors: as that. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`.
  */
 int32_t channeler_connection_close(struct channeler_node *node,
                                    struct channeler_connection connection);
+
+/**
+ * Closes a connection, and tells the peer why: `code` is a number of the application's, `reason` a
+ * sentence for people (UTF-8, ended by a zero byte, cut at 255 bytes; NULL: none).
+ *
+ * Events `CHANNELER_EVENT_CHANNEL_CLOSED` and `CHANNELER_EVENT_CONNECTION_CLOSED` with
+ * `CHANNELER_ERR_CLOSED` follow, in version 1 after what was sent has arrived or the option
+ * `linger_ns` has passed. The peer's events have `CHANNELER_ERR_PEER_CLOSED`, `code` and `reason`.
+ * Version 0 has no message for it: the peer sees silence, and ends its side after its idle
+ * timeout.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_DECODE` (`reason` is not UTF-8),
+ * `_INVALID_REFERENCE` (no such connection, or it ended: closing twice is this), `_STATE` (the
+ * node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `reason` is NULL or ends with a zero byte.
+ */
+int32_t channeler_connection_close_with(struct channeler_node *node,
+                                        struct channeler_connection connection,
+                                        uint64_t code,
+                                        const char *reason);
+
+/**
+ * Begins to encrypt with fresh keys, as soon as the peer can follow. Version 1 does so by itself
+ * long before a key is used up; this is for those who want it more often.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_REFERENCE` (no such
+ * connection, or it ended), `_UNSUPPORTED` (version 0 has no keys), `_STATE` (the handshake is not
+ * done; the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_connection_update_keys(struct channeler_node *node,
+                                         struct channeler_connection connection);
 
 /**
  * Tells what a connection is.
@@ -1586,16 +1962,19 @@ int32_t channeler_connection_info(struct channeler_node *node,
  * Begins to open a channel and writes it to `out`.
  *
  * `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
- * sent at once: they wait, and leave with the last packet of the handshake. `options` may be NULL
+ * sent at once: they wait, and leave with the first packet that can carry them. `options` may be NULL
  * (defaults), and is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`,
- * unknown capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT`
- * (`channels_max`, `channels_per_connection_max`), `_STATE` (the connection waits for `on_accept`;
- * the node was freed), `_POISONED`. Thread: any.
+ * unknown capabilities, a label that is too long), `_UNSUPPORTED` (in version 1
+ * `CHANNELER_CAP_RESEND` and `_CLOSE_ON_LOSS`, which are not built yet), `_INVALID_REFERENCE` (no
+ * such connection, or it ended), `_LIMIT` (`channels_max`, `channels_per_connection_max`),
+ * `_CLOSED` (the connection is closing), `_STATE` (the connection waits for `on_accept`; the node
+ * was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
- * readable bytes; `out` is NULL or writable.
+ * readable bytes, and in it `label` is NULL or has `label_length` readable bytes; `out` is NULL or
+ * writable.
  */
 int32_t channeler_channel_open(struct channeler_node *node,
                                struct channeler_connection connection,
@@ -1603,11 +1982,13 @@ int32_t channeler_channel_open(struct channeler_node *node,
                                struct channeler_channel *out);
 
 /**
- * Sends what is queued, then forgets the channel.
+ * Sends what is queued, then closes the channel.
  *
- * `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. A channel that is still
- * opening and has messages to send opens first. Messages not yet received are lost. Version 0 has
- * no message for it: the peer sees silence.
+ * A channel that is still opening and has messages to send opens first.
+ * `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both sides,
+ * ours when the peer has ended its direction too (it does so by itself, unless it has the option
+ * `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent and was
+ * not received yet is lost.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
  * channel, or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was
  * freed), `_POISONED`. Thread: any.
@@ -1617,6 +1998,22 @@ int32_t channeler_channel_open(struct channeler_node *node,
  */
 int32_t channeler_channel_close(struct channeler_node *node,
                                 struct channeler_channel channel);
+
+/**
+ * Ends a channel at once, in both directions: what is queued or on its way is thrown away.
+ *
+ * `code` is a number of the application's; in version 1 the peer's
+ * `CHANNELER_EVENT_CHANNEL_CLOSED` has it, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with
+ * `CHANNELER_ERR_CLOSED`. Version 0 tells the peer nothing, and sends what is queued.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
+ * channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_channel_reset(struct channeler_node *node,
+                                struct channeler_channel channel,
+                                uint64_t code);
 
 /**
  * Queues a message of `length` bytes; it is copied, and `data` stays the caller's.
@@ -1635,6 +2032,24 @@ int32_t channeler_channel_send(struct channeler_node *node,
                                struct channeler_channel channel,
                                const uint8_t *data,
                                size_t length);
+
+/**
+ * As `channeler_channel_send`, for a message that does no harm when it arrives twice: it may leave
+ * before the handshake of a connection to a peer known from before is done, and so saves a round
+ * trip.
+ *
+ * Who records it can send it to the peer again: it is delivered at most twice. The peer must have
+ * the option `early_data`; else, and where there is no session to resume, the message goes the
+ * usual way, by itself. Version 1; in version 0 it is `channeler_channel_send`.
+ * Errors: as `channeler_channel_send`. Thread: any.
+ *
+ * Pointers:
+ * As `channeler_channel_send`.
+ */
+int32_t channeler_channel_send_early(struct channeler_node *node,
+                                     struct channeler_channel channel,
+                                     const uint8_t *data,
+                                     size_t length);
 
 /**
  * Queues a message of `length` bytes without a copy by the caller: on success the library owns
@@ -1716,6 +2131,25 @@ int32_t channeler_channel_receive_many(struct channeler_node *node,
                                        struct channeler_slot *slots,
                                        size_t count,
                                        size_t *received);
+
+/**
+ * Writes the label of a channel, as its opener gave it, to `buffer` of `capacity` bytes.
+ *
+ * `*length` becomes its bytes, 0 to 255; it may be any bytes, and no zero byte follows. 255 bytes of
+ * room are always enough. In version 0 there are no labels: 0.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL),
+ * `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written), `_INVALID_CHANNELID` (no such
+ * channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+ * bytes; `length` is NULL or writable.
+ */
+int32_t channeler_channel_label(struct channeler_node *node,
+                                struct channeler_channel channel,
+                                uint8_t *buffer,
+                                size_t capacity,
+                                size_t *length);
 
 /**
  * Tells what a channel is.
@@ -1918,13 +2352,14 @@ const char *channeler_drop_reason_name(size_t index);
 /**
  * Makes a node and writes it to `out`.
  *
- * `options` may be NULL (defaults: sockets, a random peer id), and so may `callbacks` (none); both
+ * `options` may be NULL (defaults: sockets, a fresh identity), and so may `callbacks` (none); both
  * are read during the call only. A node with sockets has none yet: see `channeler_node_bind`.
  * Owner: the caller, until `channeler_node_free`. After `fork` a node is the parent's alone: the
  * child may use it in no call, for its thread and locks are not there and its sockets are shared.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`out` is NULL; a wrong `struct_size`; a struct longer
  * than this library knows, with something in the part that it does not know; a setting out of its
- * range), `_SOCKET` (the system gives no poller), `_UNSUPPORTED`. When it fails, no callback is
+ * range), `_DECODE` (`identity` holds no key), `_CRYPTO` (the system gives no randomness for one),
+ * `_SOCKET` (the system gives no poller), `_UNSUPPORTED`. When it fails, no callback is
  * called, `drop` included: `user_data` stays the caller's. Thread: any.
  *
  * Pointers:

@@ -123,15 +123,16 @@ pub const TOKENS_AHEAD: usize = 2;
 /// Tokens of one v1 peer that are kept; one more closes the connection with PROTOCOL.
 pub const PEER_TOKENS_MAX: usize = 40;
 
-/// Gaps between ids of paths that a v1 peer abandoned; one more closes the connection with PROTOCOL,
-/// as ids are opened in order.
+/// Gaps between ids of paths that a v1 peer abandoned; one more closes the connection with
+/// PROTOCOL, as ids are opened in order.
 pub const ABANDONED_GAPS_MAX: usize = 64;
 
 /// Answers to a v1 peer's PATH_ABANDON that wait to be sent; one more closes the connection with
 /// PROTOCOL.
 pub const ABANDONS_MAX: usize = 64;
 
-/// Pieces of CRYPTO of short packets that wait for what comes before them; one more is CRYPTO_BUFFER.
+/// Pieces of CRYPTO of short packets that wait for what comes before them; one more is
+/// CRYPTO_BUFFER.
 pub const TICKET_PIECES_MAX: usize = 64;
 
 /// CRYPTO of short packets that waits for what comes before it; more is CRYPTO_BUFFER.
@@ -285,7 +286,8 @@ pub struct NodeConfig {
     pub early_data: bool,
     /// v1: bytes of early data kept until the connection is confirmed. Default 64 KiB.
     pub early_bytes_max: usize,
-    /// v1: tickets issued and kept, and tickets received and kept. Default 1,024.
+    /// v1: tickets issued and kept, and tickets received and kept. Default 1,024; with 0 every
+    /// handshake is a full one.
     pub tickets_max: usize,
     /// v1: channels that a peer may have opened, beyond those that are gone. Default 4,096.
     pub peer_channels_max: usize,
@@ -416,7 +418,7 @@ impl NodeConfig {
             ("half_open_free_max", self.half_open_free_max as u128, 0, any),
             ("half_open_max", self.half_open_max as u128, 1, 1 << 20),
             ("early_bytes_max", self.early_bytes_max as u128, 0, any),
-            ("tickets_max", self.tickets_max as u128, 1, 1 << 20),
+            ("tickets_max", self.tickets_max as u128, 0, 1 << 20),
             ("peer_channels_max", self.peer_channels_max as u128, 0, 1 << 31),
             ("message_bytes_max", self.message_bytes_max as u128, 1, 1 << 40),
             ("instance_label", self.instance_label.len() as u128, 0, 255),

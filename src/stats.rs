@@ -1,5 +1,7 @@
 //! Counters: what was done, and everything that was dropped, by reason.
 
+use std::time::Duration;
+
 /// Declares the reasons, their names and texts from one list.
 macro_rules! drop_reasons {
     ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal; )+) => {
@@ -178,6 +180,12 @@ pub struct ConnectionStats {
     pub bytes_sent: u64,
     /// Channels now, pending ones included.
     pub channels: u64,
+    /// The smoothed round-trip time; zero before it is known, and in v0.
+    pub rtt: Duration,
+    /// Bytes that may be in flight now; 0 before the handshake is done, and in v0.
+    pub congestion_window_bytes: u64,
+    /// Bytes of packets that were lost on the way to the peer. v0 does not know.
+    pub bytes_lost: u64,
 }
 
 /// Counters of a channel since it began.

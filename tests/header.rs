@@ -36,6 +36,7 @@ fn generate(root: &Path) -> String {
     for noun in [
         "version",
         "peer_id",
+        "identity",
         "wire",
         "address",
         "connection",

@@ -20,7 +20,7 @@ mod tickets;
 mod timers;
 mod tokens;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) use ending::CloseSaid;
@@ -52,12 +52,8 @@ pub(crate) struct Connection {
     pub(crate) side: Side,
     pub(crate) path: Path,
     pub(crate) stats: ConnectionStats,
-    /// The node's: the entry of this connection in its timers.
-    pub(crate) timer: Option<Time>,
     /// Whether it has its entry in `Shared::ready`.
     pub(crate) is_ready: bool,
-    /// The node's: the source prefix that it counts against.
-    pub(crate) source: Option<IpAddr>,
     /// The node's: no events are reported of it (7.14).
     pub(crate) is_hidden: bool,
     life: Life,
@@ -97,9 +93,7 @@ impl Connection {
                 packet_size: config.packet_size,
             },
             stats: ConnectionStats::default(),
-            timer: None,
             is_ready: false,
-            source: None,
             is_hidden: false,
             life: Life::Open,
             is_confirmed: false,
@@ -120,6 +114,20 @@ impl Connection {
     /// Whether packets can be sealed for the peer.
     pub(crate) fn is_complete(&self) -> bool {
         self.established.is_some()
+    }
+
+    /// Its counters, but for the channels.
+    pub(crate) fn stats(&self) -> ConnectionStats {
+        let Some(carrier) = self.established.as_ref().map(|established| &established.carrier)
+        else {
+            return self.stats;
+        };
+        ConnectionStats {
+            rtt: carrier.rtt.first_sample_at().map(|_| carrier.rtt.smoothed()).unwrap_or_default(),
+            congestion_window_bytes: carrier.congestion.window(),
+            bytes_lost: carrier.congestion.totals().1,
+            ..self.stats
+        }
     }
 
     /// Whether the application sent early data (7.14).

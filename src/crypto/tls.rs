@@ -1,8 +1,8 @@
 //! The TLS profile of a node: one client and one server configuration, the tickets, the clock.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
@@ -68,6 +68,7 @@ pub(super) struct Context {
     pub(super) received: Arc<ReceivedTickets>,
     pub(super) clock: Arc<Clock>,
     pub(super) peer_id: PeerId,
+    key_log: Arc<Lines>,
 }
 
 /// The application protocol that both sides must name.
@@ -90,7 +91,7 @@ impl TlsContext {
         let provider = Arc::new(provider(&options));
         let verifier = Arc::new(AnyKey::new(provider.signature_verification_algorithms));
         let key = Arc::new(certified_key(identity));
-        let key_log = Arc::new(Lines(options.key_log));
+        let key_log = Arc::new(Lines(options.key_log.map(OnceLock::from).unwrap_or_default()));
 
         let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13])
@@ -117,7 +118,7 @@ impl TlsContext {
         server.session_storage = Arc::clone(&issued) as _;
         server.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
         server.max_early_data_size = if options.early_data { u32::MAX } else { 0 };
-        server.key_log = key_log;
+        server.key_log = Arc::clone(&key_log) as _;
         server.time_provider = Arc::clone(&clock) as _;
 
         let inner = Context {
@@ -127,6 +128,7 @@ impl TlsContext {
             received,
             clock,
             peer_id: identity.peer_id(),
+            key_log,
         };
         TlsContext { inner: Arc::new(inner) }
     }
@@ -134,6 +136,12 @@ impl TlsContext {
     /// Our own peer id.
     pub fn peer_id(&self) -> PeerId {
         self.inner.peer_id
+    }
+
+    /// Gives the secrets of all handshakes from now on to `key_log`, unless somebody gets them
+    /// already.
+    pub fn set_key_log(&self, key_log: KeyLog) {
+        let _first_stays = self.inner.key_log.0.set(key_log);
     }
 
     /// Makes every ticket that was given out worthless, as a node must before it lowers one of the
@@ -202,22 +210,22 @@ impl TimeProvider for Clock {
 }
 
 /// Makes lines of what rustls logs.
-struct Lines(Option<KeyLog>);
+struct Lines(OnceLock<KeyLog>);
 
 impl rustls::KeyLog for Lines {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let Some(log) = &self.0 else { return };
+        let Some(log) = self.0.get() else { return };
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         log(&format!("{label} {} {}", hex(client_random), hex(secret)));
     }
 
     fn will_log(&self, _label: &str) -> bool {
-        self.0.is_some()
+        self.0.get().is_some()
     }
 }
 
 impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lines").field(&self.0.is_some()).finish()
+        f.debug_tuple("Lines").field(&self.0.get().is_some()).finish()
     }
 }

@@ -19,19 +19,26 @@ pub const CHANNELER_LOG_INFO: u32 = 3;
 /// Everything that callbacks are told, but the messages themselves.
 pub const CHANNELER_LOG_DEBUG: u32 = 4;
 
-/// The peer's node answered, and named itself `peer`; a first `CHANNELER_EVENT_CHANNEL_OPENED`
-/// follows. In version 0 that is not yet a welcome: a node that refuses cannot say so, and only a
-/// message from the peer shows that its application listens.
+/// The peer is there. Version 1: the handshake is done, and the peer has proved that it is `peer`.
+/// Version 0: its node answered, and named itself `peer`; a first `CHANNELER_EVENT_CHANNEL_OPENED`
+/// follows. That is not yet a welcome: a node that refuses cannot say so, and only a message from
+/// the peer shows that its application listens.
 pub const CHANNELER_EVENT_CONNECTED: u32 = 1;
 /// The connection to `peer` ended with all its channels; its handle is stale now. `reason`:
 /// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_BANNED`, `_TIMEOUT` (nothing ever answered), or `_LIMIT` (it
-/// had no channel, and its place in the table went to another).
+/// had no channel, and its place in the table went to another). In version 1 also
+/// `CHANNELER_ERR_PEER_CLOSED` (with the peer's `code` and `text`), `_REFUSED` (the peer does not
+/// want us), `_IDENTITY` (another peer than the one asked for answered), `_CRYPTO` (the handshake
+/// failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the peer restarted, and knows nothing
+/// of the connection), `_SUPERSEDED` (both sides dialled; the other connection stays).
 pub const CHANNELER_EVENT_CONNECTION_CLOSED: u32 = 2;
 /// A channel is established. `by_peer` tells who opened it. The opener hears of it before the other
 /// side's `on_accept` has run.
 pub const CHANNELER_EVENT_CHANNEL_OPENED: u32 = 3;
 /// A channel ended, or could not be opened; its handle is stale now. `reason`:
-/// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's.
+/// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's; in
+/// version 1 also `CHANNELER_ERR_PEER_CLOSED` (with `code` and `text` if it was reset), `_REFUSED`
+/// and `_UNSUPPORTED` (the peer's node does not offer these capabilities).
 pub const CHANNELER_EVENT_CHANNEL_CLOSED: u32 = 4;
 /// A channel that had nothing to read has a message for `channeler_channel_receive`. It comes once:
 /// read until `CHANNELER_ERR_DATA_UNAVAILABLE`. Never with an `on_message` callback.
@@ -50,11 +57,15 @@ pub const CHANNELER_EVENT_PACKET_SIZE_REDUCED: u32 = 9;
 /// `CHANNELER_PROFILE_REFERENCE`.
 pub const CHANNELER_EVENT_PACKET: u32 = 10;
 
+/// The peer sends nothing more on a channel, and all that it sent was handed over. The other
+/// direction goes on until `channeler_channel_close`. Only with the option `half_close`.
+pub const CHANNELER_EVENT_CHANNEL_FINISHED: u32 = 11;
+
 /// What happened. Fields that its kind does not mention are zero.
 ///
 /// Later libraries may have more kinds (ignore those you do not know) and more fields at the end.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct channeler_event {
     /// Bytes of this struct as the library knows it.
     pub struct_size: usize,
@@ -78,12 +89,40 @@ pub struct channeler_event {
     pub id: channeler_wire_id,
     /// 0.
     pub reserved: u32,
+    /// With `CHANNELER_ERR_PEER_CLOSED`, the number that the peer's application gave (version 1).
+    pub code: u64,
+    /// What was said with it, for people: UTF-8 ended by a zero byte, lent for the call. Input from
+    /// outside: it may be anything. NULL: nothing.
+    pub text: *const c_char,
 }
 
-/// Asks whether a peer that we did not dial may connect: nonzero is yes.
+impl Default for channeler_event {
+    fn default() -> channeler_event {
+        channeler_event {
+            struct_size: size_of::<channeler_event>(),
+            kind: 0,
+            reason: 0,
+            connection: channeler_connection::default(),
+            channel: channeler_channel::default(),
+            address: channeler_address::default(),
+            by_peer: 0,
+            packet_size: 0,
+            peer: channeler_peer_id::default(),
+            id: channeler_wire_id::default(),
+            reserved: 0,
+            code: 0,
+            text: std::ptr::null(),
+        }
+    }
+}
+
+/// Asks whether a peer may connect that we did not dial, or dialled without saying who must answer:
+/// nonzero is yes.
 ///
-/// In version 0 the peer proved its address but not its id. `peer` and `address` are lent for the
-/// call. `connection` may already be named in calls.
+/// In version 1 the peer has proved who it is; `channeler_connection_info` tells its full key, and
+/// a no is told to it (`CHANNELER_ERR_REFUSED`). In version 0 it proved its address but not its id,
+/// and hears nothing. `peer` and `address` are lent for the call. `connection` may already be named
+/// in calls.
 pub type channeler_accept_fn = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -138,6 +177,15 @@ pub type channeler_log_fn = Option<
     ),
 >;
 
+/// Hands over a line of a key log, without a line end: what `SSLKEYLOGFILE` holds, and Wireshark
+/// reads. `line` is lent for the call.
+///
+/// Who has the lines can read, and forge, everything that was said on the connections: only for
+/// finding faults.
+pub type channeler_key_log_fn = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, node: *mut channeler_node, line: *const c_char),
+>;
+
 /// Tells that `user_data` is not used any more.
 pub type channeler_drop_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
@@ -165,8 +213,8 @@ pub struct channeler_callbacks {
     /// Called exactly once, after the last callback, when the node is freed. NULL: nothing is
     /// called. Not called when `channeler_node_new` fails: `user_data` then stays the caller's.
     pub drop: channeler_drop_fn,
-    /// Accepts or refuses peers that we did not dial. NULL: all are accepted (unless the option
-    /// `accept_incoming` is 0: then none is, and this is not asked).
+    /// Accepts or refuses peers that we did not dial by their id. NULL: all are accepted. With the
+    /// option `accept_incoming` 0, those that dial us are refused without being asked about.
     pub on_accept: channeler_accept_fn,
     /// Hears what happens. NULL: nobody does.
     pub on_event: channeler_event_fn,
@@ -177,6 +225,9 @@ pub struct channeler_callbacks {
     pub on_datagram: channeler_datagram_fn,
     /// Takes lines for a log. NULL: the library is silent.
     pub on_log: channeler_log_fn,
+    /// Takes the secrets of all handshakes of version 1, so that recorded packets can be read. NULL:
+    /// they are told to nobody. At most 4096 lines wait for the node's next turn; more are lost.
+    pub on_key_log: channeler_key_log_fn,
 }
 
 /// Fills `callbacks` with NULL.
@@ -213,6 +264,7 @@ unsafe impl Versioned for channeler_callbacks {
             on_message: None,
             on_datagram: None,
             on_log: None,
+            on_key_log: None,
         }
     }
 }

@@ -4,13 +4,12 @@ use std::ffi::c_void;
 
 use super::callbacks::channeler_release_fn;
 use super::connection::channeler_connection;
-use super::guard::{self, Failure, Out, OutVersioned, Versioned, guard};
+use super::guard::{self, Failure, Out, OutVersioned, Versioned, fail, guard};
 use super::lifetime::{self, channeler_node};
 use super::options::channeler_channel_options;
-use crate::config::ChannelConfig;
 use crate::error::Error;
 use crate::id::{ChannelHandle, Handle, Role};
-use crate::node::ChannelInfo;
+use crate::node::{ChannelInfo, CloseReason};
 
 /// We opened the channel.
 pub const CHANNELER_ROLE_INITIATOR: u32 = 1;
@@ -46,6 +45,11 @@ pub struct channeler_channel_details {
     pub capabilities: u32,
     /// 1 once messages can flow, else 0.
     pub established: u32,
+    /// 1 when the peer opened it in early data, which others may have recorded and sent again; else
+    /// 0 (version 1).
+    pub early: u32,
+    /// Bytes of its label (version 1).
+    pub label_length: u32,
     /// 0.
     pub reserved: u32,
 }
@@ -85,16 +89,19 @@ pub struct channeler_slot {
 /// Begins to open a channel and writes it to `out`.
 ///
 /// `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
-/// sent at once: they wait, and leave with the last packet of the handshake. `options` may be NULL
+/// sent at once: they wait, and leave with the first packet that can carry them. `options` may be NULL
 /// (defaults), and is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`,
-/// unknown capabilities), `_INVALID_REFERENCE` (no such connection, or it ended), `_LIMIT`
-/// (`channels_max`, `channels_per_connection_max`), `_STATE` (the connection waits for `on_accept`;
-/// the node was freed), `_POISONED`. Thread: any.
+/// unknown capabilities, a label that is too long), `_UNSUPPORTED` (in version 1
+/// `CHANNELER_CAP_RESEND` and `_CLOSE_ON_LOSS`, which are not built yet), `_INVALID_REFERENCE` (no
+/// such connection, or it ended), `_LIMIT` (`channels_max`, `channels_per_connection_max`),
+/// `_CLOSED` (the connection is closing), `_STATE` (the connection waits for `on_accept`; the node
+/// was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
-/// readable bytes; `out` is NULL or writable.
+/// readable bytes, and in it `label` is NULL or has `label_length` readable bytes; `out` is NULL or
+/// writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn channeler_channel_open(
     node: *mut channeler_node,
@@ -109,19 +116,22 @@ pub unsafe extern "C" fn channeler_channel_open(
         let options = unsafe { guard::read_versioned_or_default(options, "options") }?;
         // SAFETY: the caller promises that `out` is null or writable.
         let out = unsafe { Out::new(out, "out") }?;
-        let config = ChannelConfig::try_from(options)?;
-        let channel =
-            live.core(|node, now| node.open_channel(now, connection.into(), &config))??;
-        out.set(channel.into());
+        // SAFETY: the caller promises `label_length` readable bytes at `label`.
+        let label = unsafe { guard::bytes_or_none(options.label, options.label_length, "label") }?;
+        let config = options.to_config(label)?;
+        let channel = live.core(|node, now| node.open_channel(now, connection.into(), &config))?;
+        out.set(channel.map_err(|error| not_opened(error, options.capabilities))?.into());
         Ok(())
     })
 }
 
-/// Sends what is queued, then forgets the channel.
+/// Sends what is queued, then closes the channel.
 ///
-/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows. A channel that is still
-/// opening and has messages to send opens first. Messages not yet received are lost. Version 0 has
-/// no message for it: the peer sees silence.
+/// A channel that is still opening and has messages to send opens first.
+/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both sides,
+/// ours when the peer has ended its direction too (it does so by itself, unless it has the option
+/// `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent and was
+/// not received yet is lost.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
 /// channel, or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was
 /// freed), `_POISONED`. Thread: any.
@@ -137,6 +147,30 @@ pub unsafe extern "C" fn channeler_channel_close(
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
         Ok(live.core(|node, now| node.close_channel(now, channel.into()))??)
+    })
+}
+
+/// Ends a channel at once, in both directions: what is queued or on its way is thrown away.
+///
+/// `code` is a number of the application's; in version 1 the peer's
+/// `CHANNELER_EVENT_CHANNEL_CLOSED` has it, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with
+/// `CHANNELER_ERR_CLOSED`. Version 0 tells the peer nothing, and sends what is queued.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
+/// channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_channel_reset(
+    node: *mut channeler_node,
+    channel: channeler_channel,
+    code: u64,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        let reason = CloseReason { code, text: String::new() };
+        Ok(live.core(|node, now| node.reset_channel(now, channel.into(), reason))??)
     })
 }
 
@@ -164,6 +198,33 @@ pub unsafe extern "C" fn channeler_channel_send(
         // SAFETY: the caller promises `length` readable bytes.
         let message = unsafe { guard::bytes(data, length, "data") }?;
         Ok(live.core(|node, now| node.send(now, channel.into(), message))??)
+    })
+}
+
+/// As `channeler_channel_send`, for a message that does no harm when it arrives twice: it may leave
+/// before the handshake of a connection to a peer known from before is done, and so saves a round
+/// trip.
+///
+/// Who records it can send it to the peer again: it is delivered at most twice. The peer must have
+/// the option `early_data`; else, and where there is no session to resume, the message goes the
+/// usual way, by itself. Version 1; in version 0 it is `channeler_channel_send`.
+/// Errors: as `channeler_channel_send`. Thread: any.
+///
+/// # Safety
+/// As `channeler_channel_send`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_channel_send_early(
+    node: *mut channeler_node,
+    channel: channeler_channel,
+    data: *const u8,
+    length: usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises `length` readable bytes.
+        let message = unsafe { guard::bytes(data, length, "data") }?;
+        Ok(live.core(|node, now| node.send_early(now, channel.into(), message))??)
     })
 }
 
@@ -331,6 +392,41 @@ pub unsafe extern "C" fn channeler_channel_receive_many(
     })
 }
 
+/// Writes the label of a channel, as its opener gave it, to `buffer` of `capacity` bytes.
+///
+/// `*length` becomes its bytes, 0 to 255; it may be any bytes, and no zero byte follows. 255 bytes of
+/// room are always enough. In version 0 there are no labels: 0.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL),
+/// `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written), `_INVALID_CHANNELID` (no such
+/// channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+/// bytes; `length` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_channel_label(
+    node: *mut channeler_node,
+    channel: channeler_channel,
+    buffer: *mut u8,
+    capacity: usize,
+    length: *mut usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises `capacity` writable bytes.
+        let buffer = unsafe { guard::bytes_mut(buffer, capacity, "buffer") }?;
+        // SAFETY: the caller promises that `length` is null or writable.
+        let length = unsafe { Out::new(length, "length") }?;
+        let label = live.core(|node, _| node.channel_info(channel.into()))??.label;
+        let room = buffer.get_mut(..label.len());
+        let room = room.ok_or_else(|| guard::too_small("buffer", capacity, label.len()))?;
+        room.copy_from_slice(&label);
+        length.set(label.len());
+        Ok(())
+    })
+}
+
 /// Tells what a channel is.
 ///
 /// Set `out->struct_size` before. Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or a
@@ -354,6 +450,27 @@ pub unsafe extern "C" fn channeler_channel_info(
         out.set(live.core(|node, _| node.channel_info(channel.into()))??.into());
         Ok(())
     })
+}
+
+/// Why a channel cannot be opened, and what can be done about it.
+fn not_opened(error: Error, capabilities: u32) -> Failure {
+    match error {
+        Error::Unsupported => fail(
+            error,
+            format!(
+                "capabilities is {capabilities}; version 1 offers 0 and CHANNELER_CAP_ORDERED so \
+                 far, CHANNELER_CAP_RESEND and CHANNELER_CAP_CLOSE_ON_LOSS come later"
+            ),
+        ),
+        Error::Limit => fail(
+            error,
+            "there are as many channels as channels_per_connection_max or channels_max allow, or \
+             every channel number of the connection was used: close channels, raise the limit, or \
+             connect anew",
+        ),
+        Error::Closed => fail(error, "the connection is closing; open channels on a new one"),
+        error => error.into(),
+    }
 }
 
 impl From<channeler_channel> for ChannelHandle {
@@ -380,6 +497,9 @@ impl From<ChannelInfo> for channeler_channel_details {
             },
             capabilities: info.capabilities.0.into(),
             established: info.is_established.into(),
+            early: info.is_early.into(),
+            // At most 255.
+            label_length: info.label.len() as u32,
             ..Versioned::new(size_of::<channeler_channel_details>())
         }
     }
@@ -398,6 +518,8 @@ unsafe impl Versioned for channeler_channel_details {
             role: 0,
             capabilities: 0,
             established: 0,
+            early: 0,
+            label_length: 0,
             reserved: 0,
         }
     }

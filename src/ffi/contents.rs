@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::callbacks::{CHANNELER_LOG_DEBUG, CHANNELER_LOG_ERROR, channeler_callbacks};
 use super::guard::{self, Failure, fail};
 use super::handler::{Caller, Release, ReleaseFn, Told};
+use super::identity;
 use super::lifetime::{self, channeler_node};
 use super::options::{CHANNELER_MODE_SANS_IO, CHANNELER_MODE_SOCKETS, channeler_options};
 use super::sans_core::SansCore;
@@ -28,6 +29,8 @@ static NEXT_TAG: AtomicU32 = AtomicU32::new(0);
 pub(super) struct Contents {
     node: &'static channeler_node,
     peer_id: PeerId,
+    /// None with version 0 only.
+    identity: Option<Identity>,
     core: Core,
     caller: Arc<Caller>,
 }
@@ -37,21 +40,22 @@ enum Core {
     SansIo(Box<SansCore>),
 }
 
+/// What the pointers in the options point to.
+pub(super) struct Given {
+    pub(super) identity: Option<Identity>,
+    pub(super) instance_label: Vec<u8>,
+}
+
 impl Contents {
     /// Makes the contents of `node`. When it fails, nothing is called.
     pub(super) fn new(
         node: &'static channeler_node,
         options: &channeler_options,
         callbacks: &channeler_callbacks,
+        given: Given,
     ) -> Result<Contents, Failure> {
-        let config = config(options, callbacks)?;
-        let identity = match config.legacy {
-            Legacy::Only => None,
-            Legacy::Off | Legacy::Accept => {
-                let made = Identity::generate();
-                Some(made.map_err(|error| fail(Error::Crypto, error.to_string()))?)
-            }
-        };
+        let config = config(options, callbacks, &given)?;
+        let identity = identity_of(options, given.identity, config.legacy)?;
         let peer_id = identity.as_ref().map_or(config.peer_id, Identity::peer_id);
         let caller = Arc::new(Caller::new(node, *callbacks, options.log_level));
         let told = Told::new(Arc::clone(&caller));
@@ -61,14 +65,14 @@ impl Contents {
                     let text = "seed is set; allowed is that only with CHANNELER_MODE_SANS_IO";
                     return Err(fail(Error::InvalidArgument, text));
                 }
-                Core::Sockets(engine(options, config, identity, told)?)
+                Core::Sockets(engine(options, config, identity.clone(), told)?)
             }
             CHANNELER_MODE_SANS_IO => {
                 let mut seed = options.seed;
                 if seed == [0; 32] {
                     guard::randomness(&mut seed)?;
                 }
-                let core = Node::new(config, identity, seed, Time::ZERO)?;
+                let core = Node::new(config, identity.clone(), seed, Time::ZERO)?;
                 Core::SansIo(Box::new(SansCore::new(node, core, told)))
             }
             other => {
@@ -76,13 +80,27 @@ impl Contents {
                 return Err(fail(Error::InvalidArgument, text));
             }
         };
-        caller.arm();
-        Ok(Contents { node, peer_id, core, caller })
+        let contents = Contents { node, peer_id, identity, core, caller };
+        if contents.caller.wants_key_log() {
+            let caller = Arc::clone(&contents.caller);
+            let key_log = Arc::new(move |line: &str| caller.keep_key_line(line));
+            contents.core(|node, _| node.set_key_log(key_log))?;
+        }
+        contents.caller.arm();
+        Ok(contents)
     }
 
     /// Our peer id.
     pub(super) fn peer_id(&self) -> PeerId {
         self.peer_id
+    }
+
+    /// Our key.
+    pub(super) fn identity(&self) -> Result<&Identity, Failure> {
+        self.identity.as_ref().ok_or_else(|| {
+            let text = "the node has no identity: it was made with CHANNELER_LEGACY_ONLY";
+            fail(Error::Unsupported, text)
+        })
     }
 
     /// Runs `call` on the core under its lock.
@@ -274,9 +292,33 @@ fn engine(
     Ok(Engine::with_config(engine, config, identity, Box::new(told))?)
 }
 
+/// The key that was given, or a fresh one; none for a node that speaks version 0 only.
+fn identity_of(
+    options: &channeler_options,
+    given: Option<Identity>,
+    legacy: Legacy,
+) -> Result<Option<Identity>, Failure> {
+    match (legacy, given) {
+        (Legacy::Only, None) => Ok(None),
+        (Legacy::Only, Some(_)) => {
+            let text = "identity is set; with CHANNELER_LEGACY_ONLY it must be NULL: version 0 has \
+                        no keys";
+            Err(fail(Error::InvalidArgument, text))
+        }
+        (Legacy::Off | Legacy::Accept, _) if options.peer_id.bytes != [0; PeerId::SIZE] => {
+            let text = "peer_id is set; it must be all zero unless legacy is CHANNELER_LEGACY_ONLY: \
+                        a node of version 1 has the peer id of its identity";
+            Err(fail(Error::InvalidArgument, text))
+        }
+        (Legacy::Off | Legacy::Accept, Some(identity)) => Ok(Some(identity)),
+        (Legacy::Off | Legacy::Accept, None) => identity::generate().map(Some),
+    }
+}
+
 fn config(
     options: &channeler_options,
     callbacks: &channeler_callbacks,
+    given: &Given,
 ) -> Result<NodeConfig, Failure> {
     let mut peer_id = options.peer_id.bytes;
     if peer_id == [0; PeerId::SIZE] {
@@ -289,7 +331,7 @@ fn config(
     }
     let tag = NEXT_TAG.fetch_add(1, Ordering::Relaxed) % u32::from(u16::MAX) + 1;
     // At most 65535, and never 0.
-    let mut config = options.to_config(PeerId(peer_id), tag as u16)?;
+    let mut config = options.to_config(PeerId(peer_id), &given.instance_label, tag as u16)?;
     config.ask_before_accept = callbacks.on_accept.is_some();
     config.lend_messages = callbacks.on_message.is_some();
     config.raw_datagrams = callbacks.on_datagram.is_some();

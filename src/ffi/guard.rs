@@ -360,6 +360,21 @@ pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
     text.to_str().map_err(|_| fail(Error::Decode, format!("{name} is not UTF-8")))
 }
 
+/// The caller's text, if there is one.
+///
+/// # Safety
+/// As `text`.
+pub(super) unsafe fn text_or_none<'a>(
+    pointer: *const c_char,
+    name: &str,
+) -> Result<Option<&'a str>, Failure> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: passed on.
+    unsafe { text(pointer, name) }.map(Some)
+}
+
 /// Writes a text and a zero byte.
 ///
 /// # Safety

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::address::channeler_address;
 use super::callbacks::{
-    CHANNELER_EVENT_CHANNEL_CLOSED, CHANNELER_EVENT_CHANNEL_OPENED, CHANNELER_EVENT_CONNECTED,
-    CHANNELER_EVENT_CONNECTION_CLOSED, CHANNELER_EVENT_PACKET, CHANNELER_EVENT_PACKET_SIZE_REDUCED,
-    CHANNELER_EVENT_PATH_CHANGED, CHANNELER_EVENT_PATH_UNREACHABLE, CHANNELER_EVENT_READABLE,
-    CHANNELER_EVENT_WRITABLE, CHANNELER_LOG_DEBUG, CHANNELER_LOG_INFO, CHANNELER_LOG_WARN,
-    channeler_callbacks, channeler_event,
+    CHANNELER_EVENT_CHANNEL_CLOSED, CHANNELER_EVENT_CHANNEL_FINISHED,
+    CHANNELER_EVENT_CHANNEL_OPENED, CHANNELER_EVENT_CONNECTED, CHANNELER_EVENT_CONNECTION_CLOSED,
+    CHANNELER_EVENT_PACKET, CHANNELER_EVENT_PACKET_SIZE_REDUCED, CHANNELER_EVENT_PATH_CHANGED,
+    CHANNELER_EVENT_PATH_UNREACHABLE, CHANNELER_EVENT_READABLE, CHANNELER_EVENT_WRITABLE,
+    CHANNELER_LOG_DEBUG, CHANNELER_LOG_INFO, CHANNELER_LOG_WARN, channeler_callbacks,
+    channeler_event,
 };
 use super::guard::{Failure, fail};
 use super::lifetime::{self, channeler_node};
@@ -20,10 +21,13 @@ use crate::config::PACKET_SIZE_MAX;
 use crate::engine::Handler;
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
-use crate::io::Event;
+use crate::io::{CloseReason, Event};
 
 /// Buffers that wait to be given back; a further one is `Limit`. As many as events by default.
 const RELEASES_MAX: usize = 65_536;
+
+/// Lines of the key log that wait for a turn; further ones are lost. Some four are one handshake's.
+const KEY_LINES_MAX: usize = 4_096;
 
 /// The function that takes a buffer back.
 pub(super) type ReleaseFn =
@@ -64,6 +68,8 @@ pub(super) struct Caller {
     /// Whether the node was made: else its `user_data` never became ours.
     is_armed: AtomicBool,
     releases: Mutex<Vec<Release>>,
+    /// Lines of the key log: made under the node's lock, handed over without.
+    key_lines: Mutex<Vec<CString>>,
 }
 
 // SAFETY: `user_data` is only handed back to the caller, who promised that its functions may be
@@ -84,6 +90,7 @@ impl Caller {
             log_level,
             is_armed: AtomicBool::new(false),
             releases: Mutex::default(),
+            key_lines: Mutex::default(),
         }
     }
 
@@ -107,6 +114,33 @@ impl Caller {
         let mut releases = self.releases();
         releases.push(release);
         releases.len() == 1
+    }
+
+    /// Whether the caller wants the key log.
+    pub(super) fn wants_key_log(&self) -> bool {
+        self.callbacks.on_key_log.is_some()
+    }
+
+    /// Keeps a line of the key log for the end of the turn.
+    pub(super) fn keep_key_line(&self, line: &str) {
+        let Ok(line) = CString::new(line) else { return };
+        let mut lines = self.key_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < KEY_LINES_MAX {
+            lines.push(line);
+        }
+    }
+
+    /// Hands over the lines of the key log.
+    fn key_log(&self) {
+        let Some(on_key_log) = self.callbacks.on_key_log else { return };
+        let lines =
+            std::mem::take(&mut *self.key_lines.lock().unwrap_or_else(PoisonError::into_inner));
+        for line in lines {
+            let Some(_inside) = lifetime::enter_callback(self.node) else { return };
+            // SAFETY: the caller promised that its functions may be called; `line` lives through
+            // it.
+            unsafe { on_key_log(self.callbacks.user_data, self.node_pointer(), line.as_ptr()) }
+        }
     }
 
     /// A line for the caller's log, if it wants it. Only in the thread that runs the node.
@@ -169,7 +203,10 @@ impl Caller {
     }
 
     fn event(&self, event: &Event) {
-        let Some(told) = told(event) else { return };
+        let Some(mut told) = told(event) else { return };
+        let text = said(event).and_then(|said| text_of(&said.text));
+        told.code = said(event).map_or(0, |said| said.code);
+        told.text = text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr());
         self.log(level(event), || line(event));
         let Some(on_event) = self.callbacks.on_event else {
             return;
@@ -177,7 +214,8 @@ impl Caller {
         let Some(_inside) = lifetime::enter_callback(self.node) else {
             return;
         };
-        // SAFETY: the caller promised that its functions may be called; `told` outlives it.
+        // SAFETY: the caller promised that its functions may be called; `told` and `text` outlive
+        // it.
         unsafe { on_event(self.callbacks.user_data, self.node_pointer(), &raw const told) }
     }
 
@@ -260,6 +298,7 @@ impl Handler for Told {
     }
 
     fn turn_ended(&mut self) {
+        self.caller.key_log();
         self.caller.release();
     }
 }
@@ -273,11 +312,9 @@ fn told(event: &Event) -> Option<channeler_event> {
         ..channeler_event::default()
     };
     Some(match *event {
-        // Finished channels are told only with a setting that C does not have.
-        Event::ConnectionRequest { .. }
-        | Event::ChannelFinished { .. }
-        | Event::Message { .. }
-        | Event::Datagram { .. } => return None,
+        Event::ConnectionRequest { .. } | Event::Message { .. } | Event::Datagram { .. } => {
+            return None;
+        }
         Event::Connected { connection, peer } => {
             channeler_event { peer: peer.into(), ..kind(CHANNELER_EVENT_CONNECTED, connection) }
         }
@@ -295,6 +332,10 @@ fn told(event: &Event) -> Option<channeler_event> {
             channel: channel.into(),
             reason: reason.code(),
             ..kind(CHANNELER_EVENT_CHANNEL_CLOSED, connection)
+        },
+        Event::ChannelFinished { connection, channel } => channeler_event {
+            channel: channel.into(),
+            ..kind(CHANNELER_EVENT_CHANNEL_FINISHED, connection)
         },
         Event::Readable { connection, channel } => channeler_event {
             channel: channel.into(),
@@ -323,6 +364,30 @@ fn told(event: &Event) -> Option<channeler_event> {
             ..channeler_event::default()
         },
     })
+}
+
+/// What the one who closed said with it.
+fn said(event: &Event) -> Option<&CloseReason> {
+    match event {
+        Event::ConnectionClosed { said, .. } | Event::ChannelClosed { said, .. } => said.as_deref(),
+        Event::ConnectionRequest { .. }
+        | Event::Connected { .. }
+        | Event::ChannelOpened { .. }
+        | Event::ChannelFinished { .. }
+        | Event::Message { .. }
+        | Event::Readable { .. }
+        | Event::Writable { .. }
+        | Event::PathChanged { .. }
+        | Event::PathUnreachable { .. }
+        | Event::PacketSizeReduced { .. }
+        | Event::Packet { .. }
+        | Event::Datagram { .. } => None,
+    }
+}
+
+/// A text for C; none if it is empty.
+fn text_of(text: &str) -> Option<CString> {
+    CString::new(text.replace('\0', " ")).ok().filter(|text| !text.is_empty())
 }
 
 fn level(event: &Event) -> u32 {

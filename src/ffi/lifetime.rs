@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::callbacks::channeler_callbacks;
-use super::contents::Contents;
+use super::contents::{Contents, Given};
 use super::guard::{Failure, fail, null};
 use super::options::channeler_options;
 use crate::error::Error;
@@ -54,11 +54,12 @@ pub(super) struct InCallback {
 pub(super) fn create(
     options: &channeler_options,
     callbacks: &channeler_callbacks,
+    given: Given,
 ) -> Result<*mut channeler_node, Failure> {
     let shell = Box::into_raw(Box::<channeler_node>::default());
     // SAFETY: just made, and freed only below, when nothing knows of it.
     let shared: &'static channeler_node = unsafe { &*shell };
-    match Contents::new(shared, options, callbacks) {
+    match Contents::new(shared, options, callbacks, given) {
         Ok(contents) => {
             let contents = Box::into_raw(Box::new(contents));
             shared.contents.store(contents, Ordering::Release);
@@ -275,6 +276,7 @@ mod tests {
         let mut options = channeler_options::new(size_of::<channeler_options>());
         options.mode = CHANNELER_MODE_SANS_IO;
         let callbacks = channeler_callbacks::new(size_of::<channeler_callbacks>());
-        create(&options, &callbacks).expect("the defaults are good")
+        let given = Given { identity: None, instance_label: Vec::new() };
+        create(&options, &callbacks, given).expect("the defaults are good")
     }
 }

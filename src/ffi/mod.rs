@@ -23,6 +23,7 @@ pub mod address;
 pub mod callbacks;
 pub mod channel;
 pub mod connection;
+pub mod identity;
 pub mod node;
 pub mod options;
 pub mod peer_id;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::address::channeler_address;
 use super::callbacks::channeler_callbacks;
+use super::contents::Given;
 use super::guard::{self, Out, guard};
+use super::identity;
 use super::lifetime::{self, channeler_node};
 use super::options::channeler_options;
 use super::peer_id::channeler_peer_id;
@@ -14,13 +16,14 @@ use crate::id::PeerId;
 
 /// Makes a node and writes it to `out`.
 ///
-/// `options` may be NULL (defaults: sockets, a random peer id), and so may `callbacks` (none); both
+/// `options` may be NULL (defaults: sockets, a fresh identity), and so may `callbacks` (none); both
 /// are read during the call only. A node with sockets has none yet: see `channeler_node_bind`.
 /// Owner: the caller, until `channeler_node_free`. After `fork` a node is the parent's alone: the
 /// child may use it in no call, for its thread and locks are not there and its sockets are shared.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`out` is NULL; a wrong `struct_size`; a struct longer
 /// than this library knows, with something in the part that it does not know; a setting out of its
-/// range), `_SOCKET` (the system gives no poller), `_UNSUPPORTED`. When it fails, no callback is
+/// range), `_DECODE` (`identity` holds no key), `_CRYPTO` (the system gives no randomness for one),
+/// `_SOCKET` (the system gives no poller), `_UNSUPPORTED`. When it fails, no callback is
 /// called, `drop` included: `user_data` stays the caller's. Thread: any.
 ///
 /// # Safety
@@ -40,7 +43,15 @@ pub unsafe extern "C" fn channeler_node_new(
         let callbacks = unsafe { guard::read_versioned_or_default(callbacks, "callbacks") }?;
         // SAFETY: the caller promises that `out` is null or writable.
         let out = unsafe { Out::new(out, "out") }?;
-        out.set(lifetime::create(&options, &callbacks)?);
+        // SAFETY: the caller promises that `identity` is null or ends with a zero byte.
+        let pem = unsafe { guard::text_or_none(options.identity, "identity") }?;
+        // SAFETY: the caller promises the same of `instance_label`.
+        let label = unsafe { guard::text_or_none(options.instance_label, "instance_label") }?;
+        let given = Given {
+            identity: pem.map(|pem| identity::parse(pem, "identity")).transpose()?,
+            instance_label: label.unwrap_or_default().into(),
+        };
+        out.set(lifetime::create(&options, &callbacks, given)?);
         Ok(())
     })
 }

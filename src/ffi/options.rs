@@ -1,11 +1,12 @@
 //! Settings of nodes and channels, as C structs that may grow.
 
+use std::ffi::c_char;
 use std::time::Duration;
 
 use super::guard::{self, Failure, Versioned, fail, guard};
 use super::peer_id::channeler_peer_id;
 use super::reference::{CHANNELER_PROFILE_NODE, CHANNELER_PROFILE_REFERENCE};
-use crate::config::{ChannelConfig, Legacy, NodeConfig, Profile};
+use crate::config::{ChannelConfig, Congestion, LABEL_BYTES_MAX, Legacy, NodeConfig, Profile};
 use crate::engine::SPIN_DEFAULT;
 use crate::error::Error;
 use crate::id::{Capabilities, PeerId};
@@ -16,18 +17,26 @@ pub const CHANNELER_MODE_SOCKETS: u32 = 0;
 /// datagrams.
 pub const CHANNELER_MODE_SANS_IO: u32 = 1;
 
-/// Packets of protocol version 0 are dropped and counted.
+/// Packets of protocol version 0 are dropped and counted (default): every peer is authenticated, and
+/// everything is encrypted.
 pub const CHANNELER_LEGACY_OFF: u32 = 0;
-/// Protocol version 0 is spoken beside version 1: neither encrypted nor authenticated.
+/// Protocol version 0 is spoken beside version 1: neither encrypted nor authenticated. Version 1 is
+/// dialled unless `channeler_node_dial` names the other; nothing falls back by itself.
 pub const CHANNELER_LEGACY_ACCEPT: u32 = 1;
-/// Nothing but protocol version 0 is spoken (default).
+/// Nothing but protocol version 0 is spoken, and the node has no identity.
 pub const CHANNELER_LEGACY_ONLY: u32 = 2;
 
-/// Lost messages are sent again. Version 0 carries this bit to the peer and does not fulfil it.
+/// CUBIC (RFC 9438): fair beside TCP (default).
+pub const CHANNELER_CONGESTION_CUBIC: u32 = 0;
+/// NewReno (RFC 9002, section 7).
+pub const CHANNELER_CONGESTION_NEWRENO: u32 = 1;
+
+/// Lost messages are sent again. Version 1 does not offer it yet (`CHANNELER_ERR_UNSUPPORTED`);
+/// version 0 carries this bit to the peer and does not fulfil it.
 pub const CHANNELER_CAP_RESEND: u32 = 1;
-/// Messages are never delivered out of order. Version 0 does not fulfil it.
+/// Messages are never delivered out of order: late ones are dropped. Version 0 does not fulfil it.
 pub const CHANNELER_CAP_ORDERED: u32 = 2;
-/// A loss closes the channel. Version 0 does not fulfil it.
+/// A loss closes the channel. As `CHANNELER_CAP_RESEND`, not fulfilled yet.
 pub const CHANNELER_CAP_CLOSE_ON_LOSS: u32 = 4;
 
 /// Settings of a node. Fill with `channeler_options_init`, then change what you need.
@@ -40,11 +49,12 @@ pub const CHANNELER_CAP_CLOSE_ON_LOSS: u32 = 4;
 pub struct channeler_options {
     /// `sizeof(channeler_options)`, as the caller was compiled; set by `channeler_options_init`.
     pub struct_size: usize,
-    /// Our peer id. All zero (default): a random one is drawn.
+    /// With `CHANNELER_LEGACY_ONLY`, our peer id; all zero (default): a random one is drawn. Else it
+    /// must be all zero: the peer id is that of `identity`.
     pub peer_id: channeler_peer_id,
     /// `CHANNELER_MODE_SOCKETS` (default) or `CHANNELER_MODE_SANS_IO`.
     pub mode: u32,
-    /// `CHANNELER_LEGACY_OFF`, `CHANNELER_LEGACY_ACCEPT` or `CHANNELER_LEGACY_ONLY` (default).
+    /// `CHANNELER_LEGACY_OFF` (default), `CHANNELER_LEGACY_ACCEPT` or `CHANNELER_LEGACY_ONLY`.
     pub legacy: u32,
     /// Whether peers that we did not dial may connect. Default 1.
     pub accept_incoming: u32,
@@ -117,10 +127,56 @@ pub struct channeler_options {
     /// Where the randomness of a sans-IO node begins, so that a run can be repeated. All zero
     /// (default): drawn from the operating system. Sans-IO only.
     pub seed: [u8; 32],
-    /// `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only).
+    /// `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only, and only
+    /// with `CHANNELER_LEGACY_ONLY`).
     pub profile: u32,
+    /// Version 1: `CHANNELER_CONGESTION_*`, how the sending rate is controlled.
+    pub congestion: u32,
+    /// Version 1: the node's private key as PEM text, ended by a zero byte; see
+    /// `channeler_identity_generate`. Read during `channeler_node_new` only. NULL (default): a fresh
+    /// one, and with it a fresh peer id; `channeler_node_identity` tells it.
+    pub identity: *const c_char,
+    /// Version 1: tells apart the processes that run at the same time with one identity, so that
+    /// none makes the peers of another believe that it restarted; ended by a zero byte, at most 255
+    /// bytes. Read during `channeler_node_new` only. NULL (default): there is one process.
+    pub instance_label: *const c_char,
+    /// Version 1: whether messages of `channeler_channel_send_early` are taken before the handshake
+    /// is done. They may have been recorded and sent again by others: default 0.
+    pub early_data: u32,
+    /// Version 1: whether a channel that the peer closed stays open for what we have to say on it,
+    /// until `channeler_channel_close`, `CHANNELER_EVENT_CHANNEL_FINISHED` telling of it. Default 0:
+    /// it is closed by itself.
+    pub half_close: u32,
+    /// Version 1: whether everybody who dials must prove its address by a cookie first, which costs
+    /// a round trip. Default 0: only while there are many.
+    pub always_cookie: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// Version 1: when one attempt of a handshake is given up. Default 10 s; 100 ms to 1 hour.
+    pub attempt_timeout_ns: u64,
+    /// Version 1: when a connection that nobody answers ends with `CHANNELER_ERR_TIMEOUT`; up to 3
+    /// attempts are made in that time. Default 30 s; 100 ms to 1 hour.
+    pub dial_timeout_ns: u64,
+    /// Version 1: how long a closing connection waits until what was sent has arrived. Default 5 s;
+    /// 0: not at all; at most 1 hour.
+    pub linger_ns: u64,
+    /// Version 1: how long an acknowledgement may wait for company. Default 25 ms; at most 16 s.
+    pub ack_delay_ns: u64,
+    /// Version 1: handshakes under way without a cookie, past which further ones need one. Default
+    /// 256.
+    pub half_open_free_max: u64,
+    /// Version 1: handshakes under way, past which further ones are dropped. Default 4096; 1 to
+    /// 1048576.
+    pub half_open_max: u64,
+    /// Version 1: bytes of early messages kept until the handshake is done. Default 64 KiB.
+    pub early_bytes_max: u64,
+    /// Version 1: session tickets kept, those given out and those received. Default 1024; 1 to
+    /// 1048576.
+    pub tickets_max: u64,
+    /// Version 1: channels that one peer may have opened at once. Default 4096; at most 2147483648.
+    pub peer_channels_max: u64,
+    /// Version 1: bytes of the largest message taken. Default 16 MiB; 1 to 1099511627776.
+    pub message_bytes_max: u64,
 }
 
 /// Settings of a channel. Fill with `channeler_channel_options_init`, then change what you need.
@@ -130,10 +186,20 @@ pub struct channeler_channel_options {
     /// `sizeof(channeler_channel_options)`; set by `channeler_channel_options_init`.
     pub struct_size: usize,
     /// What the channel promises: the sum of `CHANNELER_CAP_*` bits. Default 0: messages may be
-    /// lost, doubled and overtaken.
+    /// lost and overtaken (version 0: doubled too).
     pub capabilities: u32,
+    /// Version 1: which channels go first, 0 (first) to 7 (last). Default 3.
+    pub priority: u32,
+    /// Version 1: the channel's share beside others of its priority, 1 to 255. Default 16.
+    pub weight: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// Version 1: what the channel is called; the peer's application sees it
+    /// (`channeler_channel_label`). Any bytes, read during `channeler_channel_open` only. NULL
+    /// (default): nothing.
+    pub label: *const u8,
+    /// Bytes in `label`, at most 255.
+    pub label_length: usize,
 }
 
 /// Fills `options` with the defaults of this library.
@@ -186,7 +252,11 @@ unsafe impl Versioned for channeler_options {
             struct_size,
             peer_id: channeler_peer_id::default(),
             mode: CHANNELER_MODE_SOCKETS,
-            legacy: CHANNELER_LEGACY_ONLY,
+            legacy: match config.legacy {
+                Legacy::Off => CHANNELER_LEGACY_OFF,
+                Legacy::Accept => CHANNELER_LEGACY_ACCEPT,
+                Legacy::Only => CHANNELER_LEGACY_ONLY,
+            },
             accept_incoming: config.accept_incoming.into(),
             padding: config.padding.into(),
             packet_size: config.packet_size as u32,
@@ -213,7 +283,26 @@ unsafe impl Versioned for channeler_options {
             events_max: config.events_max as u64,
             seed: [0; 32],
             profile: CHANNELER_PROFILE_NODE,
+            congestion: match config.congestion {
+                Congestion::Cubic => CHANNELER_CONGESTION_CUBIC,
+                Congestion::NewReno => CHANNELER_CONGESTION_NEWRENO,
+            },
+            identity: std::ptr::null(),
+            instance_label: std::ptr::null(),
+            early_data: config.early_data.into(),
+            half_close: config.half_close.into(),
+            always_cookie: config.always_cookie.into(),
             reserved: 0,
+            attempt_timeout_ns: nanos(config.attempt_timeout),
+            dial_timeout_ns: nanos(config.dial_timeout),
+            linger_ns: nanos(config.linger),
+            ack_delay_ns: nanos(config.ack_delay),
+            half_open_free_max: config.half_open_free_max as u64,
+            half_open_max: config.half_open_max as u64,
+            early_bytes_max: config.early_bytes_max as u64,
+            tickets_max: config.tickets_max as u64,
+            peer_channels_max: config.peer_channels_max as u64,
+            message_bytes_max: config.message_bytes_max as u64,
         }
     }
 }
@@ -223,13 +312,27 @@ unsafe impl Versioned for channeler_channel_options {
     const SIZE_MIN: usize = 16;
 
     fn new(struct_size: usize) -> channeler_channel_options {
-        channeler_channel_options { struct_size, capabilities: 0, reserved: 0 }
+        let config = ChannelConfig::default();
+        channeler_channel_options {
+            struct_size,
+            capabilities: 0,
+            priority: config.priority.into(),
+            weight: config.weight.into(),
+            reserved: 0,
+            label: std::ptr::null(),
+            label_length: 0,
+        }
     }
 }
 
 impl channeler_options {
     /// The settings of the core. Ranges are checked there (`NodeConfig::check`).
-    pub(super) fn to_config(self, peer_id: PeerId, tag: u16) -> Result<NodeConfig, Failure> {
+    pub(super) fn to_config(
+        self,
+        peer_id: PeerId,
+        instance_label: &[u8],
+        tag: u16,
+    ) -> Result<NodeConfig, Failure> {
         let switch = |name, value| match value {
             0 => Ok(false),
             1 => Ok(true),
@@ -240,14 +343,7 @@ impl channeler_options {
         }
         let config = NodeConfig {
             tag,
-            profile: match (self.profile, self.mode) {
-                (CHANNELER_PROFILE_NODE, _) => Profile::Node,
-                (CHANNELER_PROFILE_REFERENCE, CHANNELER_MODE_SANS_IO) => Profile::Reference,
-                (other, _) => {
-                    let allowed = "CHANNELER_PROFILE_*, 0, and 1 with CHANNELER_MODE_SANS_IO";
-                    return Err(out_of_range("profile", other, allowed));
-                }
-            },
+            profile: self.to_profile()?,
             legacy: match self.legacy {
                 CHANNELER_LEGACY_OFF => Legacy::Off,
                 CHANNELER_LEGACY_ACCEPT => Legacy::Accept,
@@ -278,6 +374,25 @@ impl channeler_options {
             node_receive_queue_bytes_max: size(self.node_receive_queue_bytes_max),
             replies_max: size(self.replies_max),
             events_max: size(self.events_max),
+            congestion: match self.congestion {
+                CHANNELER_CONGESTION_CUBIC => Congestion::Cubic,
+                CHANNELER_CONGESTION_NEWRENO => Congestion::NewReno,
+                other => return Err(out_of_range("congestion", other, "CHANNELER_CONGESTION_*")),
+            },
+            early_data: switch("early_data", self.early_data)?,
+            half_close: switch("half_close", self.half_close)?,
+            always_cookie: switch("always_cookie", self.always_cookie)?,
+            attempt_timeout: Duration::from_nanos(self.attempt_timeout_ns),
+            dial_timeout: Duration::from_nanos(self.dial_timeout_ns),
+            linger: Duration::from_nanos(self.linger_ns),
+            ack_delay: Duration::from_nanos(self.ack_delay_ns),
+            half_open_free_max: size(self.half_open_free_max),
+            half_open_max: size(self.half_open_max),
+            early_bytes_max: size(self.early_bytes_max),
+            tickets_max: size(self.tickets_max),
+            peer_channels_max: size(self.peer_channels_max),
+            message_bytes_max: size(self.message_bytes_max),
+            instance_label: instance_label.to_vec(),
             ..NodeConfig::new(peer_id)
         };
         config.check().map_err(|error| fail(Error::InvalidArgument, error.to_string()))?;
@@ -285,21 +400,45 @@ impl channeler_options {
     }
 }
 
-impl TryFrom<channeler_channel_options> for ChannelConfig {
-    type Error = Failure;
-
-    fn try_from(options: channeler_channel_options) -> Result<ChannelConfig, Failure> {
-        let known = u32::from(Capabilities::KNOWN.0);
-        if options.capabilities & !known != 0 {
-            let allowed = "the sum of CHANNELER_CAP_* bits, 0 to 7";
-            return Err(out_of_range("capabilities", options.capabilities, allowed));
+impl channeler_options {
+    fn to_profile(self) -> Result<Profile, Failure> {
+        match (self.profile, self.mode, self.legacy) {
+            (CHANNELER_PROFILE_NODE, _, _) => Ok(Profile::Node),
+            (CHANNELER_PROFILE_REFERENCE, CHANNELER_MODE_SANS_IO, CHANNELER_LEGACY_ONLY) => {
+                Ok(Profile::Reference)
+            }
+            (other, _, _) => {
+                let allowed = "CHANNELER_PROFILE_*, 0, and 1 if mode is CHANNELER_MODE_SANS_IO and \
+                               legacy CHANNELER_LEGACY_ONLY";
+                Err(out_of_range("profile", other, allowed))
+            }
         }
-        if options.reserved != 0 {
-            return Err(out_of_range("reserved", options.reserved, "0"));
+    }
+}
+
+impl channeler_channel_options {
+    /// The settings of the core, with the bytes that `label` names.
+    pub(super) fn to_config(self, label: &[u8]) -> Result<ChannelConfig, Failure> {
+        let known = u32::from(Capabilities::KNOWN.0);
+        if self.capabilities & !known != 0 {
+            let allowed = "the sum of CHANNELER_CAP_* bits, 0 to 7";
+            return Err(out_of_range("capabilities", self.capabilities, allowed));
+        }
+        if self.reserved != 0 {
+            return Err(out_of_range("reserved", self.reserved, "0"));
+        }
+        let priority = u8::try_from(self.priority).ok().filter(|priority| *priority <= 7);
+        let weight = u8::try_from(self.weight).ok().filter(|weight| *weight > 0);
+        if label.len() > LABEL_BYTES_MAX {
+            let text =
+                format!("label has {} bytes; allowed is 0 to {LABEL_BYTES_MAX}", label.len());
+            return Err(fail(Error::InvalidArgument, text));
         }
         Ok(ChannelConfig {
-            capabilities: Capabilities(options.capabilities as u16),
-            ..ChannelConfig::default()
+            capabilities: Capabilities(self.capabilities as u16),
+            label: label.into(),
+            priority: priority.ok_or_else(|| out_of_range("priority", self.priority, "0 to 7"))?,
+            weight: weight.ok_or_else(|| out_of_range("weight", self.weight, "1 to 255"))?,
         })
     }
 }

@@ -60,6 +60,12 @@ pub struct channeler_connection_counters {
     pub bytes_sent: u64,
     /// Channels now, pending ones included.
     pub channels: u64,
+    /// Version 1: the smoothed round-trip time in nanoseconds; 0 before the handshake is done.
+    pub rtt_ns: u64,
+    /// Version 1: bytes that may be on their way at once, as congestion control sees it.
+    pub congestion_window_bytes: u64,
+    /// Version 1: bytes of packets that were lost on their way to the peer.
+    pub bytes_lost: u64,
 }
 
 /// Counters of a channel since it began.
@@ -201,6 +207,9 @@ impl From<ConnectionStats> for channeler_connection_counters {
             datagrams_sent: stats.datagrams_sent,
             bytes_sent: stats.bytes_sent,
             channels: stats.channels,
+            rtt_ns: u64::try_from(stats.rtt.as_nanos()).unwrap_or(u64::MAX),
+            congestion_window_bytes: stats.congestion_window_bytes,
+            bytes_lost: stats.bytes_lost,
         }
     }
 }

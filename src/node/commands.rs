@@ -86,7 +86,10 @@ impl Endpoint {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
         let result = member.connection.send(&mut self.shared, channel, message);
-        self.settle(now, handle);
+        // What is queued changes no timer until it is taken, and then the timer is set.
+        if !self.shared.notices.is_empty() {
+            self.settle(now, handle);
+        }
         result
     }
 
@@ -161,7 +164,7 @@ impl Endpoint {
     ) -> Result<ConnectionStats, Error> {
         let connection = &self.table.live(handle)?.connection;
         let channels = connection.channel_count() as u64;
-        Ok(ConnectionStats { channels, ..connection.stats })
+        Ok(ConnectionStats { channels, ..connection.stats() })
     }
 
     pub(super) fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {

@@ -13,7 +13,7 @@ use super::table::Table;
 use crate::bans::Bans;
 use crate::config::{BATCH_SEGMENTS_MAX, NodeConfig};
 use crate::connection::{Notice, Shared};
-use crate::crypto::{Identity, TlsContext, TlsOptions};
+use crate::crypto::{Identity, KeyLog, TlsContext, TlsOptions};
 use crate::error::Error;
 use crate::id::{ConnectionHandle, PeerId};
 use crate::io::{Event, SendError, Transmit};
@@ -51,7 +51,7 @@ impl Endpoint {
         };
         let tls = TlsContext::new(&identity, options);
         let tag = config.tag;
-        let mut shared = Shared::new(config, identity, tls, seed);
+        let mut shared = Shared::new(config, &identity, tls, seed);
         let mut cookie_seed = [0; 32];
         shared.rng.fill_bytes(&mut cookie_seed);
         Endpoint {
@@ -64,6 +64,10 @@ impl Endpoint {
             replies: VecDeque::new(),
             due: Vec::new(),
         }
+    }
+
+    pub(super) fn set_key_log(&self, key_log: KeyLog) {
+        self.shared.tls.set_key_log(key_log);
     }
 
     pub(super) fn peer_id(&self) -> PeerId {

@@ -61,7 +61,10 @@ impl Endpoint {
     fn ask_application(&mut self, now: Time, handle: ConnectionHandle, key: &PublicKey) {
         let must_ask = self.shared.config.ask_before_accept;
         let Some(member) = self.table.get_mut(handle) else { return };
-        if !must_ask || member.connection.side == Side::Initiator {
+        let dial = member.beginning.as_ref().and_then(|beginning| beginning.dial);
+        // Who named the peer that it dialled has said yes.
+        let is_expected = dial.is_some_and(|dial| dial.peer.is_some());
+        if !must_ask || is_expected {
             return self.accept_identity(now, handle);
         }
         let address = member.connection.path.remote;

@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::config::{ChannelConfig, Legacy, NodeConfig, Profile};
-use crate::crypto::Identity;
+use crate::crypto::{Identity, KeyLog};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 pub use crate::info::{ChannelInfo, CloseReason, ConnectionInfo, Dial, Received};
@@ -209,6 +209,14 @@ impl Node {
         }
     }
 
+    /// Gives the secrets of all v1 handshakes from now on to `key_log`, for debuggers. A second one
+    /// changes nothing.
+    pub fn set_key_log(&mut self, key_log: KeyLog) {
+        if let Some(v1) = &self.v1 {
+            v1.set_key_log(key_log);
+        }
+    }
+
     /// The settings in force.
     pub fn config(&self) -> &NodeConfig {
         let v0 = self.v0.as_ref().map(v0::Endpoint::config);
@@ -283,7 +291,10 @@ impl Node {
     /// `InvalidReference`, `Unsupported` in v0, `State` before the connection is confirmed.
     pub fn update_keys(&mut self, now: Time, connection: ConnectionHandle) -> Result<(), Error> {
         match connection.0.version() {
-            Version::V0 => Err(Error::Unsupported),
+            Version::V0 => {
+                self.connection_info(connection)?;
+                Err(Error::Unsupported)
+            }
             Version::V1 => self.v1_of()?.update_keys(now, connection),
         }
     }

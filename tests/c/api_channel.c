@@ -255,6 +255,9 @@ static void call_all(channeler_node *node, channeler_channel channel, int32_t ex
     STATUS(expected, channeler_channel_stats(node, channel, &counters));
     STATUS(expected, channeler_channel_send(node, channel, buffer, sizeof buffer));
     STATUS(expected, channeler_channel_receive(node, channel, buffer, 8, &length, NULL));
+    STATUS(expected, channeler_channel_send_early(node, channel, buffer, sizeof buffer));
+    STATUS(expected, channeler_channel_label(node, channel, buffer, sizeof buffer, &length));
+    STATUS(expected, channeler_channel_reset(node, channel, 7));
     STATUS(expected, channeler_channel_close(node, channel));
     CHECK(length == 77);
 }
@@ -297,6 +300,9 @@ static void null_pointers_are_refused(void) {
     memset(&slot, 0, sizeof slot);
     INVALID(channeler_channel_send(both.a.node, channel, NULL, 1));
     INVALID(channeler_channel_send(both.a.node, channel, buffer, SIZE_MAX));
+    INVALID(channeler_channel_send_early(both.a.node, channel, NULL, 1));
+    INVALID(channeler_channel_label(both.a.node, channel, NULL, 8, &length));
+    INVALID(channeler_channel_label(both.a.node, channel, buffer, 8, NULL));
     INVALID(channeler_channel_receive(both.a.node, channel, NULL, 1, &length, NULL));
     INVALID(channeler_channel_receive(both.a.node, channel, buffer, 0, &length, NULL));
     INVALID(channeler_channel_receive(both.a.node, channel, buffer, 8, NULL, NULL));

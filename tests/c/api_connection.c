@@ -63,6 +63,8 @@ static void call_all(channeler_node *node, channeler_connection connection, int3
     STATUS(expected, channeler_connection_info(node, connection, &details));
     STATUS(expected, channeler_connection_stats(node, connection, &counters));
     STATUS(expected, channeler_channel_open(node, connection, NULL, &channel));
+    STATUS(expected, channeler_connection_update_keys(node, connection));
+    STATUS(expected, channeler_connection_close_with(node, connection, 7, "why"));
     STATUS(expected, channeler_connection_close(node, connection));
     CHECK(channel.id == 7);
 }

@@ -41,7 +41,7 @@ static void all_is_drained_by_the_descriptor_alone(void) {
     int round;
 
     CHECK(from >= 0);
-    end_new(&self, 1, "127.0.0.1:0", echo);
+    end_new(&self, "127.0.0.1:0", echo);
     OK(channeler_node_fd(self.node, &fd.fd));
     fd.events = POLLIN;
     for (round = 0; round < 3; round++) {
@@ -69,8 +69,8 @@ static void a_channel_opens_through_the_flood(void) {
     int from = socket(AF_INET, SOCK_DGRAM, 0);
     uint64_t until = clock_ns() + PATIENCE;
 
-    end_new(&asker, 1, "127.0.0.1:0", ask_again);
-    end_new(&echoer, 2, "127.0.0.1:0", echo);
+    end_new(&asker, "127.0.0.1:0", ask_again);
+    end_new(&echoer, "127.0.0.1:0", echo);
     OK(channeler_node_start(asker.node));
     OK(channeler_node_fd(echoer.node, &fd.fd));
     fd.events = POLLIN;

@@ -6,6 +6,9 @@ static void call_all(channeler_node *node, int32_t expected) {
     channeler_peer_id peer = peer_of(9);
     channeler_address address = address_of("127.0.0.1:9");
     channeler_connection connection = {1};
+    channeler_dial_options dial_options;
+    channeler_public_key key;
+    char text[CHANNELER_IDENTITY_PEM_MAX];
     channeler_channel channel = {1};
     channeler_message message;
     channeler_slot slot;
@@ -30,6 +33,9 @@ static void call_all(channeler_node *node, int32_t expected) {
     slot.capacity = sizeof buffer;
     memset(&transmit, 0, sizeof transmit);
     transmit.to = address;
+    OK(channeler_dial_options_init(&dial_options, sizeof dial_options));
+    dial_options.peer = peer;
+    dial_options.address = address;
     node_counters.struct_size = sizeof node_counters;
     connection_counters.struct_size = sizeof connection_counters;
     channel_counters.struct_size = sizeof channel_counters;
@@ -52,6 +58,11 @@ static void call_all(channeler_node *node, int32_t expected) {
     STATUS(expected, channeler_node_lift_ban_address(node, &address, &lifted));
     STATUS(expected, channeler_node_stats(node, &node_counters));
     STATUS(expected, channeler_node_connect(node, &peer, &address, &connection));
+    STATUS(expected, channeler_node_dial(node, &dial_options, &connection));
+    STATUS(expected, channeler_node_public_key(node, &key));
+    STATUS(expected, channeler_node_identity(node, text, sizeof text));
+    STATUS(expected, channeler_connection_update_keys(node, connection));
+    STATUS(expected, channeler_connection_close_with(node, connection, 1, NULL));
     STATUS(expected, channeler_connection_close(node, connection));
     STATUS(expected, channeler_connection_info(node, connection, &connection_details));
     STATUS(expected, channeler_connection_stats(node, connection, &connection_counters));
@@ -59,7 +70,10 @@ static void call_all(channeler_node *node, int32_t expected) {
     STATUS(expected, channeler_channel_close(node, channel));
     STATUS(expected, channeler_channel_info(node, channel, &channel_details));
     STATUS(expected, channeler_channel_stats(node, channel, &channel_counters));
+    STATUS(expected, channeler_channel_label(node, channel, buffer, sizeof buffer, &count));
+    STATUS(expected, channeler_channel_reset(node, channel, 7));
     STATUS(expected, channeler_channel_send(node, channel, buffer, sizeof buffer));
+    STATUS(expected, channeler_channel_send_early(node, channel, buffer, sizeof buffer));
     STATUS(expected, channeler_channel_send_many(node, &message, 1, &count));
     STATUS(expected, channeler_channel_receive(node, channel, buffer, 8, &count, &count));
     STATUS(expected, channeler_channel_receive_many(node, &slot, 1, &count));
@@ -101,6 +115,8 @@ static void null_results_and_arguments_are_refused(void) {
     INVALID(channeler_node_bind(node, NULL));
     INVALID(channeler_node_local_address(node, 0, NULL));
     INVALID(channeler_node_peer_id(node, NULL));
+    INVALID(channeler_node_public_key(node, NULL));
+    INVALID(channeler_node_identity(node, NULL, 256));
     INVALID(channeler_node_fd(node, NULL));
     INVALID(channeler_node_timeout(node, NULL));
     INVALID(channeler_node_ban_peer(node, NULL, 1));
@@ -170,7 +186,11 @@ static void peer_ids_are_drawn_or_given(void) {
     OK(channeler_node_peer_id(other, &b));
     CHECK(!same_peer(&a, &b));
     OK(channeler_node_free(other));
+    /* Who has a key has the peer id of the key. */
     options.peer_id = mine;
+    INVALID(channeler_node_new(&options, NULL, &other));
+    CHECK(strstr(channeler_last_error(), "identity") != NULL);
+    options.legacy = CHANNELER_LEGACY_ONLY;
     OK(channeler_node_new(&options, NULL, &other));
     OK(channeler_node_peer_id(other, &b));
     CHECK(same_peer(&mine, &b));

@@ -20,7 +20,7 @@ static void defaults_are_those_of_the_documentation(void) {
     memset(&options, 0xff, sizeof options);
     OK(channeler_options_init(&options, sizeof options));
     CHECK(options.struct_size == sizeof options);
-    CHECK(options.mode == CHANNELER_MODE_SOCKETS && options.legacy == CHANNELER_LEGACY_ONLY);
+    CHECK(options.mode == CHANNELER_MODE_SOCKETS && options.legacy == CHANNELER_LEGACY_OFF);
     CHECK(options.accept_incoming == 1 && options.padding == 0 && options.packet_size == 1232);
     CHECK(options.segments_max == 1 && options.handshake_retries == 5);
     CHECK(options.log_level == CHANNELER_LOG_INFO && options.bundle_delay_ns == 0);
@@ -36,6 +36,14 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.node_receive_queue_bytes_max == 64 << 20);
     CHECK(options.replies_max == 1024 && options.events_max == 65536);
     CHECK(options.seed[0] == 0 && options.peer_id.bytes[0] == 0);
+    CHECK(options.congestion == CHANNELER_CONGESTION_CUBIC);
+    CHECK(options.identity == NULL && options.instance_label == NULL);
+    CHECK(options.early_data == 0 && options.half_close == 0 && options.always_cookie == 0);
+    CHECK(options.attempt_timeout_ns == 10 * SECOND && options.dial_timeout_ns == 30 * SECOND);
+    CHECK(options.linger_ns == 5 * SECOND && options.ack_delay_ns == 25000000);
+    CHECK(options.half_open_free_max == 256 && options.half_open_max == 4096);
+    CHECK(options.early_bytes_max == 65536 && options.tickets_max == 1024);
+    CHECK(options.peer_channels_max == 4096 && options.message_bytes_max == 16 << 20);
 }
 
 static void null_options_are_the_defaults(void) {
@@ -48,6 +56,7 @@ static void wrong_sizes_are_refused(void) {
     channeler_options options;
     channeler_callbacks callbacks;
     channeler_channel_options channel_options;
+    channeler_dial_options dial_options;
     size_t i;
 
     OK(channeler_options_init(&options, sizeof options));
@@ -61,6 +70,8 @@ static void wrong_sizes_are_refused(void) {
     INVALID(channeler_callbacks_init(NULL, sizeof callbacks));
     INVALID(channeler_callbacks_init(&callbacks, 0));
     INVALID(channeler_callbacks_init(&callbacks, SIZE_MAX));
+    INVALID(channeler_dial_options_init(NULL, sizeof dial_options));
+    INVALID(channeler_dial_options_init(&dial_options, 8));
     INVALID(channeler_channel_options_init(NULL, sizeof channel_options));
     INVALID(channeler_channel_options_init(&channel_options, 4));
 }
@@ -155,6 +166,21 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(replies_max, 0, "replies_max");
     REFUSED(events_max, 15, "events_max");
     REFUSED(seed[31], 1, "seed");
+    REFUSED(peer_id.bytes[0], 1, "peer_id is set");
+    REFUSED(congestion, 2, "congestion is 2");
+    REFUSED(early_data, 2, "early_data is 2");
+    REFUSED(half_close, 2, "half_close is 2");
+    REFUSED(always_cookie, 2, "always_cookie is 2");
+    REFUSED(reserved, 1, "reserved is 1");
+    REFUSED(attempt_timeout_ns, 10, "attempt_timeout");
+    REFUSED(dial_timeout_ns, 0, "dial_timeout");
+    REFUSED(linger_ns, 3601 * SECOND, "linger");
+    REFUSED(ack_delay_ns, 17 * SECOND, "ack_delay");
+    REFUSED(half_open_max, 0, "half_open_max");
+    REFUSED(tickets_max, 0, "tickets_max");
+    REFUSED(peer_channels_max, UINT64_MAX, "peer_channels_max");
+    REFUSED(message_bytes_max, 0, "message_bytes_max");
+    REFUSED(profile, CHANNELER_PROFILE_REFERENCE, "CHANNELER_LEGACY_ONLY");
 }
 
 static void a_failed_node_leaves_user_data_alone(void) {

@@ -9,8 +9,8 @@ static void in_the_callers_thread(const char *address) {
     end asker, echoer;
     uint64_t until = clock_ns() + PATIENCE;
 
-    end_new(&asker, 1, address, ask_again);
-    end_new(&echoer, 2, address, echo);
+    end_new(&asker, address, ask_again);
+    end_new(&echoer, address, echo);
     end_dial(&asker, &echoer);
     while (asker.answers < ROUNDS) {
         OK(channeler_node_process(asker.node, 1000000));
@@ -27,8 +27,8 @@ static void in_the_callers_thread(const char *address) {
 static void in_threads_of_their_own(void) {
     end asker, echoer;
 
-    end_new(&asker, 1, "127.0.0.1:0", ask_again);
-    end_new(&echoer, 2, "127.0.0.1:0", echo);
+    end_new(&asker, "127.0.0.1:0", ask_again);
+    end_new(&echoer, "127.0.0.1:0", echo);
     OK(channeler_node_start(asker.node));
     OK(channeler_node_start(echoer.node));
     STATUS(CHANNELER_ERR_STATE, channeler_node_start(echoer.node));
@@ -53,8 +53,8 @@ static void in_the_callers_own_loop(void) {
     uint64_t until = clock_ns() + PATIENCE;
     int i, waits = 0;
 
-    end_new(&ends[0], 1, "127.0.0.1:0", ask_again);
-    end_new(&ends[1], 2, "127.0.0.1:0", echo);
+    end_new(&ends[0], "127.0.0.1:0", ask_again);
+    end_new(&ends[1], "127.0.0.1:0", echo);
     for (i = 0; i < 2; i++) {
         OK(channeler_node_fd(ends[i].node, &fds[i].fd));
         fds[i].events = POLLIN;
@@ -83,8 +83,8 @@ static void sends_leave_with_flush(void) {
     end asker, echoer;
     uint64_t until = clock_ns() + PATIENCE;
 
-    end_new(&asker, 1, "127.0.0.1:0", ask_again);
-    end_new(&echoer, 2, "127.0.0.1:0", echo);
+    end_new(&asker, "127.0.0.1:0", ask_again);
+    end_new(&echoer, "127.0.0.1:0", echo);
     end_dial(&asker, &echoer);
     OK(channeler_node_flush(asker.node));
     while (echoer.opened == 0) {
@@ -125,7 +125,7 @@ static void wake_works_in_a_signal_handler(void) {
     struct sigaction action;
     end lonely;
 
-    end_new(&lonely, 1, "127.0.0.1:0", echo);
+    end_new(&lonely, "127.0.0.1:0", echo);
     to_wake = lonely.node;
     memset(&action, 0, sizeof action);
     action.sa_handler = wake_from_signal;
@@ -140,12 +140,18 @@ static void wake_works_in_a_signal_handler(void) {
     end_destroy(&lonely);
 }
 
-int main(void) {
+static void in_all_ways(uint32_t legacy) {
+    end_legacy = legacy;
     in_the_callers_thread("127.0.0.1:0");
     in_the_callers_thread("[::1]:0");
     in_threads_of_their_own();
     in_the_callers_own_loop();
     sends_leave_with_flush();
+}
+
+int main(void) {
+    in_all_ways(CHANNELER_LEGACY_OFF);
+    in_all_ways(CHANNELER_LEGACY_ONLY);
     wake_works_in_a_signal_handler();
     return 0;
 }

@@ -67,8 +67,8 @@ static void calls_from_many_threads_at_once(void) {
     end asker, echoer;
     caller callers[CALLERS];
 
-    end_new(&asker, 1, "127.0.0.1:0", echo);
-    end_new(&echoer, 2, "127.0.0.1:0", echo);
+    end_new(&asker, "127.0.0.1:0", echo);
+    end_new(&echoer, "127.0.0.1:0", echo);
     asker.is_quiet = 1;
     OK(channeler_node_start(asker.node));
     OK(channeler_node_start(echoer.node));
@@ -103,7 +103,7 @@ static void freeing_under_calls_of_other_threads(void) {
     for (round = 0; round < 10; round++) {
         end self;
         caller callers[CALLERS];
-        end_new(&self, 1, "127.0.0.1:0", echo);
+        end_new(&self, "127.0.0.1:0", echo);
         if (round % 2) OK(channeler_node_start(self.node));
         start(callers, CALLERS, use_until_freed, &self, NULL);
         end_wait(&self, &self.opened, 20);
@@ -129,7 +129,7 @@ static void freeing_ends_a_process_that_waits_for_ever(void) {
     for (round = 0; round < 20; round++) {
         end self;
         caller processor;
-        end_new(&self, 1, "127.0.0.1:0", echo);
+        end_new(&self, "127.0.0.1:0", echo);
         start(&processor, 1, process_until_freed, &self, NULL);
         end_wait(&self, &self.opened, 1);
         OK(channeler_node_free(self.node));
@@ -151,7 +151,7 @@ static void of_many_frees_one_is_right(void) {
     for (round = 0; round < 10; round++) {
         end self;
         caller callers[CALLERS];
-        end_new(&self, 1, "127.0.0.1:0", echo);
+        end_new(&self, "127.0.0.1:0", echo);
         OK(channeler_node_start(self.node));
         start(callers, CALLERS, free_it, &self, NULL);
         join(callers, CALLERS);
@@ -167,8 +167,8 @@ static void of_many_frees_one_is_right(void) {
 static void freeing_inside_a_callback_of_its_own_thread(void) {
     end asker, echoer;
 
-    end_new(&asker, 1, "127.0.0.1:0", ask_again);
-    end_new(&echoer, 2, "127.0.0.1:0", echo);
+    end_new(&asker, "127.0.0.1:0", ask_again);
+    end_new(&echoer, "127.0.0.1:0", echo);
     asker.mischief = 1;
     OK(channeler_node_start(asker.node));
     OK(channeler_node_start(echoer.node));
@@ -202,7 +202,7 @@ static void freeing_waits_for_the_callback_of_another_thread(void) {
     channeler_address nowhere = address_of("127.0.0.1:9");
     channeler_peer_id peer = peer_of(2);
 
-    end_new(&self, 1, "127.0.0.1:0", echo);
+    end_new(&self, "127.0.0.1:0", echo);
     OK(channeler_node_free(self.node));
     self.drops = 0;
     OK(channeler_callbacks_init(&callbacks, sizeof callbacks));
@@ -233,7 +233,7 @@ static void *start_and_stop(void *argument) {
 static void starting_and_stopping_from_many_threads(void) {
     end self;
     caller callers[CALLERS];
-    end_new(&self, 1, "127.0.0.1:0", echo);
+    end_new(&self, "127.0.0.1:0", echo);
     start(callers, CALLERS, start_and_stop, &self, NULL);
     join(callers, CALLERS);
     OK(channeler_node_process(self.node, 0));
@@ -253,8 +253,8 @@ static void lent_buffers_come_back_from_the_own_thread(void) {
     channeler_channel channel;
     int i;
 
-    end_new(&asker, 1, "127.0.0.1:0", echo);
-    end_new(&echoer, 2, "127.0.0.1:0", echo);
+    end_new(&asker, "127.0.0.1:0", echo);
+    end_new(&echoer, "127.0.0.1:0", echo);
     OK(channeler_node_connect(asker.node, &echoer.peer, &echoer.address, &connection));
     OK(channeler_channel_open(asker.node, connection, NULL, &channel));
     OK(channeler_node_start(asker.node));

@@ -1,4 +1,5 @@
-/* Two nodes on loopback sockets: one asks a hundred times, the other echoes. */
+/* Two nodes on loopback sockets: one asks a hundred times, the other echoes. In version 1, or in
+ * version 0 when `end_legacy` says so. */
 #ifndef LOOPBACK_H
 #define LOOPBACK_H
 
@@ -8,6 +9,8 @@
 
 #define ROUNDS 100
 #define PATIENCE (60 * SECOND)
+
+static uint32_t end_legacy = CHANNELER_LEGACY_OFF;
 
 typedef struct end {
     channeler_node *node;
@@ -114,7 +117,7 @@ static inline void end_drop(void *user_data) {
     end_changed(self, &self->drops);
 }
 
-static inline void end_new(end *self, int byte, const char *address, channeler_message_fn hear) {
+static inline void end_new(end *self, const char *address, channeler_message_fn hear) {
     channeler_options options;
     channeler_callbacks callbacks;
     channeler_address any = address_of(address);
@@ -122,15 +125,15 @@ static inline void end_new(end *self, int byte, const char *address, channeler_m
     memset(self, 0, sizeof *self);
     CHECK(pthread_mutex_init(&self->lock, NULL) == 0);
     CHECK(pthread_cond_init(&self->changed, NULL) == 0);
-    self->peer = peer_of(byte);
     OK(channeler_options_init(&options, sizeof options));
-    options.peer_id = self->peer;
+    options.legacy = end_legacy;
     OK(channeler_callbacks_init(&callbacks, sizeof callbacks));
     callbacks.user_data = self;
     callbacks.drop = end_drop;
     callbacks.on_event = end_event;
     callbacks.on_message = hear;
     OK(channeler_node_new(&options, &callbacks, &self->node));
+    OK(channeler_node_peer_id(self->node, &self->peer));
     OK(channeler_node_bind(self->node, &any));
     OK(channeler_node_local_address(self->node, 0, &self->address));
 }

@@ -1,4 +1,5 @@
-/* Two sans-IO nodes in one program, a network between them, and a record of their callbacks. */
+/* Two sans-IO nodes in one program, a network between them, and a record of their callbacks. They
+ * speak version 0, which sends the same bytes each time; live.h is for version 1. */
 #ifndef PAIR_H
 #define PAIR_H
 
@@ -104,6 +105,7 @@ static inline channeler_options sans_io_options(const side *self) {
     channeler_options options;
     OK(channeler_options_init(&options, sizeof options));
     options.mode = CHANNELER_MODE_SANS_IO;
+    options.legacy = CHANNELER_LEGACY_ONLY;
     options.peer_id = self->peer;
     options.log_level = CHANNELER_LOG_DEBUG;
     memset(options.seed, self->peer.bytes[0], sizeof options.seed);

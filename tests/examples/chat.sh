@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.bash"
 
 # Each keyboard is a pipe that stays open until we close it.
-mkfifo "$work/anna.in" "$work/bert.in"
+mkfifo "$work/anna.in" "$work/bert.in" "$work/hans.in" "$work/inge.in"
 exec 3<>"$work/anna.in" 4<>"$work/bert.in"
 start anna chat listen 127.0.0.1:0 Anna
 anna=$started
@@ -27,7 +27,7 @@ await bert.out '^Anna: 0{99}7$'
 
 if [ -z "${TOOL:-}" ]; then
     run third 1 chat join "$peer" Carl
-    has third.err 'nobody let us in'
+    has third.err 'nobody let us in: .*CHANNELER_ERR_REFUSED'
 fi
 
 # Ctrl-C of one ends both, with a word.
@@ -62,5 +62,21 @@ await fritz.out '^\* talking with'
 kill -KILL "$gerd"
 ended "$fritz" 1
 has fritz.err 'gone'
+
+# The old protocol, where a goodbye is a message.
+exec 7<>"$work/hans.in" 8<>"$work/inge.in"
+start hans chat listen 127.0.0.1:0 Hans --v0
+hans=$started
+peer=$(listener hans)
+start inge chat join "$peer" Inge --v0
+inge=$started
+await hans.out '^\* talking with'
+await inge.out '^\* talking with'
+echo 'as of old' >&8
+await hans.out '^Inge: as of old$'
+kill -INT "$inge"
+ended "$inge" 0
+ended "$hans" 0
+has hans.out '^\* the other one left$'
 
 check_usage chat

@@ -23,7 +23,7 @@ fail() {
     exit 1
 }
 
-# Prints the path of a program in the role that its first argument says.
+# Prints the path of a program in the role that its first argument says. Options come last.
 program() { # name, argument ..
     case ${2:-} in
     client | join | send) echo "${EXAMPLES_DIALLING:-$EXAMPLES}/$1" ;;

@@ -94,6 +94,7 @@ CHANNELER_DROP_TOO_EARLY = 32
 CHANNELER_DROP_COUNT = 33
 CHANNELER_ABI_VERSION = 1
 CHANNELER_PEER_ID_TEXT_MAX = 35
+CHANNELER_IDENTITY_PEM_MAX = 256
 CHANNELER_WIRE_PROTOCOL_ID = 203595156
 CHANNELER_WIRE_NO_HALF = 61680
 CHANNELER_WIRE_NEW = 10
@@ -107,6 +108,8 @@ CHANNELER_FAMILY_NONE = 0
 CHANNELER_FAMILY_IPV4 = 4
 CHANNELER_FAMILY_IPV6 = 6
 CHANNELER_ADDRESS_TEXT_MAX = 64
+CHANNELER_PROTOCOL_V0 = 0
+CHANNELER_PROTOCOL_V1 = 1
 CHANNELER_ROLE_INITIATOR = 1
 CHANNELER_ROLE_RESPONDER = 2
 CHANNELER_PROFILE_NODE = 0
@@ -116,6 +119,8 @@ CHANNELER_MODE_SANS_IO = 1
 CHANNELER_LEGACY_OFF = 0
 CHANNELER_LEGACY_ACCEPT = 1
 CHANNELER_LEGACY_ONLY = 2
+CHANNELER_CONGESTION_CUBIC = 0
+CHANNELER_CONGESTION_NEWRENO = 1
 CHANNELER_CAP_RESEND = 1
 CHANNELER_CAP_ORDERED = 2
 CHANNELER_CAP_CLOSE_ON_LOSS = 4
@@ -133,6 +138,7 @@ CHANNELER_EVENT_PATH_CHANGED = 7
 CHANNELER_EVENT_PATH_UNREACHABLE = 8
 CHANNELER_EVENT_PACKET_SIZE_REDUCED = 9
 CHANNELER_EVENT_PACKET = 10
+CHANNELER_EVENT_CHANNEL_FINISHED = 11
 CHANNELER_DROP_PLACES = 64
 CHANNELER_NO_DEADLINE = 2**64 - 1
 CHANNELER_SEND_TOO_LARGE = 1
@@ -142,6 +148,12 @@ CHANNELER_SEND_UNREACHABLE = 2
 class channeler_peer_id(Structure):
     _fields_ = [
         ("bytes", c_uint8 * 16),
+    ]
+
+
+class channeler_public_key(Structure):
+    _fields_ = [
+        ("bytes", c_uint8 * 44),
     ]
 
 
@@ -187,6 +199,16 @@ class channeler_address(Structure):
     ]
 
 
+class channeler_dial_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("protocol", c_uint32),
+        ("reserved", c_uint32),
+        ("peer", channeler_peer_id),
+        ("address", channeler_address),
+    ]
+
+
 class channeler_connection(Structure):
     _fields_ = [
         ("id", c_uint64),
@@ -200,6 +222,10 @@ class channeler_connection_details(Structure):
         ("address", channeler_address),
         ("connected", c_uint32),
         ("message_bytes_max", c_uint32),
+        ("protocol", c_uint32),
+        ("encrypted", c_uint32),
+        ("public_key", channeler_public_key),
+        ("reserved", c_uint32),
     ]
 
 
@@ -207,7 +233,11 @@ class channeler_channel_options(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
         ("capabilities", c_uint32),
+        ("priority", c_uint32),
+        ("weight", c_uint32),
         ("reserved", c_uint32),
+        ("label", c_void_p),
+        ("label_length", c_size_t),
     ]
 
 
@@ -249,6 +279,8 @@ class channeler_channel_details(Structure):
         ("role", c_uint32),
         ("capabilities", c_uint32),
         ("established", c_uint32),
+        ("early", c_uint32),
+        ("label_length", c_uint32),
         ("reserved", c_uint32),
     ]
 
@@ -285,7 +317,23 @@ class channeler_options(Structure):
         ("events_max", c_uint64),
         ("seed", c_uint8 * 32),
         ("profile", c_uint32),
+        ("congestion", c_uint32),
+        ("identity", c_char_p),
+        ("instance_label", c_char_p),
+        ("early_data", c_uint32),
+        ("half_close", c_uint32),
+        ("always_cookie", c_uint32),
         ("reserved", c_uint32),
+        ("attempt_timeout_ns", c_uint64),
+        ("dial_timeout_ns", c_uint64),
+        ("linger_ns", c_uint64),
+        ("ack_delay_ns", c_uint64),
+        ("half_open_free_max", c_uint64),
+        ("half_open_max", c_uint64),
+        ("early_bytes_max", c_uint64),
+        ("tickets_max", c_uint64),
+        ("peer_channels_max", c_uint64),
+        ("message_bytes_max", c_uint64),
     ]
 
 
@@ -315,6 +363,8 @@ class channeler_event(Structure):
         ("peer", channeler_peer_id),
         ("id", channeler_wire_id),
         ("reserved", c_uint32),
+        ("code", c_uint64),
+        ("text", c_char_p),
     ]
 
 
@@ -345,6 +395,9 @@ channeler_datagram_fn = CFUNCTYPE(
 channeler_log_fn = CFUNCTYPE(None, c_void_p, c_void_p, c_uint32, c_char_p)
 
 
+channeler_key_log_fn = CFUNCTYPE(None, c_void_p, c_void_p, c_char_p)
+
+
 class channeler_callbacks(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -355,6 +408,7 @@ class channeler_callbacks(Structure):
         ("on_message", channeler_message_fn),
         ("on_datagram", channeler_datagram_fn),
         ("on_log", channeler_log_fn),
+        ("on_key_log", channeler_key_log_fn),
     ]
 
 
@@ -383,6 +437,9 @@ class channeler_connection_counters(Structure):
         ("datagrams_sent", c_uint64),
         ("bytes_sent", c_uint64),
         ("channels", c_uint64),
+        ("rtt_ns", c_uint64),
+        ("congestion_window_bytes", c_uint64),
+        ("bytes_lost", c_uint64),
     ]
 
 
@@ -418,6 +475,14 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "channeler_peer_id_random": (c_int32, [POINTER(channeler_peer_id)]),
     "channeler_peer_id_parse": (c_int32, [c_char_p, POINTER(channeler_peer_id)]),
     "channeler_peer_id_format": (c_int32, [POINTER(channeler_peer_id), c_char_p, c_size_t]),
+    "channeler_identity_generate": (c_int32, [c_char_p, c_size_t]),
+    "channeler_identity_public_key": (c_int32, [c_char_p, POINTER(channeler_public_key)]),
+    "channeler_public_key_peer_id": (c_int32, [
+        POINTER(channeler_public_key),
+        POINTER(channeler_peer_id),
+    ]),
+    "channeler_node_identity": (c_int32, [c_void_p, c_char_p, c_size_t]),
+    "channeler_node_public_key": (c_int32, [c_void_p, POINTER(channeler_public_key)]),
     "channeler_wire_varint_parse": (c_int32, [
         c_void_p,
         c_size_t,
@@ -469,13 +534,26 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         c_size_t,
         POINTER(c_size_t),
     ]),
+    "channeler_dial_options_init": (c_int32, [POINTER(channeler_dial_options), c_size_t]),
     "channeler_node_connect": (c_int32, [
         c_void_p,
         POINTER(channeler_peer_id),
         POINTER(channeler_address),
         POINTER(channeler_connection),
     ]),
+    "channeler_node_dial": (c_int32, [
+        c_void_p,
+        POINTER(channeler_dial_options),
+        POINTER(channeler_connection),
+    ]),
     "channeler_connection_close": (c_int32, [c_void_p, channeler_connection]),
+    "channeler_connection_close_with": (c_int32, [
+        c_void_p,
+        channeler_connection,
+        c_uint64,
+        c_char_p,
+    ]),
+    "channeler_connection_update_keys": (c_int32, [c_void_p, channeler_connection]),
     "channeler_connection_info": (c_int32, [
         c_void_p,
         channeler_connection,
@@ -488,7 +566,9 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         POINTER(channeler_channel),
     ]),
     "channeler_channel_close": (c_int32, [c_void_p, channeler_channel]),
+    "channeler_channel_reset": (c_int32, [c_void_p, channeler_channel, c_uint64]),
     "channeler_channel_send": (c_int32, [c_void_p, channeler_channel, c_void_p, c_size_t]),
+    "channeler_channel_send_early": (c_int32, [c_void_p, channeler_channel, c_void_p, c_size_t]),
     "channeler_channel_send_buffer": (c_int32, [
         c_void_p,
         channeler_channel,
@@ -514,6 +594,13 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "channeler_channel_receive_many": (c_int32, [
         c_void_p,
         POINTER(channeler_slot),
+        c_size_t,
+        POINTER(c_size_t),
+    ]),
+    "channeler_channel_label": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        c_void_p,
         c_size_t,
         POINTER(c_size_t),
     ]),

@@ -8,7 +8,7 @@ use super::{Handshake, State};
 use crate::config::KEPT_PACKETS_MAX;
 use crate::id::{Level, Side};
 use crate::time::Time;
-use crate::wire::codes::{CloseCode, ConnectionCode};
+use crate::wire::codes::ConnectionCode;
 use crate::wire::frame::{Frame, Frames, Place};
 use crate::wire::long::{DATAGRAM_SIZE, Kind, LongHeader};
 

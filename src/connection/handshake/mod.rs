@@ -40,7 +40,6 @@ use closing::Closing;
 use cookie::Cookies;
 use early::Early;
 pub(crate) use event::{Complete, EarlyOutcome, EarlySent, Failure, HandshakeEvent, Reason};
-pub(crate) use outbound::Datagram;
 use space::Space;
 
 /// What a handshake borrows of its node to begin.
@@ -165,10 +164,6 @@ impl Handshake {
         &self.ids
     }
 
-    pub(crate) fn side(&self) -> Side {
-        self.side
-    }
-
     /// Our token of path 0, as it stands in our parameters.
     pub(crate) fn token(&self) -> Token {
         self.token
@@ -202,11 +197,6 @@ impl Handshake {
             self.forget_keys();
             self.state = State::Confirmed;
         }
-    }
-
-    /// Whether short packets can be sealed: an initiator's complete, or confirmed on both sides.
-    pub(crate) fn is_complete(&self) -> bool {
-        matches!(self.state, State::Complete | State::Confirmed)
     }
 
     /// Whether nothing is left to send or to wait for.

@@ -91,6 +91,7 @@ impl Pair {
                 Event::ConnectionRequest { .. }
                 | Event::Connected { .. }
                 | Event::ConnectionClosed { .. }
+                | Event::ChannelFinished { .. }
                 | Event::ChannelClosed { .. }
                 | Event::ChannelFinished { .. }
                 | Event::Readable { .. }

@@ -36,11 +36,12 @@ pub(super) fn measure(run: &mut Run) {
         eprintln!("  bare: TLS in memory {tls:.0} us, a hop {hop:.1} us");
         tls + HOPS * hop
     };
-    let [value, bare, _quinn] = run.medians_of(
+    let [value, bare, _, _] = run.medians_of(
         "us",
         [
             ("ours", &mut || handshakes(time)),
             ("bare", &mut { bare }),
+            ("bare over sockets", &mut || tls::handshakes_over_sockets(time)),
             ("quinn", &mut || quic::handshakes(time)),
         ],
     );

@@ -1,5 +1,6 @@
 //! TLS by `rustls` alone, with the profile of `docs/protocol.md` 3.3.
 
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
 };
 
+use crate::bare;
 use crate::harness::{median, pin};
 
 /// As many bytes of transport parameters as a node sends, about.
@@ -76,15 +78,92 @@ pub(super) fn handshakes(time: Duration) -> f64 {
     median(times)
 }
 
-fn handshake(profile: &Profile) {
+/// The same over blocking sockets, a thread and a core a side, a flight a datagram: what sleeping
+/// and waking cost when each side works between its hops, as none of the two does in a ping-pong.
+pub(super) fn handshakes_over_sockets(time: Duration) -> f64 {
+    let profile = Profile::new();
+    let sockets = [bare::socket(), bare::socket()];
+    let addresses = sockets.each_ref().map(|socket| socket.local_addr().expect("it is bound"));
+    sockets[0].connect(addresses[1]).expect("both are on the loopback");
+    sockets[1].connect(addresses[0]).expect("both are on the loopback");
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            pin(1);
+            while answer(&sockets[1], &profile, began) < time {}
+        });
+        pin(0);
+        let mut times = Vec::new();
+        let mut done = Duration::ZERO;
+        while done < time {
+            let from = began.elapsed();
+            let mut client = client(&profile);
+            send(&sockets[0], &mut client);
+            receive(&sockets[0], &mut client);
+            send(&sockets[0], &mut client);
+            let mut nanos = [0; 8];
+            sockets[0].recv(&mut nanos).expect("loopback loses nothing of so little");
+            done = Duration::from_nanos(u64::from_be_bytes(nanos));
+            times.push((done - from).as_secs_f64() * 1e6);
+        }
+        median(times)
+    })
+}
+
+/// The responder's side of one handshake; tells the initiator when it was done.
+fn answer(socket: &UdpSocket, profile: &Profile, began: Instant) -> Duration {
+    let mut server = server(profile);
+    receive(socket, &mut server);
+    send(socket, &mut server);
+    receive(socket, &mut server);
+    let done = began.elapsed();
+    let nanos = u64::try_from(done.as_nanos()).expect("not for centuries");
+    socket.send(&nanos.to_be_bytes()).expect("loopback sends");
+    done
+}
+
+/// One flight. It is in pieces, each under keys of its own and behind its length.
+fn send(socket: &UdpSocket, side: &mut Connection) {
+    let (mut flight, mut piece) = (Vec::new(), Vec::new());
+    loop {
+        let keys = side.write_hs(&mut piece);
+        flight.extend((piece.len() as u16).to_be_bytes());
+        flight.append(&mut piece);
+        if keys.is_none() {
+            break;
+        }
+    }
+    socket.send(&flight).expect("loopback sends");
+}
+
+fn receive(socket: &UdpSocket, side: &mut Connection) {
+    let mut flight = [0; 8192];
+    let len = socket.recv(&mut flight).expect("loopback loses nothing of so little");
+    let mut rest = &flight[..len];
+    while let Some((&[high, low], after)) = rest.split_first_chunk() {
+        let (piece, after) = after.split_at(u16::from_be_bytes([high, low]).into());
+        if !piece.is_empty() {
+            side.read_hs(piece).expect("the other side made it");
+        }
+        rest = after;
+    }
+}
+
+fn client(profile: &Profile) -> Connection {
     let name = ServerName::try_from("peer.invalid").expect("a name");
-    let parameters = || PARAMETERS.to_vec();
-    let client =
-        ClientConnection::new(Arc::clone(&profile.client), Version::V1, name, parameters())
-            .expect("a good configuration");
-    let server = ServerConnection::new(Arc::clone(&profile.server), Version::V1, parameters())
-        .expect("a good configuration");
-    let mut sides = [Connection::from(client), Connection::from(server)];
+    let config = Arc::clone(&profile.client);
+    let client = ClientConnection::new(config, Version::V1, name, PARAMETERS.to_vec());
+    client.expect("a good configuration").into()
+}
+
+fn server(profile: &Profile) -> Connection {
+    let config = Arc::clone(&profile.server);
+    let server = ServerConnection::new(config, Version::V1, PARAMETERS.to_vec());
+    server.expect("a good configuration").into()
+}
+
+fn handshake(profile: &Profile) {
+    let mut sides = [client(profile), server(profile)];
     for flight in 0..3 {
         let (client, server) = sides.split_at_mut(1);
         let (from, to) = if flight == 1 { (server, client) } else { (client, server) };

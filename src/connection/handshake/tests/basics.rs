@@ -1,6 +1,7 @@
 //! What happens when nobody disturbs.
 
 use super::*;
+use crate::connection::handshake::outbound::Datagram;
 
 // spec: 7.1 one round trip; 7.3, 7.4 states
 #[test]
