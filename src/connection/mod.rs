@@ -60,6 +60,8 @@ pub(crate) struct Connection {
     pub(crate) source: Option<IpAddr>,
     /// The node's: no events are reported of it (7.14).
     pub(crate) is_hidden: bool,
+    /// The node's: the application accepted it, so it hears of its end.
+    pub(crate) is_accepted: bool,
     life: Life,
     is_confirmed: bool,
     /// Whether `Event::Connected` was reported.
@@ -101,6 +103,7 @@ impl Connection {
             is_ready: false,
             source: None,
             is_hidden: false,
+            is_accepted: false,
             life: Life::Open,
             is_confirmed: false,
             is_reported: false,
