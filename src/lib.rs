@@ -33,7 +33,6 @@
 )]
 
 mod bans;
-#[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod channel;
 pub mod config;
 #[allow(
@@ -42,7 +41,6 @@ pub mod config;
     reason = "the v1 connection, built beside it, is its first user"
 )]
 mod congestion;
-#[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod connection;
 pub mod crypto;
 pub mod engine;
@@ -52,7 +50,6 @@ pub mod id;
 pub mod info;
 pub mod io;
 pub mod node;
-#[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod path;
 #[allow(
     dead_code,

@@ -207,3 +207,10 @@ pub struct ChannelStats {
     /// Message bytes waiting to be read now.
     pub receive_queue_bytes: u64,
 }
+
+impl ChannelStats {
+    /// Counts messages dropped; how many numbers it skips is for a peer to say.
+    pub(crate) fn count_dropped(&mut self, messages: u64) {
+        self.messages_dropped = self.messages_dropped.saturating_add(messages);
+    }
+}

@@ -60,9 +60,11 @@ impl Receiving {
         if self.last.is_some_and(|end| end.count.is_some_and(|count| number >= count)) {
             return Arrival::PastEnd;
         }
+        // The last number of all is none: there would be no count to close behind it.
+        let Some(end) = number.checked_add(1) else { return Arrival::PastEnd };
         if number == self.settled.floor() && self.settled.insert(number, 1, 0) {
             self.charge += charge;
-            self.end = self.end.max(number + 1);
+            self.end = self.end.max(end);
             return Arrival::Deliver { skipped: 0 };
         }
         self.arrive_apart(number, charge)
@@ -70,7 +72,6 @@ impl Receiving {
 
     #[cold]
     fn arrive_apart(&mut self, number: u64, charge: u64) -> Arrival {
-        let Some(end) = number.checked_add(1) else { return Arrival::PastEnd };
         let mut skipped = 0;
         if self.is_ordered {
             if number < self.settled.floor() {
@@ -87,7 +88,7 @@ impl Receiving {
             }
         }
         self.charge += charge;
-        self.end = self.end.max(end);
+        self.end = self.end.max(number + 1);
         Arrival::Deliver { skipped }
     }
 
@@ -173,6 +174,20 @@ mod tests {
         assert_eq!(receiving.arrive(3, 40), Arrival::Deliver { skipped: 2 });
         assert_eq!(receiving.arrive(2, 40), Arrival::Late);
         assert_eq!(receiving.arrive(4, 40), DELIVER);
+    }
+
+    // spec: 8.14 DATA
+    #[test]
+    fn numbers_at_the_end_of_all_are_taken_once_or_refused() {
+        for is_ordered in [false, true] {
+            let mut receiving = Receiving::new(is_ordered);
+            assert_eq!(receiving.skip(1 << 58, u64::MAX), Ok(1 << 58));
+            let arrival = receiving.arrive(u64::MAX - 1, 40);
+            assert!(matches!(arrival, Arrival::Deliver { .. }), "{arrival:?}");
+            assert_eq!(receiving.arrive(u64::MAX - 1, 40), Arrival::Late);
+            assert_eq!(receiving.arrive(u64::MAX, 40), Arrival::PastEnd);
+            assert_eq!(receiving.arrive(u64::MAX, 40), Arrival::PastEnd);
+        }
     }
 
     // spec: 8.11 CHANNEL_CLOSE

@@ -74,9 +74,9 @@ impl Connection {
         let Some(channel) = shared.channels.get_mut(handle.0) else { return Ok(()) };
         let charge = data.bytes.len() as u64 + u64::from(crate::channel::CHARGE);
         match channel.receiving.arrive(data.number, charge) {
-            Arrival::Deliver { skipped } => channel.stats.messages_dropped += skipped,
+            Arrival::Deliver { skipped } => channel.stats.count_dropped(skipped),
             Arrival::Late => {
-                channel.stats.messages_dropped += 1;
+                channel.stats.count_dropped(1);
                 return Ok(());
             }
             Arrival::PastEnd => return Err(ConnectionCode::ChannelState.into()),
@@ -117,7 +117,7 @@ impl Connection {
         let inbox = channel.inbox.get_or_insert_with(|| spare_inboxes.take());
         let was_empty = inbox.is_empty();
         if !has_room || !inbox.push(message, bytes_max, messages_max) {
-            channel.stats.messages_dropped += 1;
+            channel.stats.count_dropped(1);
             stats.dropped[DropReason::ReceiveQueueFull as usize] += 1;
             spare_inboxes.put(&mut channel.inbox);
             return;
@@ -344,7 +344,7 @@ impl Connection {
         self.opened(shared, handle);
         let Some(channel) = shared.channels.get_mut(handle.0) else { return Ok(()) };
         let skipped = channel.receiving.skip(skip.number, skip.position)?;
-        channel.stats.messages_dropped += skipped;
+        channel.stats.count_dropped(skipped);
         self.direction_ended(shared, now, handle);
         Ok(())
     }

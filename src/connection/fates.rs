@@ -182,7 +182,7 @@ impl Connection {
                     if !channel.sending.give_up(first, count, charge) || channel.is_reset() {
                         continue;
                     }
-                    channel.stats.messages_dropped += u64::from(count);
+                    channel.stats.count_dropped(u64::from(count));
                     // spec: 10.5 skipping: at once when the channel closes, else a while later
                     if channel.ending != Ending::None {
                         self.duties.note(handle, channel, Pending::SKIP);

@@ -247,8 +247,9 @@ impl Connection {
     /// Ends a connection whose handshake failed for good. What the handshake still has to say is
     /// said.
     pub(crate) fn fail(&mut self, shared: &mut Shared, reason: Error, code: Option<u64>) {
-        if self.life != Life::Open {
-            return;
+        match self.life {
+            Life::Open | Life::Lingering(_) => {}
+            Life::Failed | Life::Closing(_) | Life::Draining { .. } | Life::Gone => return,
         }
         self.report_end(shared, reason, code.map(super::CloseSaid::of_code));
         self.forget_all(shared);

@@ -34,7 +34,8 @@ impl Connection {
             established.epochs.poll_timeout(pto_max),
             established.tokens.poll_timeout(),
             established.idle_at(config),
-            established.keep_alive_at(config),
+            // A PING that cannot leave yet is not asked for again.
+            established.keep_alive_at(config).filter(|_| !self.duties.ping),
             established.tidy_at(),
             overdue,
         ];
@@ -71,6 +72,7 @@ impl Connection {
         if is_due(established.carrier.release_at) {
             established.carrier.release_at = None;
         }
+        established.carrier.received.handle_timeout(now);
         while let Some(token) = established.tokens.pop_retired(now) {
             shared.notify(self.handle, super::Notice::TokenRetired(token));
         }

@@ -154,6 +154,7 @@ impl Tokens {
     }
 
     /// Every token that packets for us may have.
+    #[cfg(test)]
     pub(super) fn all(&self) -> impl Iterator<Item = Token> {
         self.ours.iter().map(|ours| ours.token)
     }
@@ -162,10 +163,9 @@ impl Tokens {
     // spec: 14.5 stateless reset: meaning
     pub(super) fn matches_reset(&self, path: PathId, value: &[u8; 16]) -> bool {
         let theirs = self.theirs.iter().filter(|theirs| theirs.path == path);
-        theirs.filter_map(|theirs| theirs.reset).fold(false, |found, reset| {
-            let differs = reset.iter().zip(value).fold(0, |bits, (a, b)| bits | (a ^ b));
-            found | (std::hint::black_box(differs) == 0)
-        })
+        theirs
+            .filter_map(|theirs| theirs.reset)
+            .fold(false, |found, reset| found | crate::crypto::equal(&reset, value))
     }
 }
 

@@ -8,9 +8,11 @@ use rustls::quic::PacketKey;
 
 use super::channel_keys::{ChannelKeys, Direction, KeyId};
 use super::suite::{HeaderKeys, Masks, Secret, Secrets, Suite};
-use super::{ReplayWindow, TAG_SIZE, number};
+use super::{ReplayWindow, TAG_SIZE};
 use crate::id::{ChannelNumber, PathId, Side};
 use crate::time::Time;
+use crate::wire::NUMBER_MAX;
+use crate::wire::short::{self, Flags};
 
 /// The keys of a connection: seals and opens its short packets in all channels and paths, and moves
 /// both sides from epoch to epoch.
@@ -149,15 +151,10 @@ pub enum OpenError {
 pub struct KeyUpdateError;
 
 // spec: 5.1 layout
-const FIXED_MASK: u8 = 0b1101_0000;
-const FIXED: u8 = 0b1000_0000;
-const SPIN: u8 = 0b0010_0000;
-const CHANNEL: Range<usize> = 9..13;
-const NUMBER: usize = 13;
-const NUMBER_LEN_MAX: usize = 4;
+const FORM_MASK: u8 = Flags::FORM_MASK | Flags::RESERVED;
+const CHANNEL: Range<usize> = short::CHANNEL_OFFSET..short::NUMBER_OFFSET;
 /// Days of updates without a pause, and no packet of an honest peer ever gets there.
 const EPOCH_MAX: u32 = u32::MAX - 1;
-const SAMPLE: Range<usize> = 17..33;
 /// "Long form, 4 bytes": makes rustls mask four bytes. The byte itself is not in the packet.
 const DUMMY: u8 = 0x83;
 
@@ -208,18 +205,20 @@ impl Epochs {
     // spec: 5.2, 5.3
     #[inline]
     pub fn seal(&mut self, info: &SealInfo, packet: &mut [u8]) -> Result<u32, SealError> {
-        let payload_offset = NUMBER + info.number_len;
-        if packet.len() < SAMPLE.end || !(1..=NUMBER_LEN_MAX).contains(&info.number_len) {
+        let payload_offset = short::payload_offset(info.number_len);
+        if packet.len() < short::SIZE_MIN || !(1..=short::NUMBER_LEN_MAX).contains(&info.number_len)
+        {
             return Err(SealError::Layout);
         }
         if self.send.sealed >= self.limits.sealed_max {
             return Err(SealError::UsedUp);
         }
         let epoch = self.send.epoch;
-        packet[0] = packet[0] & SPIN | FIXED | (epoch as u8 & 3) << 2 | (info.number_len - 1) as u8;
+        let is_spin = Flags(packet[0]).is_spin();
+        packet[0] = Flags::new(is_spin, epoch.into(), info.number_len).0;
         packet[CHANNEL].copy_from_slice(&info.channel.0.to_be_bytes());
         let low = info.number.to_be_bytes();
-        packet[NUMBER..payload_offset].copy_from_slice(&low[8 - info.number_len..]);
+        packet[short::NUMBER_OFFSET..payload_offset].copy_from_slice(&low[8 - info.number_len..]);
 
         let id = KeyId::new(Direction::Seal, epoch, info.channel);
         let place = match self.keys.find(id) {
@@ -254,7 +253,7 @@ impl Epochs {
         if self.forgeries >= self.limits.forgeries_max {
             return Err(OpenError::AeadLimit);
         }
-        if packet.len() < SAMPLE.end || packet[0] & FIXED_MASK != FIXED {
+        if packet.len() < short::SIZE_MIN || packet[0] & FORM_MASK != Flags::FORM {
             return Err(OpenError::Layout);
         }
         let header = unmask(self.receive.headers.masks(), packet);
@@ -262,8 +261,11 @@ impl Epochs {
             return Err(OpenError::Channel);
         }
         let epoch = self.receive.epoch_of(header.epoch_bits).ok_or(OpenError::Epoch)?;
-        let bits = 8 * header.number_len as u32;
-        let number = number::decode(header.low_number.into(), bits, window.largest());
+        let number = short::decode_number(header.low_number, header.number_len, window.largest());
+        // spec: 5.5 packet numbers
+        if number > NUMBER_MAX {
+            return Err(OpenError::Layout);
+        }
         if window.is_too_old(number) {
             return Err(OpenError::TooOld);
         }
@@ -376,7 +378,7 @@ impl Epochs {
         number_len: usize,
         packet: &mut [u8],
     ) -> Option<Range<usize>> {
-        let offset = NUMBER + number_len;
+        let offset = short::payload_offset(number_len);
         let (header, payload) = packet.split_at_mut(offset);
         let mut open = |key: &dyn PacketKey| {
             let plain = key.decrypt_in_place_for_path(path.0, number, header, payload).ok()?;
@@ -481,7 +483,7 @@ struct Header {
 
 // spec: 5.3 masks
 fn mask(keys: &Masks, packet: &mut [u8]) {
-    let (header, rest) = packet.split_at_mut(SAMPLE.start);
+    let (header, rest) = packet.split_at_mut(short::SAMPLE_OFFSET);
     let sample = &rest[..TAG_SIZE];
     let (first, header) = header.split_at_mut(1);
     let (channel, number) = header[CHANNEL.start - 1..].split_at_mut(CHANNEL.len());
@@ -491,16 +493,17 @@ fn mask(keys: &Masks, packet: &mut [u8]) {
 
 // spec: 5.3 masks
 fn unmask(keys: &Masks, packet: &mut [u8]) -> Header {
-    let (header, rest) = packet.split_at_mut(SAMPLE.start);
+    let (header, rest) = packet.split_at_mut(short::SAMPLE_OFFSET);
     let sample = &rest[..TAG_SIZE];
     let (first, header) = header.split_at_mut(1);
     let (channel, number) = header[CHANNEL.start - 1..].split_at_mut(CHANNEL.len());
     keys.channel.encrypt_in_place(sample, &mut { DUMMY }, channel).expect(SIZES);
     keys.number.decrypt_in_place(sample, &mut first[0], number).expect(SIZES);
-    let number_len = usize::from(first[0] & 3) + 1;
+    let flags = Flags(first[0]);
+    let number_len = flags.number_len();
     Header {
         channel: ChannelNumber(channel.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))),
-        epoch_bits: first[0] >> 2 & 3,
+        epoch_bits: flags.epoch(),
         number_len,
         low_number: number[..number_len].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)),
     }

@@ -5,8 +5,9 @@ use std::ops::Range;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::quic::{DirectionalKeys, Keys, Version};
 
-use super::{TAG_SIZE, number};
+use super::TAG_SIZE;
 use crate::id::{AttemptId, Side};
+use crate::wire::short::decode_number;
 
 /// The keys of one level in both directions.
 pub struct LevelKeys {
@@ -93,8 +94,8 @@ impl LevelKey {
         }
         self.mask(number_offset, packet);
         let (header, payload) = packet.split_at_mut(payload_offset);
-        let low = header[number_offset..].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        let number = number::decode(low, 32, largest);
+        let low = header[number_offset..].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+        let number = decode_number(low, LevelKey::NUMBER_SIZE, largest);
         let size =
             self.keys.packet.decrypt_in_place(number, header, payload).map_err(|_| Forged)?.len();
         Ok((number, payload_offset..payload_offset + size))

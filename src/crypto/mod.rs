@@ -33,7 +33,6 @@ mod cookie;
 mod epochs;
 mod identity;
 mod level;
-mod number;
 mod replay;
 mod reset;
 mod session;

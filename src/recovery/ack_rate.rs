@@ -48,8 +48,8 @@ impl AckRate {
 }
 
 fn differs_by_half(old: u64, new: u64) -> bool {
-    // Two zeros do not differ: asking again for them would be answered for ever.
-    old != new && old.abs_diff(new) * 2 >= old
+    // Nothing differs from itself, not even nothing.
+    old.abs_diff(new) * 2 >= old.max(1)
 }
 
 /// Spec 13.3.

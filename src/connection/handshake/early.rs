@@ -9,6 +9,7 @@ use crate::config::FIRST_FLIGHT_MAX;
 use crate::crypto::{LevelKey, ReplayWindow};
 use crate::id::Side;
 use crate::time::Time;
+use crate::wire::codes::ConnectionCode;
 use crate::wire::long::{Cookie, DATAGRAM_SIZE, LongHeader, OVERHEAD};
 use crate::wire::params::Params;
 
@@ -46,7 +47,8 @@ enum Verdict {
     Unasked,
     Asked,
     Accepted,
-    Refused,
+    /// With what the peer is told at the end.
+    Refused(ConnectionCode),
 }
 
 impl Early {
@@ -84,8 +86,20 @@ impl Early {
         self.next_number
     }
 
-    pub(super) fn is_refused(&self) -> bool {
-        self.verdict == Verdict::Refused
+    /// What the peer is to be told at the end.
+    pub(super) fn refusal(&self) -> Option<ConnectionCode> {
+        match self.verdict {
+            Verdict::Refused(code) => Some(code),
+            Verdict::Unasked | Verdict::Asked | Verdict::Accepted => None,
+        }
+    }
+
+    /// Takes no more of it; the first reason counts.
+    pub(super) fn refuse(&mut self, code: ConnectionCode) {
+        if self.refusal().is_none() {
+            self.verdict = Verdict::Refused(code);
+        }
+        self.keys = None;
     }
 
     pub(super) fn has_keys(&self) -> bool {
@@ -167,17 +181,17 @@ impl Handshake {
     }
 
     /// The owner's answer, if it is about early data; else false.
-    pub(super) fn answer_early(&mut self, is_accepted: bool) -> bool {
+    pub(super) fn answer_early(&mut self, answer: Result<(), ConnectionCode>) -> bool {
         if self.early.verdict != Verdict::Asked {
             return false;
         }
         let held = std::mem::take(&mut self.early.held);
-        if is_accepted {
-            self.early.verdict = Verdict::Accepted;
-            self.events.extend(held);
-        } else {
-            self.early.verdict = Verdict::Refused;
-            self.early.keys = None;
+        match answer {
+            Ok(()) => {
+                self.early.verdict = Verdict::Accepted;
+                self.events.extend(held);
+            }
+            Err(code) => self.early.refuse(code),
         }
         true
     }
@@ -208,7 +222,7 @@ impl Handshake {
         match self.early.verdict {
             Verdict::Accepted => self.events.push_back(event),
             Verdict::Asked => self.early.held.push_back(event),
-            Verdict::Unasked | Verdict::Refused => return false,
+            Verdict::Unasked | Verdict::Refused(_) => return false,
         }
         true
     }

@@ -48,7 +48,9 @@ pub(crate) struct Complete {
     pub(crate) ids: AttemptIds,
     /// The peer's transport parameters, of this handshake.
     pub(crate) params: Params,
+    #[allow(dead_code, reason = "for tests and fuzzing; the owner knows it from Identified")]
     pub(crate) key: PublicKey,
+    #[allow(dead_code, reason = "for tests and fuzzing; the owner knows it from Identified")]
     pub(crate) is_resumed: bool,
     /// For tickets: at an initiator, CRYPTO of short packets is read by it.
     pub(crate) session: Session,

@@ -190,6 +190,10 @@ impl Handshake {
         self.spaces[index(level)].on_received(now, number, survey.asks_for_ack);
         for frame in Frames::new(Place::Long(level), payload).flatten() {
             self.handle_frame(now, level, &frame);
+            // What stands behind a close is not for anybody.
+            if self.is_ended() {
+                break;
+            }
         }
         if survey.has_crypto && !self.is_ended() {
             self.read_tls(now, level);

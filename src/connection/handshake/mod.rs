@@ -177,16 +177,22 @@ impl Handshake {
     /// The checks of 3.4 passed: the answer to the oldest `Identified` that has none.
     // spec: 3.4 identity checks
     pub(crate) fn accept(&mut self, now: Time) {
-        if !self.answer_early(true) {
+        if !self.answer_early(Ok(())) {
             self.complete(now);
         }
     }
 
-    /// They did not: the attempt closes with `code`. Early data alone cannot be refused (7.13): it
-    /// is dropped, and the connection refused at its end.
+    /// They did not, or early data broke a rule: the attempt closes with `code`. Early data alone
+    /// cannot be refused (7.13): it is dropped, and the peer told at the end, as it has no keys
+    /// before to open a close with.
     pub(crate) fn refuse(&mut self, now: Time, code: ConnectionCode) {
-        if !self.answer_early(false) && matches!(self.state, State::Deciding { .. }) {
+        if self.answer_early(Err(code)) {
+            return;
+        }
+        if matches!(self.state, State::Deciding { .. }) {
             self.fail_closing(now, code.into());
+        } else if matches!(self.state, State::HalfOpen) {
+            self.early.refuse(code);
         }
     }
 

@@ -81,8 +81,8 @@ impl Handshake {
         };
         let is_resumed = session.is_resumed();
         self.peer_params = Some(params);
-        if self.early.is_refused() {
-            return self.fail_closing(now, ConnectionCode::Refused.into());
+        if let Some(code) = self.early.refusal() {
+            return self.fail_closing(now, code.into());
         }
         let until = (self.side == Side::Responder).then(|| now + self.accept_timeout);
         self.state = State::Deciding { until };

@@ -10,7 +10,7 @@ use super::super::{Connection, Notice, Shared};
 use crate::config::{ChannelConfig, NodeConfig};
 use crate::crypto::{Identity, TlsContext, TlsOptions};
 use crate::error::Error;
-use crate::id::{Capabilities, ChannelHandle, ConnectionHandle, Handle, PathId, Side, Token};
+use crate::id::{Capabilities, ChannelHandle, ConnectionHandle, Handle, PathId, Token};
 use crate::io::{Event, Local};
 use crate::time::Time;
 use crate::wire::long::LongHeader;
@@ -85,7 +85,7 @@ impl World {
     }
 
     pub(super) fn dial(&mut self) {
-        let asked = Some(self.ends[1].shared.identity.peer_id());
+        let asked = Some(self.ends[1].shared.config.peer_id);
         let now = self.now;
         let end = &mut self.ends[0];
         let handle = ConnectionHandle(Handle::from_bits(1));
@@ -328,7 +328,7 @@ impl End {
         };
         let tls = TlsContext::new(&identity, options);
         End {
-            shared: Shared::new(config, identity, tls, [seed as u8; 32]),
+            shared: Shared::new(config, &identity, tls, [seed as u8; 32]),
             connection: None,
             tokens: BTreeMap::new(),
             events: Vec::new(),
@@ -392,9 +392,4 @@ impl End {
 
 pub(super) fn address(end: usize) -> std::net::SocketAddr {
     std::net::SocketAddr::from(([192, 0, 2, end as u8 + 1], 4000))
-}
-
-/// The side of an end.
-pub(super) fn side(end: usize) -> Side {
-    if end == 0 { Side::Initiator } else { Side::Responder }
 }

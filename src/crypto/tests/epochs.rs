@@ -39,6 +39,18 @@ fn numbers_of_every_length_are_read_and_the_spin_bit_is_kept() {
     }
 }
 
+// spec: 5.5 packet numbers
+#[test]
+fn the_largest_number_opens_and_none_behind_it() {
+    let (mut a, mut b) = End::pair(Suite::Aes256Gcm);
+    assert!(b.window.insert((1 << 62) - 2));
+    a.next_number = (1 << 62) - 1;
+    let last = a.seal(2, b"the last").0;
+    let behind = a.seal(2, b"there is no such number").0;
+    assert!(b.open(&last).is_ok());
+    assert_eq!(b.open(&behind).map(|(opened, _)| opened), Err(OpenError::Layout));
+}
+
 // spec: 5.2 sealing
 #[test]
 fn a_bit_flipped_anywhere_but_in_the_token_is_refused_or_counted() {

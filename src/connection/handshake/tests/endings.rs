@@ -8,6 +8,17 @@ fn close_frame(code: u64) -> Frame<'static> {
     Frame::ConnectionClose(ConnectionClose { source, code, message_type: 0, reason: Text::NONE })
 }
 
+// spec: 7.3 level 1 CONNECTION_CLOSE: draining, whatever stands behind it
+#[test]
+fn nothing_behind_a_close_counts() {
+    let mut pair = pair(classical);
+    pair.run(pair.now + DELAY, &mut carry_all);
+    let packet = forge(&mut pair.responder, Level::Handshake, &[close_frame(2), close_frame(3)]);
+    pair.run(pair.now + DELAY, &mut carry_all);
+    pair.deliver(Side::Initiator, packet);
+    assert_eq!(pair.initiator.closed, Some(2));
+}
+
 // spec: 3.4 step 3; 7.15 IDENTITY ends the dial
 #[test]
 fn other_peer_than_the_one_asked_for_is_told_identity() {
