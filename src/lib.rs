@@ -33,16 +33,9 @@
 )]
 
 mod bans;
-#[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod channel;
 pub mod config;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the v1 connection, built beside it, is its first user"
-)]
 mod congestion;
-#[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod connection;
 pub mod crypto;
 pub mod engine;
@@ -52,13 +45,7 @@ pub mod id;
 pub mod info;
 pub mod io;
 pub mod node;
-#[allow(dead_code, unused_imports, reason = "node is its first user")]
 mod path;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the v1 connection, built beside it, is its first user"
-)]
 mod recovery;
 #[cfg(feature = "sim")]
 pub mod sim;

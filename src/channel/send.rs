@@ -153,11 +153,6 @@ impl Sending {
             && self.settled.floor() == self.next
             && self.skip_acked >= self.given_up
     }
-
-    /// Whether every message was acknowledged or given up.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.settled.floor() == self.next
-    }
 }
 
 #[cfg(test)]

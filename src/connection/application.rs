@@ -5,13 +5,12 @@ use super::registry::Registry;
 use super::shared::Shared;
 use super::{Connection, Life};
 use crate::channel::{
-    CHARGE, Channel, Ending, Framing, LEAD_MAX, Opening, Pending, Pool, Room, Terms, Waiting,
-    data_len,
+    CHARGE, Channel, Ending, Framing, LEAD_MAX, Opening, Pending, Pool, Room, Terms, data_len,
 };
 use crate::config::{ChannelConfig, LABEL_BYTES_MAX, NodeConfig, RECEIVE_LIMIT};
 use crate::error::Error;
-use crate::id::{Capabilities, ChannelHandle, PathId, Role};
-use crate::info::{CloseReason, Received};
+use crate::id::{Capabilities, ChannelHandle, Role};
+use crate::info::Received;
 use crate::path::SentFrame;
 use crate::time::Time;
 use crate::wire::Writer;
@@ -388,21 +387,6 @@ impl Connection {
     /// Whether the connection is being closed by us.
     pub(super) fn is_closing(&self) -> bool {
         self.life != Life::Open
-    }
-
-    /// The path that everything takes.
-    pub(crate) fn path_id(&self) -> PathId {
-        self.path.id
-    }
-
-    /// What the application said when it closed, if the end is under way.
-    pub(crate) fn close_reason(&self) -> Option<&CloseReason> {
-        match &self.life {
-            Life::Lingering(lingering) => Some(lingering.reason()),
-            Life::Open | Life::Failed | Life::Closing(_) | Life::Draining { .. } | Life::Gone => {
-                None
-            }
-        }
     }
 }
 

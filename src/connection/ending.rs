@@ -347,12 +347,7 @@ impl Connection {
     }
 }
 
-impl Lingering {
-    /// What the application said.
-    pub(super) fn reason(&self) -> &CloseReason {
-        &self.reason
-    }
-}
+impl Lingering {}
 
 impl Closing {
     /// A packet came: after 1, 2, 4, 8.. of them the close goes again.

@@ -20,7 +20,7 @@ mod tickets;
 mod timers;
 mod tokens;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) use ending::CloseSaid;
@@ -52,12 +52,8 @@ pub(crate) struct Connection {
     pub(crate) side: Side,
     pub(crate) path: Path,
     pub(crate) stats: ConnectionStats,
-    /// The node's: the entry of this connection in its timers.
-    pub(crate) timer: Option<Time>,
     /// Whether it has its entry in `Shared::ready`.
     pub(crate) is_ready: bool,
-    /// The node's: the source prefix that it counts against.
-    pub(crate) source: Option<IpAddr>,
     /// The node's: no events are reported of it (7.14).
     pub(crate) is_hidden: bool,
     life: Life,
@@ -97,9 +93,7 @@ impl Connection {
                 packet_size: config.packet_size,
             },
             stats: ConnectionStats::default(),
-            timer: None,
             is_ready: false,
-            source: None,
             is_hidden: false,
             life: Life::Open,
             is_confirmed: false,

@@ -193,10 +193,6 @@ impl Registry {
     pub(super) fn len(&self) -> usize {
         self.channels.len()
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.channels.is_empty()
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::channel::{Channel, Framing, Packet, Pool, SpareInboxes};
+use crate::channel::{Channel, Packet, Pool, SpareInboxes};
 use crate::config::NodeConfig;
 use crate::crypto::{Identity, PublicKey, ResetKey, TlsContext};
 use crate::error::Error;
@@ -21,7 +21,6 @@ use super::handshake::Env;
 pub(crate) struct Shared {
     pub(crate) config: NodeConfig,
     pub(crate) rng: ChaCha12Rng,
-    pub(crate) identity: Identity,
     pub(crate) tls: TlsContext,
     /// None when the key is not at hand in bytes (14.6).
     pub(crate) reset_key: Option<ResetKey>,
@@ -86,14 +85,13 @@ pub(crate) enum Notice {
 impl Shared {
     pub(crate) fn new(
         config: NodeConfig,
-        identity: Identity,
+        identity: &Identity,
         tls: TlsContext,
         seed: [u8; 32],
     ) -> Shared {
         Shared {
             rng: ChaCha12Rng::from_seed(seed),
-            reset_key: Some(ResetKey::new(&identity, &config.instance_label)),
-            identity,
+            reset_key: Some(ResetKey::new(identity, &config.instance_label)),
             tls,
             channels: Slots::new(config.tag, Version::V1),
             config,
@@ -137,11 +135,6 @@ impl Shared {
             tls: &self.tls,
             reset_key: self.reset_key.as_ref(),
         }
-    }
-
-    /// How packets of this size are put together.
-    pub(super) fn framing(&self, packet_size: usize, number_len: usize) -> Framing {
-        Framing { packet_size, segments_max: self.config.segments_max, number_len }
     }
 
     /// Tells channels that wait for room in the node's queue when half of it is free. The node

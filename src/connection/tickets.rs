@@ -144,6 +144,7 @@ impl Tickets {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn is_receiving(&self) -> bool {
         match self {
             Tickets::Receiving(_) => true,

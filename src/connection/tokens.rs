@@ -154,6 +154,7 @@ impl Tokens {
     }
 
     /// Every token that packets for us may have.
+    #[cfg(test)]
     pub(super) fn all(&self) -> impl Iterator<Item = Token> {
         self.ours.iter().map(|ours| ours.token)
     }

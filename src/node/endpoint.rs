@@ -51,7 +51,7 @@ impl Endpoint {
         };
         let tls = TlsContext::new(&identity, options);
         let tag = config.tag;
-        let mut shared = Shared::new(config, identity, tls, seed);
+        let mut shared = Shared::new(config, &identity, tls, seed);
         let mut cookie_seed = [0; 32];
         shared.rng.fill_bytes(&mut cookie_seed);
         Endpoint {

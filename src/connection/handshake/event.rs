@@ -49,7 +49,6 @@ pub(crate) struct Complete {
     /// The peer's transport parameters, of this handshake.
     pub(crate) params: Params,
     pub(crate) key: PublicKey,
-    pub(crate) is_resumed: bool,
     /// For tickets: at an initiator, CRYPTO of short packets is read by it.
     pub(crate) session: Session,
     /// At a responder: the CRYPTO to send in short packets, from offset 0 (7.12).

@@ -35,7 +35,7 @@ fn both_sides_are_confirmed_and_report_it_once() {
     for end in 0..2 {
         let connected = |event: &&Event| matches!(event, Event::Connected { .. });
         assert_eq!(world.ends[end].events.iter().filter(connected).count(), 1);
-        let peer = world.ends[1 - end].shared.identity.peer_id();
+        let peer = world.ends[1 - end].shared.config.peer_id;
         assert_eq!(world.connection(end).peer, Some(peer));
     }
 }

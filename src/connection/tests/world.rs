@@ -85,7 +85,7 @@ impl World {
     }
 
     pub(super) fn dial(&mut self) {
-        let asked = Some(self.ends[1].shared.identity.peer_id());
+        let asked = Some(self.ends[1].shared.config.peer_id);
         let now = self.now;
         let end = &mut self.ends[0];
         let handle = ConnectionHandle(Handle::from_bits(1));
@@ -328,7 +328,7 @@ impl End {
         };
         let tls = TlsContext::new(&identity, options);
         End {
-            shared: Shared::new(config, identity, tls, [seed as u8; 32]),
+            shared: Shared::new(config, &identity, tls, [seed as u8; 32]),
             connection: None,
             tokens: BTreeMap::new(),
             events: Vec::new(),
