@@ -19,16 +19,19 @@ constexpr auto silence = 10s;  // when we think that the other one is not
 constexpr std::size_t name_bytes_max = 63;
 constexpr std::size_t line_bytes_max = 900; // fits with any path; a longer line goes in pieces
 
-// The first byte of each message. Protocol v0 has no message for "I am going": we make our own.
+// The first byte of each message. A goodbye is what closes a connection; only protocol v0 has no
+// message for that, and gets one of our own.
 enum kind : char { kind_text = 'T', kind_heartbeat = 'H', kind_bye = 'B' };
 
-constexpr std::string_view usage =
+constexpr std::string_view usage_head =
     "usage: chat listen ADDRESS [NAME]         wait for somebody\n"
     "       chat join PEERID@ADDRESS [NAME]    join somebody who waits\n"
     "\n"
     "Type lines; Ctrl-D leaves. ADDRESS is IP:PORT: 192.0.2.1:7000, [::]:7000; port 0 takes any\n"
     "that is free. The one who listens prints the PEERID@ADDRESS to give to the other one.\n"
-    "Messages are not encrypted, and the network may lose some.\n"
+    "Messages are encrypted; the network may lose some.\n"
+    "\n";
+constexpr std::string_view usage_tail =
     "\n"
     "Exits with 0 when one of the two left, 1 when something failed or the other one vanished,\n"
     "2 when called wrongly.\n";
@@ -65,7 +68,7 @@ public:
         if (stop_asked && is_heard_ && !is_over_ && closed_ == net::errc::ok) leave();
         if (closed_ != net::errc::ok)
             fail_closed(is_heard_ ? "the other one is gone" : "nobody let us in", closed_);
-        must(node_.flush(), "flush"); // our goodbye, if it still waits
+        close_and_wait(node_, connection_, "left", over_); // what we said still gets there
         return exit_good;
     }
 
@@ -77,14 +80,28 @@ private:
         if (event.connection() != connection_) return;
         if (event.kind() == net::event_kind::channel_opened && !channel_) {
             // In protocol v0 the one who joins gets here before the other side has let it in, if it
-            // ever does. So we both say that we are there, and wait to hear it from the other one.
+            // ever does. So we both say that we are there, and wait to hear it from the other one:
+            // that shows in any protocol that messages go both ways.
             channel_ = event.channel();
             heard_at_ = clock_type::now();
             heartbeat_at_ = heard_at_;
         } else if (event.kind() == net::event_kind::channel_closed && !is_over_) {
             // A peer may open and close more channels than we know: only ours matters.
-            if (!channel_ || event.channel() == channel_) closed_ = event.reason();
+            if (channel_ && event.channel() != channel_) return;
+            if (event.reason() == net::errc::peer_closed && is_heard_)
+                hear_goodbye();
+            else
+                closed_ = event.reason();
+        } else if (event.kind() == net::event_kind::connection_closed) {
+            over_ = event.reason();
         }
+    }
+
+    void hear_goodbye()
+    {
+        if (std::exchange(is_over_, true)) return;
+        std::cout << "* the other one left\n";
+        flush_output();
     }
 
     void take(net::bytes message)
@@ -97,9 +114,8 @@ private:
         if (message[0] == kind_text) {
             print_text(std::cout, {message.data() + 1, message.size() - 1});
             std::cout << '\n';
-        } else if (message[0] == kind_bye && !is_over_) {
-            is_over_ = true;
-            std::cout << "* the other one left\n";
+        } else if (message[0] == kind_bye) {
+            hear_goodbye();
         }
         flush_output();
     }
@@ -124,7 +140,7 @@ private:
     void leave()
     {
         if (!line_.empty()) send_line();
-        send(kind_bye);
+        if (settings.is_v0) send(kind_bye);
         is_over_ = true;
     }
 
@@ -176,6 +192,7 @@ private:
     bool is_heard_ = false;             // the other one has said something
     bool is_over_ = false;              // one of us left
     net::errc closed_ = net::errc::ok;  // why the channel ended by itself
+    net::errc over_ = net::errc::ok;    // why the connection ended
     clock_type::time_point heard_at_;     // when something came last
     clock_type::time_point heartbeat_at_; // when to say that we are still there
     std::string line_;                    // what was typed and has no line end yet
@@ -185,7 +202,7 @@ private:
 int run(const std::vector<std::string> &words)
 {
     if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
-        std::cout << usage;
+        std::cout << usage_head << settings_usage << usage_tail;
         flush_output();
         return exit_good;
     }
@@ -196,7 +213,7 @@ int run(const std::vector<std::string> &words)
         if (words[0] == "listen") return chat(true, words[1], name).run();
         if (words[0] == "join") return chat(false, words[1], name).run();
     }
-    std::cerr << usage;
+    std::cerr << usage_head << settings_usage << usage_tail;
     return exit_usage;
 }
 
@@ -204,5 +221,5 @@ int run(const std::vector<std::string> &words)
 
 int main(int argc, char **argv)
 {
-    return guarded([&] { return run({argv + 1, argv + argc}); });
+    return guarded([&] { return run(take_settings(argc, argv)); });
 }

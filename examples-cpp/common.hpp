@@ -1,5 +1,5 @@
-// What every example here needs: addresses as text, a way to stop, exit codes. A program that you
-// copy takes this file with it.
+// What every example here needs: an identity that stays, addresses as text, a way to stop, exit
+// codes. A program that you copy takes this file with it.
 
 #ifndef EXAMPLES_COMMON_HPP
 #define EXAMPLES_COMMON_HPP
@@ -14,8 +14,11 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 namespace net = channeler::net;
 using namespace std::literals;
@@ -128,19 +131,81 @@ inline void stop_on_signals(const net::node &node)
         fail_errno("sigaction");
 }
 
+// --- what every program can be told ------------------------------------------------------------
+
+constexpr std::string_view settings_usage =
+    "  --identity FILE   keep the same peer id between runs: its private key is in FILE, which is\n"
+    "                    made when it is not there. Without it there is a new peer id each time\n"
+    "  --v0              speak the old protocol: not encrypted, and a peer id proves nothing\n";
+
+struct settings_type {
+    std::string identity_file; // empty: none
+    bool is_v0 = false;
+};
+inline settings_type settings;
+
+// Takes what settings_usage names out of the arguments. Returns the rest.
+inline std::vector<std::string> take_settings(int argc, char **argv)
+{
+    std::vector<std::string> words;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i] == "--v0"sv)
+            settings.is_v0 = true;
+        else if (argv[i] == "--identity"sv && i + 1 < argc)
+            settings.identity_file = argv[++i];
+        else
+            words.emplace_back(argv[i]);
+    }
+    if (settings.is_v0 && !settings.identity_file.empty())
+        throw usage_error("--v0 has no use for --identity: there are no keys in the old protocol");
+    return words;
+}
+
+// --- the identity ------------------------------------------------------------------------------
+
+// Makes a key and the file for it, which nobody else may read.
+inline net::identity make_identity(const std::string &path)
+{
+    net::identity made = must(net::identity::generate(), "make an identity");
+    const std::string &pem = made.pem();
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (file < 0) fail_errno(path);
+    const ssize_t written = ::write(file, pem.data(), pem.size());
+    if (::close(file) != 0 || written != static_cast<ssize_t>(pem.size())) fail_errno(path);
+    std::cerr << "made a new identity; its private key is in " << path << '\n';
+    return made;
+}
+
+// Reads the key in a file.
+inline net::identity load_identity(const std::string &path)
+{
+    const int file = ::open(path.c_str(), O_RDONLY);
+    if (file < 0 && errno == ENOENT) return make_identity(path);
+    char pem[CHANNELER_IDENTITY_PEM_MAX];
+    const ssize_t length = file < 0 ? -1 : ::read(file, pem, sizeof pem);
+    if (length < 0) fail_errno(path);
+    ::close(file);
+    return must(net::identity::from_pem({pem, static_cast<std::size_t>(length)}), path);
+}
+
 // --- nodes and peers ---------------------------------------------------------------------------
 
-// The defaults, but one.
+// The defaults, but for a few.
 inline net::options default_options()
 {
     net::options options;
-    options.handshake_retries = 4; // 0.2 s, 0.4 s, .. 3.2 s: after 6 s nobody is there
+    options.dial_timeout = options.attempt_timeout = 6s; // then nobody is there
+    options.linger = 1s; // how long a close waits for the peer's last word
+    if (settings.is_v0) options.legacy = net::legacy::only;
+    options.handshake_retries = 4; // the same for v0: 0.2 s, 0.4 s, .. 3.2 s
     return options;
 }
 
 // Makes a node. Ctrl-C wakes it. It has no socket yet.
-inline net::node new_node(const net::options &options, net::callbacks callbacks)
+inline net::node new_node(net::options options, net::callbacks callbacks)
 {
+    if (!settings.identity_file.empty())
+        options.identity = load_identity(settings.identity_file);
     net::node node = must(net::node::create(options, std::move(callbacks)), "make a node");
     stop_on_signals(node);
     return node;
@@ -190,6 +255,17 @@ inline net::connection connect_to(const net::node &node, const std::string &text
     const auto any = parsed(net::address::parse(is_ipv6 ? "[::]:0" : "0.0.0.0:0"));
     must(node.bind(any), "open a socket");
     return must(node.connect(peer, address), "connect");
+}
+
+// Closes a connection with a word to the peer, and waits until it is over: `closed`, which the
+// program's on_event sets when event_kind::connection_closed comes.
+inline void close_and_wait(net::node &node, const net::connection &connection,
+                           std::string_view reason, const net::errc &closed)
+{
+    const net::result<void> done = connection.close(0, reason);
+    if (done.error() == net::errc::invalid_reference) return; // the peer was faster
+    must(done, "close");
+    while (closed == net::errc::ok) must(node.process(), "process");
 }
 
 #endif

@@ -10,17 +10,19 @@
 
 namespace {
 
-constexpr int tries = 5;     // protocol v0 loses messages: so often we send one
+constexpr int tries = 5;     // a plain channel may lose messages: so often we send one
 constexpr auto wait = 500ms; // and so long we wait for its echo
 constexpr std::size_t message_bytes_max = 65536; // no UDP datagram is larger
 
-constexpr std::string_view usage =
+constexpr std::string_view usage_head =
     "usage: echo server ADDRESS                   send back every message that comes\n"
     "       echo client PEERID@ADDRESS [TEXT ..]  send each TEXT, and print what comes back\n"
     "\n"
     "ADDRESS is IP:PORT: 127.0.0.1:7000, [::1]:7000, or [::]:7000 for all that this machine\n"
     "has; port 0 takes any that is free. The server prints the PEERID@ADDRESS to give to the\n"
     "client. Without a TEXT the client sends \"hello\".\n"
+    "\n";
+constexpr std::string_view usage_tail =
     "\n"
     "Exits with 0 when all is well (the server: after Ctrl-C), 1 when something failed or an\n"
     "echo never came, 2 when called wrongly.\n";
@@ -32,7 +34,7 @@ int run_server(const std::string &address)
     net::callbacks callbacks;
     callbacks.on_message = [](net::connection, net::channel from, net::bytes message) {
         const net::result<void> sent = from.send(message);
-        // The queue is full: this echo is lost, as any message may be in protocol v0.
+        // The queue is full: this echo is lost, as any message on a plain channel may be.
         if (sent.error() != net::errc::would_block) must(sent, "send back");
     };
     callbacks.on_event = [](const net::event &event) {
@@ -58,12 +60,14 @@ public:
     {
         net::callbacks callbacks;
         callbacks.on_event = [this](const net::event &event) {
+            if (event.kind() == net::event_kind::connection_closed) over_ = event.reason();
             if (event.channel() != channel_) return;
             if (event.kind() == net::event_kind::channel_opened) is_open_ = true;
             if (event.kind() == net::event_kind::channel_closed) closed_ = event.reason();
         };
         node_ = new_node(default_options(), std::move(callbacks));
-        channel_ = must(connect_to(node_, server).open_channel(), "open a channel");
+        connection_ = connect_to(node_, server);
+        channel_ = must(connection_.open_channel(), "open a channel");
         while (!is_open_ && closed_ == net::errc::ok && !stop_asked)
             must(node_.process(), "process");
         if (closed_ != net::errc::ok) fail_closed(server, closed_);
@@ -78,6 +82,8 @@ public:
         std::cerr << "no echo of '" << text << "'\n";
         return false;
     }
+
+    void leave() { close_and_wait(node_, connection_, "done", over_); }
 
 private:
     // Waits for `text` to come back until `deadline`. Something else may come first: the late echo
@@ -104,6 +110,8 @@ private:
 
     bool is_open_ = false;
     net::errc closed_ = net::errc::ok; // why the channel ended
+    net::errc over_ = net::errc::ok;   // the same of the connection
+    net::connection connection_;
     net::channel channel_;
     std::vector<std::uint8_t> room_ = std::vector<std::uint8_t>(message_bytes_max);
     net::node node_; // last: it goes first, and its callbacks use the others
@@ -123,13 +131,14 @@ int run_client(const std::string &server, const std::vector<std::string> &texts)
         std::cerr << echoed << " of " << texts.size() << " came back, in " << std::fixed
                   << std::setprecision(3) << span.count() / static_cast<double>(texts.size())
                   << " ms each\n";
+    client.leave();
     return echoed == texts.size() ? exit_good : exit_failed;
 }
 
 int run(const std::vector<std::string> &words)
 {
     if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
-        std::cout << usage;
+        std::cout << usage_head << settings_usage << usage_tail;
         flush_output();
         return exit_good;
     }
@@ -137,7 +146,7 @@ int run(const std::vector<std::string> &words)
     if (words.size() == 2 && words[0] == "client") return run_client(words[1], {"hello"});
     if (words.size() > 2 && words[0] == "client")
         return run_client(words[1], {words.begin() + 2, words.end()});
-    std::cerr << usage;
+    std::cerr << usage_head << settings_usage << usage_tail;
     return exit_usage;
 }
 
@@ -145,5 +154,5 @@ int run(const std::vector<std::string> &words)
 
 int main(int argc, char **argv)
 {
-    return guarded([&] { return run({argv + 1, argv + argc}); });
+    return guarded([&] { return run(take_settings(argc, argv)); });
 }

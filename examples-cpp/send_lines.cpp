@@ -1,7 +1,7 @@
 // send_lines: sends a file, each line a message, over several channels at once.
 //
-// Protocol v0 neither repeats what gets lost nor keeps an order, so each message says which line it
-// is and where it belongs in the file, and the receiver counts.
+// A plain channel neither repeats what gets lost nor keeps an order, so each message says which line
+// it is and where it belongs in the file, and the receiver counts.
 //
 // Shows: many channels; sending and receiving in batches; what to do when a queue is full; how to
 // make an end known when any message may be lost.
@@ -48,7 +48,7 @@ constexpr auto silence = 10s;                  // when the receiver gives up the
 constexpr auto progress_span = 100ms;          // how often the progress bar is drawn
 constexpr int progress_cells = 30;
 
-constexpr std::string_view usage =
+constexpr std::string_view usage_head =
     "usage: send_lines receive ADDRESS [--output FILE]\n"
     "       send_lines send PEERID@ADDRESS FILE [--channels N] [--rate LINES]\n"
     "\n"
@@ -60,6 +60,8 @@ constexpr std::string_view usage =
     "ADDRESS is IP:PORT: 127.0.0.1:7000, [::1]:7000, or [::]:7000 for all that this machine\n"
     "has; port 0 takes any that is free. The receiver prints the PEERID@ADDRESS to give to the\n"
     "sender.\n"
+    "\n";
+constexpr std::string_view usage_tail =
     "\n"
     "Exits with 0 when every line came, 3 when some were lost, 1 when something failed, 2 when\n"
     "called wrongly.\n";
@@ -132,7 +134,10 @@ public:
         const auto span = clock_type::now() - start_;
         if (std::ferror(file_.get())) fail_errno(name_);
         const bool is_answered = ask('E');
-        return print_sent(span, is_answered);
+        const int code = print_sent(span, is_answered);
+        flush_output();
+        close_and_wait(node_, connection_, "done", over_);
+        return code;
     }
 
 private:
@@ -144,6 +149,7 @@ private:
 
     void hear(const net::event &event)
     {
+        if (event.kind() == net::event_kind::connection_closed) over_ = event.reason();
         // The peer could open channels, too: they are not our business.
         if (find(event.channel()) == nullptr) return;
         if (event.kind() == net::event_kind::channel_opened) opened_++;
@@ -175,6 +181,7 @@ private:
     void turn(std::chrono::nanoseconds wait)
     {
         must(node_.process(wait), "process");
+        if (closed_ == net::errc::refused) fail_closed("the receiver does not let us in", closed_);
         if (closed_ != net::errc::ok) fail_closed("the receiver does not answer", closed_);
         if (stop_asked) throw failure("stopped");
     }
@@ -183,13 +190,13 @@ private:
     // before the other side has let it in, if it ever does: hence the hello.
     void open_channels(const std::string &receiver)
     {
-        const net::connection connection = connect_to(node_, receiver);
+        connection_ = connect_to(node_, receiver);
         for (out_lane &lane : lanes_)
-            lane.channel = must(connection.open_channel(), "open a channel");
+            lane.channel = must(connection_.open_channel(), "open a channel");
         while (opened_ < lanes_.size()) turn(net::forever);
         if (!ask('H')) fail_closed("the receiver does not let us in", net::errc::timeout);
 
-        const std::size_t largest = must(connection.info(), "connection").message_bytes_max;
+        const std::size_t largest = must(connection_.info(), "connection").message_bytes_max;
         buffers_.assign(batch, std::vector<std::uint8_t>(largest));
     }
 
@@ -355,7 +362,9 @@ private:
     std::uint8_t asked_ = 0;   // what the receiver must answer now: 'H' or 'E'
     std::uint64_t got_ = 0;    // lines that it says it has
     net::channel blocked_;     // the channel whose queue is full; none
+    net::connection connection_;
     net::errc closed_ = net::errc::ok; // why a channel ended
+    net::errc over_ = net::errc::ok;   // why the connection did
     std::uint32_t lines_ = 0;          // sent on all
     std::uint64_t bytes_ = 0;          // of the file, sent
     std::uint32_t cut_ = 0;            // lines that had to be cut
@@ -617,7 +626,7 @@ private:
         std::ostringstream percent;
         percent << std::fixed << std::setprecision(1) << part * 100;
         std::cout << grouped(lines) << " lines (" << percent.str()
-                  << " %) were lost: protocol v0 does not repeat them.\n";
+                  << " %) were lost: a plain channel does not repeat them.\n";
         // The others were lost on the way, or did not fit into the system's buffer of the socket.
         const net::node_counters counters = must(node_.stats(), "statistics");
         const auto full = static_cast<std::size_t>(net::drop_reason::receive_queue_full);
@@ -658,7 +667,7 @@ int run(const std::vector<std::string> &arguments)
         const std::string &word = arguments[i];
         const bool has_value = i + 1 < arguments.size();
         if (word == "--help" || word == "-h") {
-            std::cout << usage;
+            std::cout << usage_head << settings_usage << usage_tail;
             flush_output();
             return exit_good;
         } else if (word == "--channels" && has_value) {
@@ -675,12 +684,9 @@ int run(const std::vector<std::string> &arguments)
         }
     }
     if (words.size() == 2 && words[0] == "receive") return receiver(words[1], output).run();
-    if (words.size() == 3 && words[0] == "send") {
-        const int code = sender(words[1], words[2], channels, rate).run();
-        flush_output();
-        return code;
-    }
-    std::cerr << usage;
+    if (words.size() == 3 && words[0] == "send")
+        return sender(words[1], words[2], channels, rate).run();
+    std::cerr << usage_head << settings_usage << usage_tail;
     return exit_usage;
 }
 
@@ -688,5 +694,5 @@ int run(const std::vector<std::string> &arguments)
 
 int main(int argc, char **argv)
 {
-    return guarded([&] { return run({argv + 1, argv + argc}); });
+    return guarded([&] { return run(take_settings(argc, argv)); });
 }

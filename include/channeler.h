@@ -122,7 +122,7 @@
 /** A configured limit is reached. */
 #define CHANNELER_ERR_LIMIT 14
 
-/** The peer did not answer within the time and retries allowed. */
+/** The peer did not answer in time; check its address, and that both speak the same version. */
 #define CHANNELER_ERR_TIMEOUT 15
 
 /** Nothing was sent or received for the idle timeout. */
@@ -131,7 +131,7 @@
 /** It was closed. */
 #define CHANNELER_ERR_CLOSED 17
 
-/** The connection was refused. */
+/** The peer refused the connection, or was refused. */
 #define CHANNELER_ERR_REFUSED 18
 
 /** The peer or its address is banned. */
@@ -149,13 +149,13 @@
 /** An earlier bug stopped this node; free it, and please report the detail text. */
 #define CHANNELER_ERR_POISONED 23
 
-/** The peer has not the key of the peer that was asked for. */
+/** Another peer than the one asked for answered; check its peer id and address. */
 #define CHANNELER_ERR_IDENTITY 24
 
-/** The encrypted handshake or connection failed. */
+/** The handshake failed, or too much that came could not be opened; connect again. */
 #define CHANNELER_ERR_CRYPTO 25
 
-/** The peer closed it. */
+/** The peer closed it; code and text of the event say why. */
 #define CHANNELER_ERR_PEER_CLOSED 26
 
 /** A rule of the protocol was broken. */
@@ -164,7 +164,7 @@
 /** The peer does not know the connection any more; connect again. */
 #define CHANNELER_ERR_RESET 28
 
-/** Another connection with the same peer took its place. */
+/** Another connection with the same peer took its place; use that one. */
 #define CHANNELER_ERR_SUPERSEDED 29
 
 /** Numbers from here on belong to applications: the library never returns them. */

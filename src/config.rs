@@ -123,15 +123,16 @@ pub const TOKENS_AHEAD: usize = 2;
 /// Tokens of one v1 peer that are kept; one more closes the connection with PROTOCOL.
 pub const PEER_TOKENS_MAX: usize = 40;
 
-/// Gaps between ids of paths that a v1 peer abandoned; one more closes the connection with PROTOCOL,
-/// as ids are opened in order.
+/// Gaps between ids of paths that a v1 peer abandoned; one more closes the connection with
+/// PROTOCOL, as ids are opened in order.
 pub const ABANDONED_GAPS_MAX: usize = 64;
 
 /// Answers to a v1 peer's PATH_ABANDON that wait to be sent; one more closes the connection with
 /// PROTOCOL.
 pub const ABANDONS_MAX: usize = 64;
 
-/// Pieces of CRYPTO of short packets that wait for what comes before them; one more is CRYPTO_BUFFER.
+/// Pieces of CRYPTO of short packets that wait for what comes before them; one more is
+/// CRYPTO_BUFFER.
 pub const TICKET_PIECES_MAX: usize = 64;
 
 /// CRYPTO of short packets that waits for what comes before it; more is CRYPTO_BUFFER.

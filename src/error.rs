@@ -68,13 +68,14 @@ errors! {
     /// A configured limit is reached.
     Limit = 14, "ERR_LIMIT", "a configured limit is reached";
     /// The peer did not answer in time.
-    Timeout = 15, "ERR_TIMEOUT", "the peer did not answer within the time and retries allowed";
+    Timeout = 15, "ERR_TIMEOUT",
+        "the peer did not answer in time; check its address, and that both speak the same version";
     /// Nothing was sent or received for the idle timeout.
     Idle = 16, "ERR_IDLE", "nothing was sent or received for the idle timeout";
     /// The application closed it.
     Closed = 17, "ERR_CLOSED", "it was closed";
     /// The application refused the connection.
-    Refused = 18, "ERR_REFUSED", "the connection was refused";
+    Refused = 18, "ERR_REFUSED", "the peer refused the connection, or was refused";
     /// The peer or its address is banned.
     Banned = 19, "ERR_BANNED", "the peer or its address is banned";
     /// A text or structure is no usable address.
@@ -88,17 +89,20 @@ errors! {
     Poisoned = 23, "ERR_POISONED",
         "an earlier bug stopped this node; free it, and please report the detail text";
     /// The peer's key is not acceptable, or not that of the peer asked for.
-    Identity = 24, "ERR_IDENTITY", "the peer has not the key of the peer that was asked for";
+    Identity = 24, "ERR_IDENTITY",
+        "another peer than the one asked for answered; check its peer id and address";
     /// The handshake failed in TLS, or what came could not be opened too often.
-    Crypto = 25, "ERR_CRYPTO", "the encrypted handshake or connection failed";
+    Crypto = 25, "ERR_CRYPTO",
+        "the handshake failed, or too much that came could not be opened; connect again";
     /// The peer's application closed it.
-    PeerClosed = 26, "ERR_PEER_CLOSED", "the peer closed it";
+    PeerClosed = 26, "ERR_PEER_CLOSED", "the peer closed it; code and text of the event say why";
     /// One of the two sides broke a rule of the protocol; the code says which.
     Protocol = 27, "ERR_PROTOCOL", "a rule of the protocol was broken";
     /// The peer does not know the connection any more: it restarted.
     Reset = 28, "ERR_RESET", "the peer does not know the connection any more; connect again";
     /// Another connection with the same peer took its place.
-    Superseded = 29, "ERR_SUPERSEDED", "another connection with the same peer took its place";
+    Superseded = 29, "ERR_SUPERSEDED",
+        "another connection with the same peer took its place; use that one";
 }
 
 impl Error {

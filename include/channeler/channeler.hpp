@@ -28,6 +28,12 @@
 // error(), or take value(), which throws an exception when the call failed. error() holds the
 // number and, copied at once, the text of channeler_last_error.
 //
+// WHO IS WHO
+//
+// An identity is the private key that makes a node the peer that others know. Keep the text of its
+// pem() in a file that only you can read, and give it to the next node as options::identity;
+// without one each node is a new peer.
+//
 // WHO OWNS WHAT
 //
 // Only a node owns something: it can be moved, not copied, and frees itself. node_ref, connection
@@ -58,6 +64,7 @@
 #include <channeler/net/channel.hpp>
 #include <channeler/net/constants.hpp>
 #include <channeler/net/error.hpp>
+#include <channeler/net/identity.hpp>
 #include <channeler/net/node.hpp>
 #include <channeler/net/node_ref.hpp>
 #include <channeler/net/options.hpp>

@@ -347,8 +347,6 @@ impl Connection {
     }
 }
 
-impl Lingering {}
-
 impl Closing {
     /// A packet came: after 1, 2, 4, 8.. of them the close goes again.
     pub(super) fn on_heard(&mut self) -> bool {

@@ -9,7 +9,8 @@ use super::lifetime::{self, channeler_node};
 use super::options::channeler_channel_options;
 use crate::error::Error;
 use crate::id::{ChannelHandle, Handle, Role};
-use crate::node::{ChannelInfo, CloseReason};
+use crate::node::{ChannelInfo, CloseReason, Node};
+use crate::time::Time;
 
 /// We opened the channel.
 pub const CHANNELER_ROLE_INITIATOR: u32 = 1;
@@ -197,7 +198,7 @@ pub unsafe extern "C" fn channeler_channel_send(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises `length` readable bytes.
         let message = unsafe { guard::bytes(data, length, "data") }?;
-        Ok(live.core(|node, now| node.send(now, channel.into(), message))??)
+        live.core(|node, now| send(node, now, channel.into(), message, Node::send))?
     })
 }
 
@@ -224,7 +225,7 @@ pub unsafe extern "C" fn channeler_channel_send_early(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises `length` readable bytes.
         let message = unsafe { guard::bytes(data, length, "data") }?;
-        Ok(live.core(|node, now| node.send_early(now, channel.into(), message))??)
+        live.core(|node, now| send(node, now, channel.into(), message, Node::send_early))?
     })
 }
 
@@ -288,9 +289,8 @@ pub unsafe extern "C" fn channeler_channel_send_many(
             for (index, message) in messages.iter().enumerate() {
                 // SAFETY: the caller promises `length` readable bytes at `data`.
                 let bytes = unsafe { guard::bytes(message.data, message.length, "data") };
-                let result = bytes.and_then(|bytes| {
-                    node.send(now, message.channel.into(), bytes).map_err(Failure::from)
-                });
+                let result = bytes
+                    .and_then(|bytes| send(node, now, message.channel.into(), bytes, Node::send));
                 if let Err(failure) = result {
                     return (index, Err(failure));
                 }
@@ -449,6 +449,35 @@ pub unsafe extern "C" fn channeler_channel_info(
         let out = unsafe { OutVersioned::new(out, "out") }?;
         out.set(live.core(|node, _| node.channel_info(channel.into()))??.into());
         Ok(())
+    })
+}
+
+/// Queues a message; when that fails, says why and what can be done about it.
+pub(super) fn send(
+    node: &mut Node,
+    now: Time,
+    channel: ChannelHandle,
+    message: &[u8],
+    how: impl FnOnce(&mut Node, Time, ChannelHandle, &[u8]) -> Result<(), Error>,
+) -> Result<(), Failure> {
+    how(node, now, channel, message).map_err(|error| match error {
+        Error::Write => {
+            let info = node.channel_info(channel).map(|info| info.connection);
+            let most = info.and_then(|connection| node.connection_info(connection));
+            let most = most.map_or(0, |info| info.message_bytes_max);
+            let text = format!(
+                "the message has {} bytes; a packet of this connection takes {most} \
+                 (message_bytes_max of channeler_connection_info): send it in pieces",
+                message.len(),
+            );
+            fail(error, text)
+        }
+        Error::InvalidArgument => fail(error, "length is 0; a message has at least 1 byte"),
+        Error::Closed => fail(error, "the channel is closing; open another one"),
+        Error::State => {
+            fail(error, "the connection waits for on_accept; send when it has returned")
+        }
+        error => error.into(),
     })
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::callbacks::{CHANNELER_LOG_DEBUG, CHANNELER_LOG_ERROR, channeler_callbacks};
+use super::channel as channels;
 use super::guard::{self, Failure, fail};
 use super::handler::{Caller, Release, ReleaseFn, Told};
 use super::identity;
@@ -167,7 +168,7 @@ impl Contents {
         user_data: *mut c_void,
     ) -> Result<(), Failure> {
         self.caller.may_take_release()?;
-        self.core(|node, now| node.send(now, channel, message))??;
+        self.core(|node, now| channels::send(node, now, channel, message, Node::send))??;
         let is_first = self.caller.take_release(Release::new(release, user_data, message));
         if is_first && !lifetime::is_in_callback(self.node) {
             // The loop may sleep with nothing to send: the channel is not open yet, say. A sans-IO

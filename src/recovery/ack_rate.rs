@@ -48,7 +48,8 @@ impl AckRate {
 }
 
 fn differs_by_half(old: u64, new: u64) -> bool {
-    old.abs_diff(new) * 2 >= old
+    // Nothing differs from itself, not even nothing.
+    old.abs_diff(new) * 2 >= old.max(1)
 }
 
 /// Spec 13.3.

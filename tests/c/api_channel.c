@@ -59,7 +59,9 @@ static void size_limits_are_told_and_kept(void) {
     most = details.message_bytes_max;
     bytes = (uint8_t *)calloc(1, most + 1);
     INVALID(channeler_channel_send(both.a.node, channel, bytes, 0));
+    CHECK(strstr(channeler_last_error(), "at least 1 byte") != NULL);
     STATUS(CHANNELER_ERR_WRITE, channeler_channel_send(both.a.node, channel, bytes, most + 1));
+    CHECK(strstr(channeler_last_error(), "in pieces") != NULL);
     OK(channeler_channel_send(both.a.node, channel, bytes, most));
     pair_run(&both);
     OK(channeler_channel_receive(both.b.node, at_b, buffer, sizeof buffer, &length, NULL));

@@ -19,7 +19,7 @@ exchange() { # name, address, option ..
 }
 
 exchange ipv4 127.0.0.1:0
-has ipv4.err '^a channel ended: the peer closed it$'
+has ipv4.err '^a channel ended: the peer closed it'
 [ -z "${TOOL:-}" ] || exit 0
 exchange ipv6 '[::1]:0'
 exchange old 127.0.0.1:0 --v0

@@ -120,6 +120,11 @@ def make_loop() -> Iterator[Callable[..., Loop]]:
         loop.close()
 
 
+def legacy_loop(make_loop: Callable[..., Loop]) -> Loop:
+    """Two nodes that speak version 0."""
+    return make_loop(*(seeded(number, legacy=channeler.Legacy.ONLY) for number in (1, 2)))
+
+
 @pytest.fixture
 def loop(make_loop: Callable[..., Loop]) -> Loop:
     """Two nodes with the settings that are the default."""

@@ -112,9 +112,9 @@ def test_a_full_queue_is_waited_for() -> None:
 
 def test_a_peer_that_is_not_there_is_a_timeout() -> None:
     async def main() -> None:
-        options = channeler.Options(handshake_timeout=0.01, handshake_retries=1)
+        options = channeler.Options(dial_timeout=0.1, attempt_timeout=0.1)
         async with node(options=options) as client:
-            nobody = client.connect(channeler.PeerId.random(), client.local_address())
+            nobody = client.connect(channeler.PeerId.random(), "127.0.0.1:9")
             with pytest.raises(channeler.Timeout):
                 await nobody.open_channel()
 
@@ -206,16 +206,18 @@ def test_what_was_sent_right_before_the_end_leaves() -> None:
 
 def test_a_cancelled_open_leaves_no_channel() -> None:
     async def main() -> None:
-        async with node() as client:
+        options = channeler.Options(dial_timeout=0.1, attempt_timeout=0.1)
+        async with node(options=options) as client:
             nobody = client.connect(channeler.PeerId.random(), "127.0.0.1:9")
             opening = asyncio.create_task(nobody.open_channel())
             await asyncio.sleep(0)
             opening.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await opening
+            assert client._channels == {}
+            # The library forgets it with the connection.
             while client.stats().channels:
                 await asyncio.sleep(0.001)
-            assert client._channels == {}
 
     run(main())
 
@@ -257,11 +259,136 @@ def test_what_a_callback_raises_goes_to_the_loops_handler() -> None:
             raise ZeroDivisionError
 
         async with node(on_accept=refuse) as server, node() as client:
-            await open_to(client, server)
+            with pytest.raises(channeler.Refused):
+                await open_to(client, server)
             while not told:
                 await asyncio.sleep(0.001)
             assert server.stats().connections == 0
         assert told and all(isinstance(each["exception"], ZeroDivisionError) for each in told)
+
+    run(main())
+
+
+def test_a_connection_is_waited_for_and_its_end_told() -> None:
+    async def main() -> None:
+        async with node() as server, node() as client:
+            connection = client.connect(server.peer_id, server.local_address())
+            info = await connection.connected()
+            assert info.is_encrypted and connection.is_encrypted
+            assert info.public_key == connection.public_key == server.public_key
+            assert connection.version is channeler.Version.V1
+            channel = await connection.open_channel(label="first")
+            other = await server.incoming().__anext__()
+            assert channel.label == other.label == b"first"
+            connection.update_keys()
+            await channel.send(b"with other keys")
+            assert await other.receive() == b"with other keys"
+            theirs = asyncio.create_task(other.connection.wait_closed())
+            await asyncio.sleep(0)
+            connection.close(7, "enough")
+            ours = await connection.wait_closed()
+            assert ours is not None and ours.reason is channeler.ErrorCode.CLOSED
+            ended = await theirs
+            assert ended is not None and ended.reason is channeler.ErrorCode.PEER_CLOSED
+            assert (ended.code, ended.text) == (7, "enough")
+            assert await connection.wait_closed() is None
+            with pytest.raises(channeler.PeerClosed, match="enough") as raised:
+                await other.receive()
+            assert raised.value.peer_code == 7
+            assert not client._watchers and not server._watchers
+
+    run(main())
+
+
+def test_the_wrong_peer_is_not_connected_to() -> None:
+    async def main() -> None:
+        async with node() as server, node() as client:
+            wrong = client.connect(channeler.PeerId.random(), server.local_address())
+            with pytest.raises(channeler.WrongIdentity):
+                await wrong.connected()
+            anybody = client.connect(None, server.local_address())
+            assert (await anybody.connected()).peer == server.peer_id
+
+    run(main())
+
+
+def test_a_close_without_a_code_ends_an_iteration_and_a_code_raises() -> None:
+    async def main() -> None:
+        async with node() as server, node() as client:
+            for code in (0, 9):
+                channel = await open_to(client, server)
+                other = await server.incoming().__anext__()
+                reading = asyncio.create_task(collect(other))
+                await asyncio.sleep(0)
+                channel.reset(code)
+                if code == 0:
+                    assert await reading == []
+                else:
+                    with pytest.raises(channeler.PeerClosed) as raised:
+                        await reading
+                    assert raised.value.peer_code == 9
+
+    run(main())
+
+
+def test_a_closed_channel_gives_all_that_was_sent_on_it() -> None:
+    async def main() -> None:
+        async with node() as server, node() as client:
+            channel = await open_to(client, server)
+            for number in range(5):
+                await channel.send(b"%d" % number)
+            channel.close()
+            other = await server.incoming().__anext__()
+            assert await collect(other) == [b"0", b"1", b"2", b"3", b"4"]
+
+    run(main())
+
+
+def test_closing_a_node_ends_a_wait_for_a_connection() -> None:
+    async def main() -> None:
+        async with node() as client:
+            nobody = client.connect(channeler.PeerId.random(), "127.0.0.1:9")
+            waiting = asyncio.create_task(nobody.connected())
+            await asyncio.sleep(0)
+            client.close()
+            with pytest.raises(channeler.Closed):
+                await waiting
+
+    run(main())
+
+
+def test_an_early_message_leaves_with_the_first_packets() -> None:
+    async def main() -> None:
+        options = channeler.Options(early_data=True)
+        async with node(options=options) as server, node(options=options) as client:
+            for is_early in (False, True):
+                connection = client.connect(server.peer_id, server.local_address())
+                channel = await connection.open_channel(early=b"hello")
+                other = await server.incoming().__anext__()
+                assert await other.receive() == b"hello"
+                assert other.info().is_early is is_early
+                await asyncio.sleep(0.1)  # for the ticket of the first connection
+                connection.close()
+                await connection.wait_closed()
+                assert channel.reason is channeler.ErrorCode.CLOSED
+                while server.stats().connections:
+                    await asyncio.sleep(0.001)
+
+    run(main())
+
+
+def test_version_0_is_for_those_who_ask_for_it() -> None:
+    async def main() -> None:
+        legacy = channeler.Legacy
+        async with node(legacy=legacy.ACCEPT) as server, node(legacy=legacy.ONLY) as client:
+            serving = asyncio.create_task(serve(server, echo))
+            channel = await open_to(client, server)
+            await channel.send(b"in the open")
+            assert await channel.receive() == b"in the open"
+            assert channel.connection.version is channeler.Version.V0
+            assert channel.connection.public_key is None and channel.label == b""
+            server.close()
+            await serving
 
     run(main())
 

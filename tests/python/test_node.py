@@ -97,7 +97,7 @@ def test_flush_sends_without_a_turn() -> None:
         client.connect(server.peer_id, server.local_address()).open_channel()
         assert client.stats().datagrams_sent == 0
         client.flush()
-        assert client.stats().datagrams_sent == 1
+        assert client.stats().datagrams_sent > 0
 
 
 def test_wake_ends_a_sleep() -> None:

@@ -35,6 +35,9 @@ def test_exceptions_are_of_the_kinds_that_python_programs_expect() -> None:
         channeler.Refused: ConnectionRefusedError,
         channeler.Closed: ConnectionError,
         channeler.Idle: ConnectionError,
+        channeler.WrongIdentity: ConnectionError,
+        channeler.PeerClosed: ConnectionError,
+        channeler.PeerReset: ConnectionResetError,
         channeler.InvalidArgument: ValueError,
         channeler.InvalidAddress: ValueError,
         channeler.SocketError: OSError,
@@ -148,15 +151,20 @@ def test_default_options_are_the_librarys() -> None:
     assert defaults.idle_timeout == 60.0
     assert defaults.handshake_timeout == 0.2
     assert defaults.packet_size == 1232
-    assert defaults.legacy is channeler.Legacy.ONLY
+    assert defaults.legacy is channeler.Legacy.OFF
+    assert defaults.congestion is channeler.Congestion.CUBIC
+    assert defaults.early_data is False and defaults.dial_timeout == 30.0
     assert defaults.accept_incoming is True
     channeler.Node(defaults).close()
 
 
 def test_options_reach_the_node() -> None:
     peer = channeler.PeerId(b"0123456789abcdef")
-    with channeler.Node(channeler.Options(peer_id=peer)) as node:
+    options = channeler.Options(peer_id=peer, legacy=channeler.Legacy.ONLY)
+    with channeler.Node(options) as node:
         assert node.peer_id == peer
+    with pytest.raises(channeler.InvalidArgument, match="identity"):
+        channeler.Node(options, legacy=channeler.Legacy.OFF)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +178,12 @@ def test_options_reach_the_node() -> None:
         {"channels_max": 1 << 64},
         {"seed": b"short"},
         {"handshake_retries": 17},
+        {"congestion": 2},
+        {"dial_timeout": 0.0},
+        {"linger": -1.0},
+        {"half_open_max": 0},
+        {"instance_label": "x" * 256},
+        {"instance_label": "a\0b"},
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:

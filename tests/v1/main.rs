@@ -1,6 +1,11 @@
 //! Protocol v1 between real nodes on a virtual clock and network.
 
+#[path = "../common/v0.rs"]
+#[expect(dead_code, reason = "these tests need only part of the played peer")]
+mod v0;
+
 mod accept;
+mod attacks;
 mod bans;
 mod close;
 mod connect;

@@ -190,6 +190,14 @@ def _line(token: int, _node: int, level: int, text: bytes) -> None:
     _call(token, tell)
 
 
+def _key_line(token: int, _node: int, line: bytes) -> None:
+    def tell(node: NodeBase) -> None:
+        if node._on_key_log is not None:
+            node._on_key_log(line.decode(errors="replace"))
+
+    _call(token, tell)
+
+
 def _give_back(token: int, _data: int, _length: int) -> None:
     """Gives back what `Channel.send_buffer` lent."""
     hold = _lenders.get(token)
@@ -208,6 +216,7 @@ _EVENT = _abi.channeler_event_fn(_event)
 _MESSAGE = _abi.channeler_message_fn(_message)
 _DATAGRAM = _abi.channeler_datagram_fn(_datagram)
 _LINE = _abi.channeler_log_fn(_line)
+_KEY_LINE = _abi.channeler_key_log_fn(_key_line)
 release = _abi.channeler_release_fn(_give_back)
 
 
@@ -227,4 +236,6 @@ def callbacks_for(node: NodeBase, token: int) -> _abi.channeler_callbacks:
         out.on_datagram = _DATAGRAM
     if node._on_log is not None:
         out.on_log = _LINE
+    if node._on_key_log is not None:
+        out.on_key_log = _KEY_LINE
     return out

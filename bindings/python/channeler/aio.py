@@ -14,7 +14,7 @@ The loop must be able to watch descriptors (`add_reader`), as all but Windows' d
 from __future__ import annotations
 
 import asyncio
-from typing import AsyncIterator
+from typing import AsyncIterator, NamedTuple
 
 from . import node as sync
 from ._buffers import Buffer
@@ -24,22 +24,35 @@ from .errors import (
     DataUnavailable,
     ErrorCode,
     InvalidChannel,
+    InvalidConnection,
     WouldBlock,
-    error_from,
+    error_of_end,
 )
 from .events import (
     ChannelClosed,
     ChannelOpened,
+    Connected,
+    ConnectionClosed,
     Event,
     Readable,
     Writable,
 )
+from .identity import Identity, PublicKey
 from .stats import ChannelInfo, ChannelStats, ConnectionInfo, ConnectionStats, NodeStats
-from .values import Address, AddressLike, Capability, Options, PeerId, PeerIdLike
+from .values import (
+    Address,
+    AddressLike,
+    Capability,
+    Legacy,
+    Options,
+    PeerId,
+    PeerIdLike,
+    Version,
+)
 
-# What ends an `async for` over a channel without an exception: version 0 has no message to say that
-# a channel was closed, so the peer's end of it is silence.
-_GOOD_ENDS = (ErrorCode.CLOSED, ErrorCode.IDLE)
+# What ends an `async for` over a channel without an exception, when the peer's code with it is 0:
+# version 0 has no message to say that a channel was closed, so the peer's end of it is silence.
+_GOOD_ENDS = (ErrorCode.CLOSED, ErrorCode.IDLE, ErrorCode.PEER_CLOSED)
 
 
 class Node:
@@ -49,10 +62,13 @@ class Node:
         self,
         options: Options | None = None,
         *,
+        identity: Identity | None = None,
+        legacy: Legacy | None = None,
         on_event: sync.OnEvent | None = None,
         on_accept: sync.OnAccept | None = None,
         on_datagram: sync.OnDatagram | None = None,
         on_log: sync.OnLog | None = None,
+        on_key_log: sync.OnKeyLog | None = None,
     ) -> None:
         """Makes a node. What callbacks raise goes to the loop's exception handler.
 
@@ -63,16 +79,21 @@ class Node:
         # Those that ended leave it, so that it holds no more than there are channels.
         self._incoming: dict[int, Channel] = {}
         self._waiters: set[asyncio.Future[None]] = set()
+        # By connection: who waits for its handshake or its end.
+        self._watchers: dict[int, set[asyncio.Future[Event]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd = -1
         self._next_turn: asyncio.Handle | None = None
         self._is_turn_soon = False
         self._node = sync.Node(
             options,
+            identity=identity,
+            legacy=legacy,
             on_event=self._on_event,
             on_accept=on_accept,
             on_datagram=on_datagram,
             on_log=on_log,
+            on_key_log=on_key_log,
         )
 
     async def __aenter__(self) -> Node:
@@ -102,7 +123,10 @@ class Node:
         finally:
             self._node.close()
             for channel in list(self._channels.values()):
-                channel._end(ErrorCode.CLOSED)
+                channel._end(_CLOSED)
+            for waiter in [each for waiters in self._watchers.values() for each in waiters]:
+                if not waiter.done():
+                    waiter.set_exception(_CLOSED.error())
             _wake(self._waiters)
 
     @property
@@ -119,9 +143,26 @@ class Node:
         """The address of the socket that was bound as number `index`, from 0."""
         return self._node.local_address(index)
 
-    def connect(self, peer: PeerIdLike, address: AddressLike) -> Connection:
-        """Begins a connection, or finds the one there is. Opening a channel sends first."""
-        return Connection(self, self._node.connect(peer, address))
+    @property
+    def public_key(self) -> PublicKey:
+        """Our own public key. Raises `Unsupported` when only version 0 is spoken."""
+        return self._node.public_key
+
+    @property
+    def identity(self) -> Identity:
+        """Our own private key: how a fresh one can be kept. Raises as `public_key`."""
+        return self._node.identity
+
+    def connect(
+        self, peer: PeerIdLike | None, address: AddressLike, *, version: Version | None = None
+    ) -> Connection:
+        """Begins a connection, or finds the one there is; `peer` None is whoever answers.
+
+        See `channeler.Node.connect`; `Connection.connected` waits for the handshake.
+        """
+        connection = self._node.connect(peer, address, version=version)
+        self._turn_soon()
+        return Connection(self, connection)
 
     async def incoming(self) -> AsyncIterator[Channel]:
         """Channels that peers opened, as they come, until the node is closed."""
@@ -191,8 +232,24 @@ class Node:
             channel = self._channels.get(event.channel.id)
             if channel is not None:
                 channel._tell(event)
+        elif isinstance(event, (Connected, ConnectionClosed)):
+            for waiter in self._watchers.get(event.connection.id, ()):
+                if not waiter.done():
+                    waiter.set_result(event)
         if self._user_on_event is not None:
             self._user_on_event(event)
+
+    async def _watch(self, id: int) -> Event:
+        """The next `Connected` or `ConnectionClosed` of a connection."""
+        waiter: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        waiters = self._watchers.setdefault(id, set())
+        waiters.add(waiter)
+        try:
+            return await waiter
+        finally:
+            waiters.discard(waiter)
+            if not waiters:
+                self._watchers.pop(id, None)
 
     def _opened(self, event: ChannelOpened) -> None:
         channel = self._channels.get(event.channel.id)
@@ -219,25 +276,86 @@ class Connection:
     def __hash__(self) -> int:
         return hash(self._connection)
 
-    async def open_channel(self, capabilities: Capability = Capability.NONE) -> Channel:
+    async def connected(self) -> ConnectionInfo:
+        """Waits until the handshake is done; who is there then.
+
+        Raises why it failed: `Timeout`, `Refused`, `WrongIdentity` and others. With version 0 the
+        wait is for a first channel.
+        """
+        while not self._connection.info().connected:
+            event = await self.node._watch(self._connection.id)
+            if isinstance(event, ConnectionClosed):
+                raise event.error
+        return self._connection.info()
+
+    async def open_channel(
+        self,
+        capabilities: Capability = Capability.NONE,
+        *,
+        label: bytes | str = b"",
+        priority: int | None = None,
+        weight: int | None = None,
+        early: Buffer | None = None,
+    ) -> Channel:
         """Opens a channel, and waits until the peer has answered.
 
-        Raises `Timeout` when it does not, or why else it could not be opened. In protocol version 0
-        a peer answers before it decides whether to accept us, and says nothing when it does not.
+        See `channeler.Connection.open_channel`. `early` is a message that is sent with it, as
+        `Channel.send_early` does. Raises `Timeout` when the peer does not answer, or why else it
+        could not be opened. In protocol version 0 a peer answers before it decides whether to
+        accept us, and says nothing when it does not.
         """
-        channel = Channel(self, self._connection.open_channel(capabilities))
+        opening = self._connection.open_channel(
+            capabilities, label=label, priority=priority, weight=weight
+        )
+        if early is not None:
+            opening.send_early(early)
+        channel = Channel(self, opening)
         self.node._turn_soon()
         try:
             await channel._wait_open()
         except asyncio.CancelledError:
-            channel.close()
+            channel.reset()
             raise
         return channel
 
-    def close(self) -> None:
-        """Sends what is queued, then forgets the connection and its channels."""
-        self._connection.close()
+    def close(self, code: int = 0, reason: str = "") -> None:
+        """Sends what is queued, tells the peer, then forgets the connection and its channels.
+
+        See `channeler.Connection.close`; `wait_closed` waits until it is done.
+        """
+        self._connection.close(code, reason)
         self.node._turn_soon()
+
+    async def wait_closed(self) -> ConnectionClosed | None:
+        """Waits for the end of the connection, and tells why. None: it had ended before."""
+        while True:
+            try:
+                self._connection.info()
+            except InvalidConnection:
+                return None
+            event = await self.node._watch(self._connection.id)
+            if isinstance(event, ConnectionClosed):
+                return event
+
+    def update_keys(self) -> None:
+        """Begins to encrypt with fresh keys, which version 1 also does by itself in time."""
+        self._connection.update_keys()
+        self.node._turn_soon()
+
+    @property
+    def public_key(self) -> PublicKey | None:
+        """The peer's key. None: it was not seen to have it yet, or version 0 is spoken."""
+        return self._connection.public_key
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what is sent is encrypted, and the peer was seen to have the key of its id."""
+        return self._connection.is_encrypted
+
+    @property
+    def version(self) -> Version:
+        """The version of the protocol that it speaks."""
+        return self._connection.version
 
     def info(self) -> ConnectionInfo:
         """Who is at the other end, and what is possible."""
@@ -248,6 +366,20 @@ class Connection:
         return self._connection.stats()
 
 
+class _End(NamedTuple):
+    """Why a channel ended."""
+
+    reason: ErrorCode
+    code: int = 0
+    text: str = ""
+
+    def error(self) -> ChannelerError:
+        return error_of_end(self.reason, self.code, self.text)
+
+
+_CLOSED = _End(ErrorCode.CLOSED)
+
+
 class Channel:
     """Messages both ways: `await send`, `await receive`, or `async for` over it."""
 
@@ -255,7 +387,7 @@ class Channel:
         self.connection = connection
         self._channel = channel
         self._is_open = False
-        self._reason: ErrorCode | None = None
+        self._ended: _End | None = None
         self._waiters: set[asyncio.Future[None]] = set()
         connection.node._channels[channel.id] = self
 
@@ -271,7 +403,7 @@ class Channel:
             try:
                 message = await self.receive()
             except ChannelerError:
-                if self._reason in _GOOD_ENDS:
+                if self._ended and self._ended.reason in _GOOD_ENDS and not self._ended.code:
                     return
                 raise
             yield message
@@ -279,7 +411,12 @@ class Channel:
     @property
     def reason(self) -> ErrorCode | None:
         """Why the channel ended; None while it has not."""
-        return self._reason
+        return None if self._ended is None else self._ended.reason
+
+    @property
+    def label(self) -> bytes:
+        """What its opener called it; in version 0 nothing."""
+        return self._channel.label
 
     async def send(self, data: Buffer) -> None:
         """Queues a copy of a message, and waits for room where there is none."""
@@ -304,14 +441,27 @@ class Channel:
                 await _wait(self._waiters)
 
     def close(self) -> None:
-        """Sends what is queued, then forgets the channel; again does no harm."""
-        if self._reason is not None:
+        """Sends what is queued, then closes the channel; again does no harm."""
+        if self._ended is not None:
             return
         try:
             self._channel.close()
         except (Closed, InvalidChannel):
             return
-        self._end(ErrorCode.CLOSED)
+        self._end(_CLOSED)
+        self.connection.node._turn_soon()
+
+    def reset(self, code: int = 0) -> None:
+        """Ends the channel at once, both ways; again does no harm. Version 1 tells the peer the
+        code.
+        """
+        if self._ended is not None:
+            return
+        try:
+            self._channel.reset(code)
+        except InvalidChannel:
+            return
+        self._end(_CLOSED)
         self.connection.node._turn_soon()
 
     def info(self) -> ChannelInfo:
@@ -331,19 +481,19 @@ class Channel:
         if isinstance(event, ChannelOpened):
             self._is_open = True
         elif isinstance(event, ChannelClosed):
-            self._end(event.reason)
+            self._end(_End(event.reason, event.code, event.text))
         _wake(self._waiters)
 
-    def _end(self, reason: ErrorCode) -> None:
-        if self._reason is None:
-            self._reason = reason
+    def _end(self, end: _End) -> None:
+        if self._ended is None:
+            self._ended = end
         self.connection.node._channels.pop(self._channel.id, None)
         self.connection.node._incoming.pop(self._channel.id, None)
         _wake(self._waiters)
 
     def _raise_if_ended(self) -> None:
-        if self._reason is not None:
-            raise error_from(self._reason)
+        if self._ended is not None:
+            raise self._ended.error()
 
 
 async def _wait(waiters: set[asyncio.Future[None]]) -> None:

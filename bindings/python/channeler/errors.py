@@ -167,6 +167,33 @@ class SocketError(ChannelerError, OSError):
     """The operating system refused a socket operation."""
 
 
+class WrongIdentity(ChannelerError, ConnectionError):
+    """The peer has not the key of the peer that was asked for."""
+
+
+class CryptoError(ChannelerError, ConnectionError):
+    """The encrypted handshake or connection failed."""
+
+
+class PeerClosed(ChannelerError, ConnectionError):
+    """The peer closed it."""
+
+    peer_code: int = 0
+    """The number that the peer's application gave."""
+
+
+class ProtocolError(ChannelerError, ConnectionError):
+    """A rule of the protocol was broken."""
+
+
+class PeerReset(ChannelerError, ConnectionResetError):
+    """The peer does not know the connection any more; connect again."""
+
+
+class Superseded(ChannelerError, ConnectionError):
+    """Another connection with the same peer took its place."""
+
+
 class Unsupported(ChannelerError):
     """Not supported on this system or by this kind of node."""
 
@@ -197,12 +224,29 @@ _CLASSES: dict[ErrorCode, type[ChannelerError]] = {
     ErrorCode.SOCKET: SocketError,
     ErrorCode.UNSUPPORTED: Unsupported,
     ErrorCode.POISONED: Poisoned,
+    ErrorCode.IDENTITY: WrongIdentity,
+    ErrorCode.CRYPTO: CryptoError,
+    ErrorCode.PEER_CLOSED: PeerClosed,
+    ErrorCode.PROTOCOL: ProtocolError,
+    ErrorCode.RESET: PeerReset,
+    ErrorCode.SUPERSEDED: Superseded,
 }
 
 
 def error_from(code: int, detail: str = "") -> ChannelerError:
     """The exception for an error number. Without a detail its text is the number's."""
     return _CLASSES.get(ErrorCode(code), ChannelerError)(code, detail)
+
+
+def error_of_end(reason: ErrorCode, peer_code: int, text: str) -> ChannelerError:
+    """The exception for the end of a connection or channel, with what the peer said with it."""
+    detail = reason.text
+    if reason == ErrorCode.PEER_CLOSED:
+        detail = f"the peer closed it with code {peer_code}" + (f": {text}" if text else "")
+    error = error_from(reason, detail)
+    if isinstance(error, PeerClosed):
+        error.peer_code = peer_code
+    return error
 
 
 def check(status: int) -> None:

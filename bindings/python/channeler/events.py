@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
 from . import _abi
-from .errors import ErrorCode
+from .errors import ChannelerError, ErrorCode, error_of_end
 from .values import Address, PeerId
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Connected(Event):
-    """The peer's node answered; a first `ChannelOpened` follows.
+    """The peer is there, and in version 1 has proved that it is `peer`.
 
     In version 0 that is not yet a welcome: a node that refuses cannot say so.
     """
@@ -38,8 +38,18 @@ class ConnectionClosed(Event):
     peer: PeerId
     reason: ErrorCode
     """`CLOSED`, `IDLE`, `BANNED`, `TIMEOUT` (nothing ever answered), or `LIMIT` (it had no channel,
-    and its place went to another).
+    and its place went to another). In version 1 also `PEER_CLOSED`, `REFUSED`, `IDENTITY` (another
+    peer than the one asked for answered), `CRYPTO`, `PROTOCOL`, `RESET` and `SUPERSEDED`.
     """
+    code: int = 0
+    """With `PEER_CLOSED`, the number that the peer's application gave."""
+    text: str = ""
+    """What was said with it, for people. It comes from outside: it may be anything."""
+
+    @property
+    def error(self) -> ChannelerError:
+        """The end as an exception, to be raised."""
+        return error_of_end(self.reason, self.code, self.text)
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,28 @@ class ChannelClosed(Event):
 
     channel: Channel
     reason: ErrorCode
-    """`CLOSED`, `IDLE`, `TIMEOUT` (the peer never answered), or the connection's."""
+    """`CLOSED`, `IDLE`, `TIMEOUT` (the peer never answered), or the connection's; in version 1 also
+    `PEER_CLOSED` (the peer reset it, or closed the connection), `REFUSED` and `UNSUPPORTED`.
+    """
+    code: int = 0
+    """With `PEER_CLOSED`, the number that the peer's application gave."""
+    text: str = ""
+    """What was said with it, for people. It comes from outside: it may be anything."""
+
+    @property
+    def error(self) -> ChannelerError:
+        """The end as an exception, to be raised."""
+        return error_of_end(self.reason, self.code, self.text)
+
+
+@dataclass(frozen=True)
+class ChannelFinished(Event):
+    """The peer sends nothing more on a channel, and all that it sent was handed over.
+
+    Ours goes on until `Channel.close`. Only with the option `half_close`.
+    """
+
+    channel: Channel
 
 
 @dataclass(frozen=True)
@@ -110,6 +141,10 @@ def _whole(event: _abi.channeler_event) -> _abi.channeler_event:
     return out
 
 
+def _text(event: _abi.channeler_event) -> str:
+    return (event.text or b"").decode(errors="replace")
+
+
 _Maker = Callable[["NodeBase", _abi.channeler_event], Event]
 
 _MAKERS: dict[int, _Maker] = {
@@ -117,13 +152,24 @@ _MAKERS: dict[int, _Maker] = {
         node._connection(event), PeerId._from_c(event.peer)
     ),
     _abi.CHANNELER_EVENT_CONNECTION_CLOSED: lambda node, event: ConnectionClosed(
-        node._connection(event), PeerId._from_c(event.peer), ErrorCode(event.reason)
+        node._connection(event),
+        PeerId._from_c(event.peer),
+        ErrorCode(event.reason),
+        event.code,
+        _text(event),
     ),
     _abi.CHANNELER_EVENT_CHANNEL_OPENED: lambda node, event: ChannelOpened(
         node._connection(event), node._channel(event), bool(event.by_peer)
     ),
     _abi.CHANNELER_EVENT_CHANNEL_CLOSED: lambda node, event: ChannelClosed(
-        node._connection(event), node._channel(event), ErrorCode(event.reason)
+        node._connection(event),
+        node._channel(event),
+        ErrorCode(event.reason),
+        event.code,
+        _text(event),
+    ),
+    _abi.CHANNELER_EVENT_CHANNEL_FINISHED: lambda node, event: ChannelFinished(
+        node._connection(event), node._channel(event)
     ),
     _abi.CHANNELER_EVENT_READABLE: lambda node, event: Readable(
         node._connection(event), node._channel(event)

@@ -7,6 +7,7 @@ import ctypes
 import threading
 import warnings
 import weakref
+from dataclasses import replace
 from typing import Callable, Iterable, Iterator, NamedTuple, Sequence, TypeVar
 
 from . import _abi
@@ -21,6 +22,7 @@ from .errors import (
     error_from,
 )
 from .events import Event
+from .identity import Identity, PublicKey
 from .stats import (
     ChannelInfo,
     ChannelStats,
@@ -36,11 +38,14 @@ from .values import (
     Address,
     AddressLike,
     Capability,
+    Legacy,
     LogLevel,
     Options,
     PeerId,
     PeerIdLike,
+    Version,
     nanoseconds,
+    text_to_c,
     to_address,
     to_peer_id,
     unsigned,
@@ -51,9 +56,11 @@ OnMessage = Callable[["Channel", bytes], object]
 OnAccept = Callable[["Connection", PeerId, Address], bool]
 OnDatagram = Callable[[Address, bytes], object]
 OnLog = Callable[[LogLevel, str], object]
+OnKeyLog = Callable[[str], object]
 
 # No UDP datagram is larger, so no message is.
 _MESSAGE_BYTES_MAX = 65536
+_LABEL_BYTES_MAX = 255
 # Longest sleep in C: a signal that comes right before it begins is seen after this at the latest.
 _SLEEP_NS_MAX = 1_000_000_000
 
@@ -80,17 +87,23 @@ class NodeBase:
         self,
         options: Options | None = None,
         *,
+        identity: Identity | None = None,
+        legacy: Legacy | None = None,
         on_event: OnEvent | None = None,
         on_message: OnMessage | None = None,
         on_accept: OnAccept | None = None,
         on_datagram: OnDatagram | None = None,
         on_log: OnLog | None = None,
+        on_key_log: OnKeyLog | None = None,
     ) -> None:
         """Makes a node that calls these functions, in the thread that runs it.
 
+        `identity` and `legacy` stand for the options of these names. Without an identity the node
+        makes a fresh one: it is a new peer then.
         Without `on_message` messages are kept for `Channel.receive`, and a `Readable` event tells
-        of them. Without `on_accept` everybody may connect. What a callback raises is raised by the
-        call that ran it (`process`, say), or logged when the node has its own thread.
+        of them. Without `on_accept` everybody may connect. `on_key_log` gets secrets: lines for a
+        file of the kind that `SSLKEYLOGFILE` names. What a callback raises is raised by the call
+        that ran it (`process`, say), or logged when the node has its own thread.
         """
         self._handle: int | None = None
         self._on_event = on_event
@@ -98,7 +111,8 @@ class NodeBase:
         self._on_accept = on_accept
         self._on_datagram = on_datagram
         self._on_log = on_log
-        settings = (options or Options())._to_c(self._MODE)
+        self._on_key_log = on_key_log
+        settings = _merged(options, identity, legacy)._to_c(self._MODE)
         self._hold = Hold(self)
         out = ctypes.c_void_p()
         try:
@@ -155,17 +169,49 @@ class NodeBase:
         check(library.channeler_node_peer_id(self._handle, ctypes.byref(out)))
         return PeerId._from_c(out)
 
-    def connect(self, peer: PeerIdLike, address: AddressLike) -> Connection:
-        """Begins a connection, or finds the one there is. Opening a channel sends first."""
+    @property
+    def public_key(self) -> PublicKey:
+        """Our own public key. Raises `Unsupported` when only version 0 is spoken."""
+        out = _abi.channeler_public_key()
+        check(library.channeler_node_public_key(self._handle, ctypes.byref(out)))
+        return PublicKey._from_c(out)
+
+    @property
+    def identity(self) -> Identity:
+        """Our own private key: how a fresh one can be kept. Raises as `public_key`."""
+        buffer = ctypes.create_string_buffer(_abi.CHANNELER_IDENTITY_PEM_MAX)
+        check(library.channeler_node_identity(self._handle, buffer, len(buffer)))
+        return Identity._take(buffer)
+
+    def connect(
+        self, peer: PeerIdLike | None, address: AddressLike, *, version: Version | None = None
+    ) -> Connection:
+        """Begins a connection, or finds the one there is; `peer` None is whoever answers.
+
+        A `Connected` or `ConnectionClosed` event follows; channels may be opened before. `version`
+        None is version 1, or version 0 with `Legacy.ONLY`, which sends nothing before a channel is
+        opened.
+        """
+        who = None if peer is None else to_peer_id(peer)._to_c()
+        where = to_address(address)._to_c()
         out = _abi.channeler_connection()
-        check(
-            library.channeler_node_connect(
-                self._handle,
-                ctypes.byref(to_peer_id(peer)._to_c()),
-                ctypes.byref(to_address(address)._to_c()),
-                ctypes.byref(out),
+        if version is None:
+            pointer = None if who is None else ctypes.byref(who)
+            status = library.channeler_node_connect(
+                self._handle, pointer, ctypes.byref(where), ctypes.byref(out)
             )
-        )
+        else:
+            options = _abi.channeler_dial_options()
+            size = ctypes.sizeof(options)
+            check(library.channeler_dial_options_init(ctypes.byref(options), size))
+            options.protocol = unsigned(version, 32, "version")
+            if who is not None:
+                options.peer = who
+            options.address = where
+            status = library.channeler_node_dial(
+                self._handle, ctypes.byref(options), ctypes.byref(out)
+            )
+        check(status)
         return Connection(self, out.id)
 
     def process(self, timeout: float | None = None) -> None:
@@ -356,16 +402,34 @@ class Connection(_Handle):
 
     __slots__ = ()
 
-    def open_channel(self, capabilities: Capability = Capability.NONE) -> Channel:
+    def open_channel(
+        self,
+        capabilities: Capability = Capability.NONE,
+        *,
+        label: bytes | str = b"",
+        priority: int | None = None,
+        weight: int | None = None,
+    ) -> Channel:
         """Begins to open a channel; a `ChannelOpened` or `ChannelClosed` event follows.
 
-        Messages may be sent at once: they leave with the last packet of the handshake.
+        Messages may be sent at once: they leave with the first packet that can carry them. In
+        version 1, `label` is what it is called (at most 255 bytes; the peer sees it), `priority`
+        0 (first) to 7 (last; None: 3) which channels go first, and `weight` 1 to 255 (None: 16) its
+        share beside others of its priority.
         """
+        name = readable(label.encode() if isinstance(label, str) else label)
         options = _abi.channeler_channel_options()
         check(
             library.channeler_channel_options_init(ctypes.byref(options), ctypes.sizeof(options))
         )
         options.capabilities = unsigned(capabilities, 32, "capabilities")
+        if priority is not None:
+            options.priority = unsigned(priority, 32, "priority")
+        if weight is not None:
+            options.weight = unsigned(weight, 32, "weight")
+        if name.length:
+            options.label = name.address()
+            options.label_length = name.length
         out = _abi.channeler_channel()
         check(
             library.channeler_channel_open(
@@ -374,9 +438,40 @@ class Connection(_Handle):
         )
         return Channel(self.node, out.id)
 
-    def close(self) -> None:
-        """Sends what is queued, then forgets the connection and its channels."""
-        check(library.channeler_connection_close(self.node._handle, self._to_c()))
+    def close(self, code: int = 0, reason: str = "") -> None:
+        """Sends what is queued, tells the peer, then forgets the connection and its channels.
+
+        `code` is a number of yours, `reason` a sentence for people (cut at 255 bytes); in version
+        1 the peer's `ConnectionClosed` has both.
+        """
+        if not code and not reason:
+            check(library.channeler_connection_close(self.node._handle, self._to_c()))
+            return
+        number = unsigned(code, 64, "code")
+        check(
+            library.channeler_connection_close_with(
+                self.node._handle, self._to_c(), number, text_to_c(reason)
+            )
+        )
+
+    def update_keys(self) -> None:
+        """Begins to encrypt with fresh keys, which version 1 also does by itself in time."""
+        check(library.channeler_connection_update_keys(self.node._handle, self._to_c()))
+
+    @property
+    def public_key(self) -> PublicKey | None:
+        """The peer's key. None: it was not seen to have it yet, or version 0 is spoken."""
+        return self.info().public_key
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what is sent is encrypted, and the peer was seen to have the key of its id."""
+        return self.info().is_encrypted
+
+    @property
+    def version(self) -> Version:
+        """The version of the protocol that it speaks."""
+        return self.info().version
 
     def info(self) -> ConnectionInfo:
         """Who is at the other end, and what is possible."""
@@ -423,6 +518,19 @@ class Channel(_Handle):
             )
         )
 
+    def send_early(self, data: Buffer) -> None:
+        """As `send`, for a message that does no harm when it arrives twice.
+
+        It may leave before the handshake of a connection to a peer known from before is done, and
+        who records it can send it to the peer again. Else it goes the usual way.
+        """
+        taken = readable(data)
+        check(
+            library.channeler_channel_send_early(
+                self.node._handle, self._to_c(), taken.pointer, taken.length
+            )
+        )
+
     def send_buffer(self, data: Buffer, on_release: Callable[[], object] | None = None) -> None:
         """Queues a message without a copy: `data` is kept until the library gives it back.
 
@@ -464,8 +572,28 @@ class Channel(_Handle):
             yield message
 
     def close(self) -> None:
-        """Sends what is queued, then forgets the channel. Messages not yet read are lost."""
+        """Sends what is queued, then closes the channel; in version 1, on both sides."""
         check(library.channeler_channel_close(self.node._handle, self._to_c()))
+
+    def reset(self, code: int = 0) -> None:
+        """Ends the channel at once, both ways: what is queued or on its way is thrown away.
+
+        `code` is a number of yours; in version 1 the peer's `ChannelClosed` has it.
+        """
+        number = unsigned(code, 64, "code")
+        check(library.channeler_channel_reset(self.node._handle, self._to_c(), number))
+
+    @property
+    def label(self) -> bytes:
+        """What its opener called it; in version 0 nothing."""
+        buffer = ctypes.create_string_buffer(_LABEL_BYTES_MAX)
+        length = ctypes.c_size_t()
+        check(
+            library.channeler_channel_label(
+                self.node._handle, self._to_c(), buffer, len(buffer), ctypes.byref(length)
+            )
+        )
+        return buffer.raw[: length.value]
 
     def connection(self) -> Connection:
         """The connection that it is a channel of."""
@@ -510,6 +638,18 @@ class Channel(_Handle):
 
     def _to_c(self) -> _abi.channeler_channel:
         return _abi.channeler_channel(self.id)
+
+
+def _merged(
+    options: Options | None, identity: Identity | None, legacy: Legacy | None
+) -> Options:
+    """The options, with those that a node takes by name."""
+    merged = options or Options()
+    if identity is not None:
+        merged = replace(merged, identity=identity)
+    if legacy is not None:
+        merged = replace(merged, legacy=legacy)
+    return merged
 
 
 _nodes: weakref.WeakSet[NodeBase] = weakref.WeakSet()

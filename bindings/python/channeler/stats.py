@@ -9,7 +9,8 @@ from typing import Any, Callable, TypeVar
 from . import _abi
 from ._lib import library
 from .errors import check
-from .values import Address, Capability, PeerId, Role
+from .identity import PublicKey
+from .values import Address, Capability, PeerId, Role, Version
 
 _Counters = TypeVar("_Counters")
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
@@ -47,6 +48,12 @@ class ConnectionStats:
     bytes_sent: int
     channels: int
     """Channels now, pending ones included."""
+    rtt: float
+    """Version 1: the smoothed round-trip time in seconds; 0 before the handshake is done."""
+    congestion_window_bytes: int
+    """Version 1: bytes that may be on their way at once."""
+    bytes_lost: int
+    """Version 1: bytes of packets that were lost on their way to the peer."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,14 @@ class ConnectionInfo:
     address: Address
     """Where we send to."""
     connected: bool
-    """Whether a channel was ever established."""
+    """Whether the handshake is done; in version 0, whether a channel was ever established."""
     message_bytes_max: int
     """Largest message that a channel takes now, in bytes."""
+    version: Version
+    is_encrypted: bool
+    """Whether what is sent is encrypted, and the peer was seen to have the key of its id."""
+    public_key: PublicKey | None
+    """The peer's key. None: not yet, or version 0."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,10 @@ class ChannelInfo:
     capabilities: Capability
     established: bool
     """Whether messages can flow."""
+    is_early: bool
+    """Whether the peer opened it in early data, which others may record and send again."""
+    label_length: int
+    """Bytes of its label."""
 
 
 def read_struct(kind: type[_Struct], call: Callable[[Any], int]) -> _Struct:
@@ -105,9 +121,14 @@ def read_struct(kind: type[_Struct], call: Callable[[Any], int]) -> _Struct:
 def counters(kind: type[_Counters], struct: ctypes.Structure) -> _Counters:
     """The fields of the same names."""
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    values = {name: getattr(struct, name) for name in names if name != "dropped"}
-    if "dropped" in names:
-        values["dropped"] = _dropped(struct)
+    values: dict[str, Any] = {}
+    for name in names:
+        if name == "dropped":
+            values[name] = _dropped(struct)
+        elif name == "rtt":
+            values[name] = getattr(struct, "rtt_ns") / 1e9
+        else:
+            values[name] = getattr(struct, name)
     return kind(**values)
 
 
@@ -118,6 +139,9 @@ def connection_info(details: _abi.channeler_connection_details) -> ConnectionInf
         Address._from_c(details.address),
         bool(details.connected),
         details.message_bytes_max,
+        Version(details.protocol),
+        bool(details.encrypted),
+        PublicKey._from_c_or_none(details.public_key),
     )
 
 
@@ -130,6 +154,8 @@ def channel_info(details: _abi.channeler_channel_details) -> ChannelInfo:
         Role(details.role),
         Capability(details.capabilities),
         bool(details.established),
+        bool(details.early),
+        details.label_length,
     )
 
 

@@ -6,17 +6,24 @@ import ctypes
 import socket
 from dataclasses import dataclass, fields
 from enum import IntEnum, IntFlag
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from . import _abi
 from ._lib import library
 from .errors import ErrorCode, InvalidAddress, InvalidArgument, check
 
+if TYPE_CHECKING:
+    from .identity import Identity
+
 _SOCKADDR_BYTES_MAX = 128
 
 
 class Capability(IntFlag):
-    """What a channel promises. Protocol version 0 carries these bits and fulfils none."""
+    """What a channel promises.
+
+    Version 1 keeps the order (`ORDERED`); the other two it does not offer yet. Version 0 carries
+    these bits and fulfils none.
+    """
 
     NONE = 0
     RESEND = _abi.CHANNELER_CAP_RESEND
@@ -29,6 +36,20 @@ class Role(IntEnum):
 
     INITIATOR = _abi.CHANNELER_ROLE_INITIATOR
     RESPONDER = _abi.CHANNELER_ROLE_RESPONDER
+
+
+class Version(IntEnum):
+    """Versions of the protocol: only `V1` encrypts, and knows who the peer is."""
+
+    V0 = _abi.CHANNELER_PROTOCOL_V0
+    V1 = _abi.CHANNELER_PROTOCOL_V1
+
+
+class Congestion(IntEnum):
+    """How the sending rate is controlled."""
+
+    CUBIC = _abi.CHANNELER_CONGESTION_CUBIC
+    NEWRENO = _abi.CHANNELER_CONGESTION_NEWRENO
 
 
 class Legacy(IntEnum):
@@ -57,7 +78,7 @@ class SendFailure(IntEnum):
 
 @dataclass(frozen=True, order=True)
 class PeerId:
-    """Who a peer is: 16 bytes. In protocol version 0 peers choose them at will."""
+    """Who a peer is: 16 bytes, made from its public key; in version 0, chosen at will."""
 
     raw: bytes
 
@@ -80,7 +101,7 @@ class PeerId:
     def parse(text: str) -> PeerId:
         """Reads 32 hexadecimal digits, with or without "0x" before them."""
         out = _abi.channeler_peer_id()
-        check(library.channeler_peer_id_parse(_text_to_c(text), ctypes.byref(out)))
+        check(library.channeler_peer_id_parse(text_to_c(text), ctypes.byref(out)))
         return PeerId._from_c(out)
 
     def __str__(self) -> str:
@@ -124,7 +145,7 @@ class Address:
     def parse(text: str) -> Address:
         """Reads "192.0.2.1:7000", "[2001:db8::1]:7000" or "[fe80::1%eth0]:7000"."""
         out = _abi.channeler_address()
-        check(library.channeler_address_parse(_text_to_c(text), ctypes.byref(out)))
+        check(library.channeler_address_parse(text_to_c(text), ctypes.byref(out)))
         return Address._from_c(out)
 
     @staticmethod
@@ -227,10 +248,26 @@ class Options:
     replies_max: int | None = None
     events_max: int | None = None
     seed: bytes | None = None
+    identity: Identity | None = None
+    instance_label: str | None = None
+    congestion: Congestion | None = None
+    early_data: bool | None = None
+    half_close: bool | None = None
+    always_cookie: bool | None = None
+    attempt_timeout: float | None = None
+    dial_timeout: float | None = None
+    linger: float | None = None
+    ack_delay: float | None = None
+    half_open_free_max: int | None = None
+    half_open_max: int | None = None
+    early_bytes_max: int | None = None
+    tickets_max: int | None = None
+    peer_channels_max: int | None = None
+    message_bytes_max: int | None = None
 
     @staticmethod
     def defaults() -> Options:
-        """The settings that the library has by default. All-zero ids and seeds are None."""
+        """The settings that the library has by default. None: there is none, or a fresh one."""
         out = _new_options()
         values: dict[str, Any] = {}
         for name in (field.name for field in fields(Options)):
@@ -238,7 +275,7 @@ class Options:
                 values[name] = getattr(out, f"{name}_ns") / 1e9
             elif name in _CONVERTED:
                 values[name] = _CONVERTED[name](getattr(out, name))
-            elif name not in ("peer_id", "seed"):
+            elif name not in _NONE_BY_DEFAULT:
                 values[name] = getattr(out, name)
         return Options(**values)
 
@@ -253,6 +290,10 @@ class Options:
                 out.peer_id = value._to_c()
             elif name == "seed":
                 out.seed = (ctypes.c_uint8 * 32)(*_seed(value))
+            elif name == "identity":
+                out.identity = text_to_c(value.pem)
+            elif name == "instance_label":
+                out.instance_label = text_to_c(value)
             elif name in _DURATIONS:
                 setattr(out, f"{name}_ns", nanoseconds(value, name))
             else:
@@ -262,9 +303,30 @@ class Options:
 
 
 _DURATIONS = frozenset(
-    ("bundle_delay", "handshake_timeout", "cookie_epoch", "idle_timeout", "keep_alive", "spin")
+    (
+        "bundle_delay",
+        "handshake_timeout",
+        "cookie_epoch",
+        "idle_timeout",
+        "keep_alive",
+        "spin",
+        "attempt_timeout",
+        "dial_timeout",
+        "linger",
+        "ack_delay",
+    )
 )
-_CONVERTED = {"legacy": Legacy, "accept_incoming": bool, "padding": bool, "log_level": LogLevel}
+_CONVERTED: dict[str, type[Any]] = {
+    "legacy": Legacy,
+    "accept_incoming": bool,
+    "padding": bool,
+    "log_level": LogLevel,
+    "congestion": Congestion,
+    "early_data": bool,
+    "half_close": bool,
+    "always_cookie": bool,
+}
+_NONE_BY_DEFAULT = frozenset(("peer_id", "seed", "identity", "instance_label"))
 
 
 def nanoseconds(seconds: float, name: str) -> int:
@@ -315,7 +377,8 @@ def _no_address(detail: str) -> InvalidAddress:
     return InvalidAddress(ErrorCode.INVALID_ADDRESS, detail)
 
 
-def _text_to_c(text: str) -> bytes:
+def text_to_c(text: str) -> bytes:
+    """Text as the library wants it: without a zero byte, which would end it early."""
     encoded = text.encode(errors="surrogateescape")
     if b"\0" in encoded:
         raise InvalidArgument(ErrorCode.INVALID_ARGUMENT, "the text has a zero byte in it")

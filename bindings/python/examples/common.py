@@ -1,4 +1,6 @@
-"""What the examples share: addresses as PEERID@IP:PORT, ends, and errors as one line."""
+"""What the examples share: an identity that stays, addresses as PEERID@IP:PORT, ends, and errors as
+one line.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Callable, Iterator, NoReturn, TypeVar
 
 import channeler
@@ -15,12 +18,72 @@ _T = TypeVar("_T")
 GOOD, FAILED, USAGE, LOST = 0, 1, 2, 3
 """What the examples exit with."""
 
-# 0.2 s, 0.4 s, .. 3.2 s: after 6 s nobody is there.
-HANDSHAKE_RETRIES = 4
+SETTINGS_USAGE = """\
+  --identity FILE   keep the same peer id between runs: its private key is in FILE, which is
+                    made when it is not there. Without it there is a new peer id each time
+  --v0              speak the old protocol: not encrypted, and a peer id proves nothing
+"""
 
 
 class UsageError(Exception):
     """The program was called wrongly."""
+
+
+@dataclass
+class Settings:
+    """What every program can be told."""
+
+    identity_file: str | None = None
+    is_v0: bool = False
+
+    def options(self, send_queue_bytes_max: int | None = None) -> channeler.Options:
+        """Settings of a node; the library's, but for a few."""
+        return channeler.Options(
+            identity=self._identity(),
+            legacy=channeler.Legacy.ONLY if self.is_v0 else None,
+            dial_timeout=6.0,  # then nobody is there
+            attempt_timeout=6.0,
+            linger=1.0,  # how long a close waits for the peer's last word
+            handshake_retries=4,  # the same for v0: 0.2 s, 0.4 s, .. 3.2 s
+            send_queue_bytes_max=send_queue_bytes_max,
+        )
+
+    def _identity(self) -> channeler.Identity | None:
+        """Reads the key in the file, or makes one that nobody else may read."""
+        path = self.identity_file
+        if path is None:
+            return None
+        try:
+            with open(path, "rb") as file:
+                with said(path):
+                    return channeler.Identity.from_pem(file.read())
+        except FileNotFoundError:
+            made = channeler.Identity.generate()
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+                new.write(made.pem)
+            print(f"made a new identity; its private key is in {path}", file=sys.stderr)
+            return made
+
+
+settings = Settings()
+
+
+def take_settings(arguments: list[str]) -> list[str]:
+    """Takes what SETTINGS_USAGE names out of the arguments; returns the rest."""
+    words: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--v0":
+            settings.is_v0 = True
+        elif word == "--identity" and (path := next(rest, None)) is not None:
+            settings.identity_file = path
+        else:
+            words.append(word)
+    if settings.is_v0 and settings.identity_file is not None:
+        raise UsageError(
+            "--v0 has no use for --identity: there are no keys in the old protocol"
+        )
+    return words
 
 
 def peer_text(peer: channeler.PeerId, address: channeler.Address) -> str:
@@ -58,6 +121,23 @@ def connect_to(node: channeler.Node, text: str) -> channeler.Connection:
     return node.connect(parse(channeler.PeerId.parse, peer), target)
 
 
+def close_and_wait(
+    node: channeler.Node,
+    connection: channeler.Connection,
+    reason: str,
+    is_over: Callable[[], bool],
+) -> None:
+    """Closes a connection with a word to the peer, and waits until it is over: until the program
+    heard the `ConnectionClosed` event.
+    """
+    try:
+        connection.close(reason=reason)
+    except channeler.InvalidConnection:
+        return  # The peer was faster.
+    while not is_over():
+        node.process()
+
+
 def parse(read: Callable[[str], _T], text: str) -> _T:
     """What the user typed may be wrong; that is not the world's fault."""
     try:
@@ -93,7 +173,7 @@ def run(program: Callable[[list[str]], int], usage: str) -> NoReturn:
         print(usage, end="")
         sys.exit(GOOD)
     try:
-        sys.exit(program(arguments))
+        sys.exit(program(take_settings(arguments)))
     except UsageError as error:
         print(error if error.args else usage.rstrip(), file=sys.stderr)
         sys.exit(USAGE)

@@ -10,31 +10,32 @@ import channeler
 from common import (
     FAILED,
     GOOD,
-    HANDSHAKE_RETRIES,
+    SETTINGS_USAGE,
     UsageError,
+    close_and_wait,
     connect_to,
     connection_text,
     listen_at,
     printable,
     run,
+    settings,
 )
 
-USAGE_TEXT = """\
-usage: {name} server ADDRESS                   send back every message that comes
-       {name} client PEERID@ADDRESS [TEXT ..]  send each TEXT, and print what comes back
+USAGE_TEXT = f"""\
+usage: {{name}} server ADDRESS                   send back every message that comes
+       {{name}} client PEERID@ADDRESS [TEXT ..]  send each TEXT, and print what comes back
 
 ADDRESS is IP:PORT: 127.0.0.1:7000, [::1]:7000, or [::]:7000 for all that this machine
 has; port 0 takes any that is free. The server prints the PEERID@ADDRESS to give to the
 client. Without a TEXT the client sends "hello".
 
+{SETTINGS_USAGE}
 Exits with 0 when all is well (the server: after Ctrl-C), 1 when something failed or an
 echo never came, 2 when called wrongly.
 """
 
-TRIES = 5  # protocol v0 loses messages: so often we send one
+TRIES = 5  # a plain channel may lose messages: so often we send one
 WAIT_SECONDS = 0.5  # and so long we wait for its echo
-
-OPTIONS = channeler.Options(handshake_retries=HANDSHAKE_RETRIES)
 
 
 def run_server(address: str) -> int:
@@ -44,7 +45,7 @@ def run_server(address: str) -> int:
         try:
             channel.send(message)
         except channeler.WouldBlock:
-            pass  # This echo is lost, as any message may be in protocol v0.
+            pass  # This echo is lost, as any message on a plain channel may be.
 
     def on_event(event: channeler.Event) -> None:
         if isinstance(event, channeler.ChannelOpened):
@@ -52,7 +53,7 @@ def run_server(address: str) -> int:
         elif isinstance(event, channeler.ChannelClosed):
             print(f"a channel ended: {event.reason.text}", file=sys.stderr)
 
-    with channeler.Node(OPTIONS, on_message=on_message, on_event=on_event) as node:
+    with channeler.Node(settings.options(), on_message=on_message, on_event=on_event) as node:
         try:
             listen_at(node, address)
             while True:
@@ -66,9 +67,11 @@ class Client:
 
     def __init__(self, server: str) -> None:
         self._is_open = False
+        self._is_over = False
         self._closed: channeler.ErrorCode | None = None
-        self.node = channeler.Node(OPTIONS, on_event=self._on_event)
-        self._channel = connect_to(self.node, server).open_channel()
+        self.node = channeler.Node(settings.options(), on_event=self._on_event)
+        self._connection = connect_to(self.node, server)
+        self._channel = self._connection.open_channel()
         while not self._is_open:
             self.node.process()
             if self._closed is not None:
@@ -86,11 +89,17 @@ class Client:
                 self.node.process(left)
         return False
 
+    def leave(self) -> None:
+        """Says that this was all."""
+        close_and_wait(self.node, self._connection, "done", lambda: self._is_over)
+
     def _on_event(self, event: channeler.Event) -> None:
         if isinstance(event, channeler.ChannelOpened):
             self._is_open = True
         elif isinstance(event, channeler.ChannelClosed):
             self._closed = event.reason
+        elif isinstance(event, channeler.ConnectionClosed):
+            self._is_over = True
 
 
 def run_client(server: str, texts: list[str]) -> int:
@@ -107,6 +116,7 @@ def run_client(server: str, texts: list[str]) -> int:
             else:
                 print(f"no echo of '{text}'", file=sys.stderr)
         milliseconds = (time.monotonic() - start) * 1e3 / len(texts)
+        client.leave()
     if echoed:
         print(f"{echoed} of {len(texts)} came back, in {milliseconds:.3f} ms each", file=sys.stderr)
     return GOOD if echoed == len(texts) else FAILED

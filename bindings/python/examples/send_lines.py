@@ -2,8 +2,8 @@
 """Sends a file, each line a message, over several channels at once; the same as
 examples-c/send_lines.c, and it talks with that.
 
-Protocol v0 neither repeats what gets lost nor keeps an order, so each message says which line it is
-and where it belongs in the file, and the receiver counts.
+A plain channel neither repeats what gets lost nor keeps an order, so each message says which line it
+is and where it belongs in the file, and the receiver counts.
 
 The messages; numbers are big-endian:
   'H' hello    nothing more. Sent first, repeated until answered
@@ -27,18 +27,20 @@ import channeler
 from common import (
     FAILED,
     GOOD,
-    HANDSHAKE_RETRIES,
     LOST,
+    SETTINGS_USAGE,
     UsageError,
+    close_and_wait,
     connect_to,
     listen_at,
     peer_text,
     run,
+    settings,
 )
 
-USAGE_TEXT = """\
-usage: {name} receive ADDRESS [--output FILE]
-       {name} send PEERID@ADDRESS FILE [--channels N] [--rate LINES]
+USAGE_TEXT = f"""\
+usage: {{name}} receive ADDRESS [--output FILE]
+       {{name}} send PEERID@ADDRESS FILE [--channels N] [--rate LINES]
 
 Sends a file, each line a message, over N channels at once (1 to 64, default 4), at most so
 many LINES in a second (default: as fast as it goes). The receiver takes one file, says what
@@ -49,6 +51,7 @@ ADDRESS is IP:PORT: 127.0.0.1:7000, [::1]:7000, or [::]:7000 for all that this m
 has; port 0 takes any that is free. The receiver prints the PEERID@ADDRESS to give to the
 sender.
 
+{SETTINGS_USAGE}
 Exits with 0 when every line came, 3 when some were lost, 1 when something failed, 2 when
 called wrongly.
 """
@@ -81,6 +84,7 @@ class Sender:
 
     def __init__(self, receiver: str, count: int) -> None:
         self._opened = 0
+        self._is_over = False
         self._closed: channeler.ErrorCode | None = None
         self._blocked: channeler.Channel | None = None
         self._asked = b""
@@ -91,14 +95,12 @@ class Sender:
         self.bytes = 0
         self.waits = 0
         self.node = channeler.Node(
-            channeler.Options(
-                handshake_retries=HANDSHAKE_RETRIES, send_queue_bytes_max=QUEUE_BYTES
-            ),
+            settings.options(send_queue_bytes_max=QUEUE_BYTES),
             on_event=self._on_event,
             on_message=self._on_message,
         )
-        connection = connect_to(self.node, receiver)
-        self.channels = [connection.open_channel() for _ in range(count)]
+        self._connection = connect_to(self.node, receiver)
+        self.channels = [self._connection.open_channel() for _ in range(count)]
         self._sent = dict.fromkeys(self.channels, 0)
         while self._opened < count:
             self._turn()
@@ -107,7 +109,7 @@ class Sender:
         if not self.ask(b"H"):
             code = channeler.ErrorCode.TIMEOUT
             raise channeler.error_from(code, f"the receiver does not let us in: {code.text}")
-        self._text_bytes_max = connection.info().message_bytes_max - LINE.size
+        self._text_bytes_max = self._connection.info().message_bytes_max - LINE.size
 
     def send_file(self, file: BinaryIO, rate: int) -> None:
         """Sends every line; the channels take turns."""
@@ -146,6 +148,10 @@ class Sender:
                     return True
                 self._turn(left)
         return False
+
+    def leave(self) -> None:
+        """Says that this was all."""
+        close_and_wait(self.node, self._connection, "done", lambda: self._is_over)
 
     def _messages(self, file: BinaryIO) -> Iterator[tuple[channeler.Channel, bytes]]:
         # A line that is too long for a message goes in pieces, which count as lines.
@@ -197,7 +203,9 @@ class Sender:
     def _turn(self, seconds: float | None = None) -> None:
         self.node.process(seconds)
         if self._closed is not None:
-            text = f"the receiver does not answer: {self._closed.text}"
+            is_refused = self._closed == channeler.ErrorCode.REFUSED
+            text = "does not let us in" if is_refused else "does not answer"
+            text = f"the receiver {text}: {self._closed.text}"
             raise channeler.error_from(self._closed, text)
 
     def _on_event(self, event: channeler.Event) -> None:
@@ -205,6 +213,8 @@ class Sender:
             self._opened += 1
         elif isinstance(event, channeler.ChannelClosed):
             self._closed = event.reason
+        elif isinstance(event, channeler.ConnectionClosed):
+            self._is_over = True
         elif isinstance(event, channeler.Writable) and event.channel == self._blocked:
             self._blocked = None
 
@@ -224,6 +234,7 @@ def run_sender(receiver: str, name: str, count: int, rate: int) -> int:
             sender.send_file(file, rate)
             span = time.monotonic() - start
             is_heard = sender.ask(b"E")
+            sender.leave()
     s = "" if count == 1 else "s"
     print(
         f"sent {sender.lines:,} lines ({sender.bytes:,} bytes) over {count} channel{s} "
@@ -283,7 +294,7 @@ class Receiver:
         self.file_bytes = 0
         self.bytes = 0
         self.node = channeler.Node(
-            channeler.Options(handshake_retries=HANDSHAKE_RETRIES),
+            settings.options(),
             on_accept=self._on_accept,
             on_event=self._on_event,
         )
@@ -418,7 +429,7 @@ def print_summary(receiver: Receiver, dropped: int) -> int:
         print(f"{doubled:,} came twice, {overtaken:,} after a later one.")
     if lost:
         share = 100.0 * lost / sent
-        print(f"{lost:,} lines ({share:.1f} %) were lost: protocol v0 does not repeat them.")
+        print(f"{lost:,} lines ({share:.1f} %) were lost: a plain channel does not repeat them.")
         # The others were lost on the way, or did not fit into the system's buffer of the socket.
         if dropped:
             print(f"{dropped:,} of them came faster than we read them.")

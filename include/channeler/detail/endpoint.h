@@ -68,6 +68,7 @@ public:
     options.peer_id = to_c(self);
     options.mode = CHANNELER_MODE_SANS_IO;
     options.profile = CHANNELER_PROFILE_REFERENCE;
+    options.legacy = CHANNELER_LEGACY_ONLY;
     // A size that does not fit is none that is allowed either.
     options.packet_size = packet_size > UINT32_MAX ? 0 : static_cast<std::uint32_t>(packet_size);
     callbacks.user_data = this;

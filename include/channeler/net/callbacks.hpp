@@ -24,6 +24,14 @@ public:
     net::address address() const noexcept { return net::address(raw_->address); }
     bool by_peer() const noexcept { return raw_->by_peer != 0; }
     std::uint32_t packet_size() const noexcept { return raw_->packet_size; }
+    net::peer_id peer() const noexcept { return net::peer_id(raw_->peer); }
+
+    /// With errc::peer_closed, the number that the peer's application gave.
+    std::uint64_t code() const noexcept { return raw_->code; }
+
+    /// What was said with it. It comes from outside: it may be anything.
+    std::string_view text() const noexcept { return raw_->text == nullptr ? "" : raw_->text; }
+
     node_ref node() const noexcept { return node_ref(node_); }
     const channeler_event &capi() const noexcept { return *raw_; }
 
@@ -40,6 +48,7 @@ struct callbacks {
     std::function<void(connection, channel, bytes)> on_message;
     std::function<void(node_ref, const address &, bytes)> on_datagram;
     std::function<void(node_ref, log_level, std::string_view)> on_log;
+    std::function<void(node_ref, std::string_view)> on_key_log;
 
     /// Gets what the others throw, at once and in the same thread. Empty: see channeler.hpp.
     std::function<void(std::exception_ptr)> on_exception;
@@ -92,6 +101,7 @@ public:
         if (functions_.on_message) raw.on_message = message;
         if (functions_.on_datagram) raw.on_datagram = datagram;
         if (functions_.on_log) raw.on_log = log;
+        if (functions_.on_key_log) raw.on_key_log = key_log;
         return raw;
     }
 
@@ -135,6 +145,13 @@ private:
     {
         guard(self, [&](const callbacks &functions) {
             functions.on_log(node_ref(node), log_level(level), text);
+        });
+    }
+
+    static void key_log(void *self, channeler_node *node, const char *line) noexcept
+    {
+        guard(self, [&](const callbacks &functions) {
+            functions.on_key_log(node_ref(node), line);
         });
     }
 

@@ -43,6 +43,13 @@ public:
             channeler_channel_send(node_, raw_, message.data(), message.size()));
     }
 
+    /// Queues a copy of what does no harm when it arrives twice: it may leave before the handshake.
+    result<void> send_early(bytes message) const
+    {
+        return detail::done(
+            channeler_channel_send_early(node_, raw_, message.data(), message.size()));
+    }
+
     /// Queues a container of bytes without copying them (channeler_channel_send_buffer): it moves
     /// into the library, and is destroyed when that needs it no more. When the call fails, it has
     /// moved back into `message`.
@@ -74,6 +81,22 @@ public:
     }
 
     result<void> close() const { return detail::done(channeler_channel_close(node_, raw_)); }
+
+    /// Ends it at once, both ways; the peer is told the code.
+    result<void> reset(std::uint64_t code = 0) const
+    {
+        return detail::done(channeler_channel_reset(node_, raw_, code));
+    }
+
+    /// What its opener called it: any bytes.
+    result<std::string> label() const
+    {
+        std::uint8_t room[255];
+        std::size_t length = 0;
+        const std::int32_t status =
+            channeler_channel_label(node_, raw_, room, sizeof room, &length);
+        return detail::made(status, [&] { return std::string(bytes(room, length).text()); });
+    }
 
     result<struct channel_details> info() const;
 
@@ -124,6 +147,20 @@ public:
 
     result<void> close() const { return detail::done(channeler_connection_close(node_, raw_)); }
 
+    /// Tells the peer a number of yours, and a sentence for people.
+    result<void> close(std::uint64_t code, std::string_view reason = {}) const
+    {
+        if (detail::has_zero(reason))
+            return error(errc::invalid_argument, "the reason has a zero byte inside");
+        return detail::done(channeler_connection_close_with(node_, raw_, code,
+                                                            std::string(reason).c_str()));
+    }
+
+    result<void> update_keys() const
+    {
+        return detail::done(channeler_connection_update_keys(node_, raw_));
+    }
+
     result<struct connection_details> info() const;
 
     result<connection_counters> stats() const
@@ -158,6 +195,9 @@ struct connection_details {
     net::address address;
     bool connected;
     std::size_t message_bytes_max;
+    net::protocol protocol;
+    bool encrypted;             ///< And the peer is seen to have the key of its id.
+    net::public_key public_key; ///< The peer's; none before it was seen to have it.
 };
 
 /// What a channel is.
@@ -168,6 +208,8 @@ struct channel_details {
     net::role role;
     net::capabilities capabilities;
     bool established;
+    bool early; ///< The peer opened it in early data, which may be recorded and sent again.
+    std::size_t label_length;
 };
 
 inline result<connection_details> connection::info() const
@@ -177,7 +219,8 @@ inline result<connection_details> connection::info() const
     const std::int32_t status = channeler_connection_info(node_, raw_, &raw);
     return detail::made(status, [&] {
         return connection_details{peer_id(raw.peer), address(raw.address), raw.connected != 0,
-                                  raw.message_bytes_max};
+                                  raw.message_bytes_max, protocol(raw.protocol),
+                                  raw.encrypted != 0, public_key(raw.public_key)};
     });
 }
 
@@ -189,7 +232,7 @@ inline result<channel_details> channel::info() const
     return detail::made(status, [&] {
         return channel_details{connection(node_, raw.connection), raw.initiator_half,
                                raw.responder_half, role(raw.role), capabilities(raw.capabilities),
-                               raw.established != 0};
+                               raw.established != 0, raw.early != 0, raw.label_length};
     });
 }
 

@@ -104,6 +104,18 @@ enum class mode : std::uint32_t {
     sans_io = CHANNELER_MODE_SANS_IO,
 };
 
+/// Versions of the protocol: only the second encrypts, and knows who the peer is.
+enum class protocol : std::uint32_t {
+    v0 = CHANNELER_PROTOCOL_V0,
+    v1 = CHANNELER_PROTOCOL_V1,
+};
+
+/// How the sending rate is controlled.
+enum class congestion : std::uint32_t {
+    cubic = CHANNELER_CONGESTION_CUBIC,
+    newreno = CHANNELER_CONGESTION_NEWRENO,
+};
+
 /// Whether protocol version 0 is spoken.
 enum class legacy : std::uint32_t {
     off = CHANNELER_LEGACY_OFF,
@@ -148,6 +160,7 @@ enum class event_kind : std::uint32_t {
     path_changed = CHANNELER_EVENT_PATH_CHANGED,
     path_unreachable = CHANNELER_EVENT_PATH_UNREACHABLE,
     packet_size_reduced = CHANNELER_EVENT_PACKET_SIZE_REDUCED,
+    channel_finished = CHANNELER_EVENT_CHANNEL_FINISHED,
 };
 
 /// Why a datagram of a sans-IO node could not be sent.

@@ -80,11 +80,38 @@ public:
         return detail::made(status, [&] { return net::peer_id(raw); });
     }
 
+    /// The node's private key: how a fresh one can be kept.
+    result<net::identity> identity() const { return net::identity::of(raw_); }
+
+    result<net::public_key> public_key() const
+    {
+        channeler_public_key raw;
+        const std::int32_t status = channeler_node_public_key(raw_, &raw);
+        return detail::made(status, [&] { return net::public_key(raw); });
+    }
+
     result<connection> connect(const net::peer_id &peer, const address &at) const
     {
         channeler_connection raw = {};
         const std::int32_t status =
             channeler_node_connect(raw_, &peer.capi(), &at.capi(), &raw);
+        return detail::made(status, [&] { return connection(raw_, raw); });
+    }
+
+    /// Connects to whoever answers; connection::info tells who that is.
+    result<connection> connect(const address &at) const
+    {
+        channeler_connection raw = {};
+        const std::int32_t status = channeler_node_connect(raw_, nullptr, &at.capi(), &raw);
+        return detail::made(status, [&] { return connection(raw_, raw); });
+    }
+
+    /// As connect, with the version of the protocol chosen.
+    result<connection> dial(const dial_options &options) const
+    {
+        const channeler_dial_options settings = options.capi();
+        channeler_connection raw = {};
+        const std::int32_t status = channeler_node_dial(raw_, &settings, &raw);
         return detail::made(status, [&] { return connection(raw_, raw); });
     }
 

@@ -5,6 +5,7 @@
 #define CHANNELER_NET_OPTIONS_HPP
 
 #include <channeler/net/address.hpp>
+#include <channeler/net/identity.hpp>
 #include <channeler/net/time.hpp>
 
 namespace channeler {
@@ -42,9 +43,26 @@ public:
     std::uint64_t replies_max;
     std::uint64_t events_max;
     std::array<std::uint8_t, 32> seed;
+    net::congestion congestion;
+    std::optional<net::identity> identity; ///< None: a fresh one.
+    std::string instance_label;            ///< Empty: none.
+    bool early_data;
+    bool half_close;
+    bool always_cookie;
+    std::chrono::nanoseconds attempt_timeout;
+    std::chrono::nanoseconds dial_timeout;
+    std::chrono::nanoseconds linger;
+    std::chrono::nanoseconds ack_delay;
+    std::uint64_t half_open_free_max;
+    std::uint64_t half_open_max;
+    std::uint64_t early_bytes_max;
+    std::uint64_t tickets_max;
+    std::uint64_t peer_channels_max;
+    std::uint64_t message_bytes_max;
 
     options() : options(defaults()) {}
 
+    /// Points into this object: use it before that changes.
     channeler_options capi() const
     {
         channeler_options raw = defaults();
@@ -76,6 +94,22 @@ public:
         raw.replies_max = replies_max;
         raw.events_max = events_max;
         std::memcpy(raw.seed, seed.data(), seed.size());
+        raw.congestion = std::uint32_t(congestion);
+        raw.identity = identity ? identity->pem().c_str() : nullptr;
+        raw.instance_label = instance_label.empty() ? nullptr : instance_label.c_str();
+        raw.early_data = early_data ? 1 : 0;
+        raw.half_close = half_close ? 1 : 0;
+        raw.always_cookie = always_cookie ? 1 : 0;
+        raw.attempt_timeout_ns = detail::span_ns(attempt_timeout);
+        raw.dial_timeout_ns = detail::span_ns(dial_timeout);
+        raw.linger_ns = detail::span_ns(linger);
+        raw.ack_delay_ns = detail::span_ns(ack_delay);
+        raw.half_open_free_max = half_open_free_max;
+        raw.half_open_max = half_open_max;
+        raw.early_bytes_max = early_bytes_max;
+        raw.tickets_max = tickets_max;
+        raw.peer_channels_max = peer_channels_max;
+        raw.message_bytes_max = message_bytes_max;
         return raw;
     }
 
@@ -103,7 +137,14 @@ private:
           receive_queue_bytes_max(raw.receive_queue_bytes_max),
           receive_queue_messages_max(raw.receive_queue_messages_max),
           node_receive_queue_bytes_max(raw.node_receive_queue_bytes_max),
-          replies_max(raw.replies_max), events_max(raw.events_max)
+          replies_max(raw.replies_max), events_max(raw.events_max),
+          congestion(net::congestion(raw.congestion)), early_data(raw.early_data != 0),
+          half_close(raw.half_close != 0), always_cookie(raw.always_cookie != 0),
+          attempt_timeout(raw.attempt_timeout_ns), dial_timeout(raw.dial_timeout_ns),
+          linger(raw.linger_ns), ack_delay(raw.ack_delay_ns),
+          half_open_free_max(raw.half_open_free_max), half_open_max(raw.half_open_max),
+          early_bytes_max(raw.early_bytes_max), tickets_max(raw.tickets_max),
+          peer_channels_max(raw.peer_channels_max), message_bytes_max(raw.message_bytes_max)
     {
         std::memcpy(seed.data(), raw.seed, seed.size());
     }
@@ -113,13 +154,21 @@ private:
 class channel_options {
 public:
     net::capabilities capabilities;
+    std::uint32_t priority;
+    std::uint32_t weight;
+    std::string label; ///< Any bytes.
 
-    channel_options() : capabilities(net::capabilities(defaults().capabilities)) {}
+    channel_options() : channel_options(defaults()) {}
 
+    /// Points into this object: use it before that changes.
     channeler_channel_options capi() const
     {
         channeler_channel_options raw = defaults();
         raw.capabilities = std::uint32_t(capabilities);
+        raw.priority = priority;
+        raw.weight = weight;
+        raw.label = label.empty() ? nullptr : bytes(label).data();
+        raw.label_length = label.size();
         return raw;
     }
 
@@ -128,6 +177,44 @@ private:
     {
         channeler_channel_options raw;
         detail::done(channeler_channel_options_init(&raw, sizeof raw)).value();
+        return raw;
+    }
+
+    explicit channel_options(const channeler_channel_options &raw)
+        : capabilities(net::capabilities(raw.capabilities)), priority(raw.priority),
+          weight(raw.weight)
+    {
+    }
+};
+
+/// Whom to connect to, and how; what is not changed is the library's default.
+class dial_options {
+public:
+    net::protocol protocol;
+    net::peer_id peer; ///< None: whoever answers.
+    net::address address;
+
+    dial_options() : protocol(net::protocol(defaults().protocol)) {}
+    dial_options(const net::peer_id &who, const net::address &where) : dial_options()
+    {
+        peer = who;
+        address = where;
+    }
+
+    channeler_dial_options capi() const
+    {
+        channeler_dial_options raw = defaults();
+        raw.protocol = std::uint32_t(protocol);
+        raw.peer = peer.capi();
+        raw.address = address.capi();
+        return raw;
+    }
+
+private:
+    static channeler_dial_options defaults()
+    {
+        channeler_dial_options raw;
+        detail::done(channeler_dial_options_init(&raw, sizeof raw)).value();
         return raw;
     }
 };

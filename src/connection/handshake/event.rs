@@ -48,6 +48,7 @@ pub(crate) struct Complete {
     pub(crate) ids: AttemptIds,
     /// The peer's transport parameters, of this handshake.
     pub(crate) params: Params,
+    #[allow(dead_code, reason = "for tests and fuzzing; the owner knows it from Identified")]
     pub(crate) key: PublicKey,
     /// For tickets: at an initiator, CRYPTO of short packets is read by it.
     pub(crate) session: Session,

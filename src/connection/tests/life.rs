@@ -618,6 +618,7 @@ fn an_attempt_that_fails_while_its_connection_lingers_ends_it() {
 #[test]
 fn a_side_that_may_seal_nothing_waits_without_spinning() {
     use crate::crypto::{Epochs, Limits, Secrets, Suite};
+    use crate::id::Side;
     let mut world = World::with(103, |config| config.keep_alive = 2 * SECOND);
     world.connect();
     let channel = world.open(0, NONE);
@@ -627,7 +628,8 @@ fn a_side_that_may_seal_nothing_waits_without_spinning() {
         let secrets = Secrets::from_bytes(suite, &[1; 48], &[2; 48]);
         let sealed_max = if end == 0 { u64::MAX } else { 0 };
         let limits = Limits { sealed_max, ..Limits::of(suite) };
-        let epochs = Epochs::new(secrets, super::world::side(end), limits, 0);
+        let side = if end == 0 { Side::Initiator } else { Side::Responder };
+        let epochs = Epochs::new(secrets, side, limits, 0);
         world.connection(end).established.as_mut().expect("it lives").epochs = epochs;
     }
     assert_eq!(world.send_message(0, channel, b"nobody can say that it came"), Ok(()));

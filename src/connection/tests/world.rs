@@ -10,7 +10,7 @@ use super::super::{Connection, Notice, Shared};
 use crate::config::{ChannelConfig, NodeConfig};
 use crate::crypto::{Identity, TlsContext, TlsOptions};
 use crate::error::Error;
-use crate::id::{Capabilities, ChannelHandle, ConnectionHandle, Handle, PathId, Side, Token};
+use crate::id::{Capabilities, ChannelHandle, ConnectionHandle, Handle, PathId, Token};
 use crate::io::{Event, Local};
 use crate::time::Time;
 use crate::wire::long::LongHeader;
@@ -392,9 +392,4 @@ impl End {
 
 pub(super) fn address(end: usize) -> std::net::SocketAddr {
     std::net::SocketAddr::from(([192, 0, 2, end as u8 + 1], 4000))
-}
-
-/// The side of an end.
-pub(super) fn side(end: usize) -> Side {
-    if end == 0 { Side::Initiator } else { Side::Responder }
 }

@@ -29,6 +29,15 @@ fn asks_again_only_when_it_changed_by_half() {
     assert_eq!(rate.poll(70 * MTU, MTU, ms(40), ms(25)), Some((7, ms(5))));
 }
 
+// spec: 13.3 acknowledging
+#[test]
+fn a_peer_that_never_delays_is_asked_once() {
+    let mut rate = AckRate::default();
+    let mut ask = || rate.poll(10 * MTU, MTU, ms(80), Duration::ZERO);
+    assert_eq!(ask(), Some((2, Duration::ZERO)));
+    assert_eq!(ask(), None);
+}
+
 const MTU: u64 = 1200;
 
 fn ms(count: u64) -> Duration {

@@ -1,0 +1,200 @@
+//! What one node reported so far, and the invariants that every report must keep.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use channeler::error::Error;
+use channeler::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
+use channeler::io::Event;
+use channeler::node::Node;
+use channeler::sim::Random;
+
+/// What one node reported since it began.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) connections: BTreeMap<ConnectionHandle, Connection>,
+    pub(crate) channels: BTreeMap<ChannelHandle, Channel>,
+    ended: BTreeSet<ConnectionHandle>,
+    ended_channels: BTreeSet<ChannelHandle>,
+    /// Requests that wait for an answer.
+    pub(crate) requests: Vec<ConnectionHandle>,
+}
+
+/// A connection that was dialled, requested or reported, and not reported as closed.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) peer: PeerId,
+    pub(crate) is_connected: bool,
+}
+
+/// A channel that was asked for or reported, and not reported as closed.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) connection: ConnectionHandle,
+    pub(crate) is_opened: bool,
+    pub(crate) is_ordered: bool,
+    /// The largest message number so far, of an ordered channel.
+    pub(crate) last: Option<u64>,
+    /// What it is called on the wire, once that is known.
+    pub(crate) id: Option<ChannelId>,
+}
+
+/// A message as this test makes it: its number, then bytes that follow from the number.
+pub(crate) fn message(number: u64, len: usize) -> Vec<u8> {
+    let mut bytes = number.to_be_bytes().to_vec();
+    bytes.extend(Random::new(number).vec(len - bytes.len()));
+    bytes
+}
+
+impl Model {
+    /// We dialled.
+    pub(crate) fn dialled(&mut self, connection: ConnectionHandle, peer: PeerId) {
+        self.connections.entry(connection).or_insert(Connection { peer, is_connected: false });
+    }
+
+    /// We opened a channel; on which connection is what the node says.
+    pub(crate) fn asked_for(
+        &mut self,
+        channel: ChannelHandle,
+        node: &Node,
+        is_ordered: bool,
+    ) -> Result<(), String> {
+        let info = node.channel_info(channel).map_err(|error| format!("a new one: {error}"))?;
+        let connection = info.connection;
+        let fresh = Channel { connection, is_opened: false, is_ordered, last: None, id: None };
+        if self.ended_channels.contains(&channel) || self.channels.contains_key(&channel) {
+            return Err(format!("{channel:?} was given before"));
+        }
+        self.channels.insert(channel, fresh);
+        Ok(())
+    }
+
+    /// Takes in one event; what contradicts earlier ones is an error.
+    pub(crate) fn take(&mut self, event: &Event, node: &Node) -> Result<(), String> {
+        match *event {
+            Event::ConnectionRequest { connection, peer, .. } => {
+                self.is_fresh(connection)?;
+                self.requests.push(connection);
+                self.connections.insert(connection, Connection { peer, is_connected: false });
+            }
+            Event::Connected { connection, peer } => self.take_connected(connection, peer)?,
+            Event::ConnectionClosed { connection, reason, .. } => {
+                check_reason(reason)?;
+                let left = self.channels.values().any(|one| one.connection == connection);
+                if left {
+                    return Err(format!("{connection:?} ended before its channels"));
+                }
+                if self.connections.remove(&connection).is_none() {
+                    return Err(format!("{connection:?} ended but never was"));
+                }
+                self.requests.retain(|request| *request != connection);
+                self.ended.insert(connection);
+            }
+            Event::ChannelOpened { connection, channel, by_peer } => {
+                self.take_opened(node, connection, channel, by_peer)?;
+            }
+            Event::ChannelClosed { channel, reason, .. } => {
+                check_reason(reason)?;
+                if self.channels.remove(&channel).is_none() {
+                    return Err(format!("{channel:?} ended but never was"));
+                }
+                self.ended_channels.insert(channel);
+            }
+            Event::Message { channel, .. } | Event::Readable { channel, .. } => {
+                let is_opened = self.channels.get(&channel).is_some_and(|one| one.is_opened);
+                if !is_opened {
+                    return Err(format!("a message on {channel:?}, which is not open"));
+                }
+            }
+            Event::Writable { channel, .. } | Event::ChannelFinished { channel, .. } => {
+                if !self.channels.contains_key(&channel) {
+                    return Err(format!("{channel:?} is not there"));
+                }
+            }
+            Event::PathChanged { .. }
+            | Event::PathUnreachable { .. }
+            | Event::PacketSizeReduced { .. }
+            | Event::Packet { .. }
+            | Event::Datagram { .. } => return Err("nothing causes that here".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// What the node says now is what it reported.
+    pub(crate) fn check(&self, node: &Node) -> Result<(), String> {
+        for (handle, connection) in &self.connections {
+            let info = node.connection_info(*handle);
+            let info = info.map_err(|error| format!("{handle:?}: {error}"))?;
+            if info.peer != connection.peer {
+                return Err(format!("{handle:?} is with somebody else now"));
+            }
+            if info.public_key.is_some_and(|key| key.peer_id() != info.peer) {
+                return Err(format!("{handle:?} is with another key than it says"));
+            }
+        }
+        for handle in self.channels.keys() {
+            node.channel_info(*handle).map_err(|error| format!("{handle:?}: {error}"))?;
+        }
+        let stats = node.stats();
+        if stats.connections < self.connections.len() as u64 {
+            return Err(format!("{stats:?}, but {} are open", self.connections.len()));
+        }
+        Ok(())
+    }
+
+    fn is_fresh(&self, connection: ConnectionHandle) -> Result<(), String> {
+        match self.ended.contains(&connection) || self.connections.contains_key(&connection) {
+            true => Err(format!("{connection:?} was there before")),
+            false => Ok(()),
+        }
+    }
+
+    fn take_connected(&mut self, handle: ConnectionHandle, peer: PeerId) -> Result<(), String> {
+        if let Some(connection) = self.connections.get_mut(&handle) {
+            if connection.is_connected || connection.peer != peer {
+                return Err(format!("{handle:?} was {connection:?}"));
+            }
+            connection.is_connected = true;
+            return Ok(());
+        }
+        self.is_fresh(handle)?;
+        self.connections.insert(handle, Connection { peer, is_connected: true });
+        Ok(())
+    }
+
+    fn take_opened(
+        &mut self,
+        node: &Node,
+        connection: ConnectionHandle,
+        channel: ChannelHandle,
+        by_peer: bool,
+    ) -> Result<(), String> {
+        if !self.connections.get(&connection).is_some_and(|one| one.is_connected) {
+            return Err(format!("{channel:?} on {connection:?}, which is not connected"));
+        }
+        // It may have ended before this event was looked at.
+        let info = node.channel_info(channel).ok();
+        let id = info.as_ref().map(|info| info.id);
+        let is_ordered = info.is_some_and(|info| info.capabilities.0 != 0);
+        match (by_peer, self.channels.get_mut(&channel)) {
+            (false, Some(known)) if !known.is_opened && known.connection == connection => {
+                (known.is_opened, known.id) = (true, id);
+            }
+            (true, None) if !self.ended_channels.contains(&channel) => {
+                let opened = Channel { connection, is_opened: true, is_ordered, last: None, id };
+                self.channels.insert(channel, opened);
+            }
+            (_, known) => return Err(format!("{channel:?} opened, but was {known:?}")),
+        }
+        Ok(())
+    }
+}
+
+/// Nodes that keep to the rules never end anything for a breach of them, whatever the network does.
+fn check_reason(reason: Error) -> Result<(), String> {
+    match reason {
+        Error::Protocol | Error::Crypto | Error::Identity | Error::Unexpected => {
+            Err(format!("it ended for {reason:?}"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,425 @@
+//! Runs a plan on real nodes, and checks every invariant after each step.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use channeler::config::{ChannelConfig, NodeConfig};
+use channeler::error::Error;
+use channeler::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle};
+use channeler::io::Event;
+use channeler::node::CloseReason;
+use channeler::sim::{Link, Random, World};
+
+use crate::model::{Model, message};
+use crate::ops::{Op, Plan, Setup};
+
+const SECOND: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_secs(8);
+
+/// What went wrong, and at which step.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) step: usize,
+    pub(crate) text: String,
+}
+
+struct Run {
+    world: World,
+    models: Vec<Model>,
+    /// What was sent: by whom, on which channel, how long, how often it may arrive.
+    sent: BTreeMap<u64, Sent>,
+    received: u64,
+}
+
+struct Sent {
+    from: usize,
+    id: Option<ChannelId>,
+    len: usize,
+    /// How often it may still arrive.
+    copies: u32,
+}
+
+/// Runs a plan; how many messages arrived.
+pub(crate) fn run(plan: &Plan, step: &Cell<usize>) -> Result<u64, Failure> {
+    let mut run = Run::new(&plan.setup);
+    for (at, op) in plan.ops.iter().enumerate() {
+        step.set(at);
+        let done = run.apply(op).and_then(|()| run.check());
+        done.map_err(|text| Failure { step: at, text })?;
+    }
+    step.set(plan.ops.len());
+    run.heal(&plan.setup).map_err(|text| Failure { step: plan.ops.len(), text })?;
+    Ok(run.received)
+}
+
+impl Run {
+    fn new(setup: &Setup) -> Run {
+        let mut world = World::new(setup.seed);
+        world.gro_max = setup.gro_max;
+        world.network.set_all(Link::with_delay(Duration::from_millis(10)));
+        world.network.keep_recent(200);
+        let models = (0..setup.nodes).map(|_| Model::default()).collect();
+        for _ in 0..setup.nodes {
+            world.add(|config| configure(config, setup));
+        }
+        Run { world, models, sent: BTreeMap::new(), received: 0 }
+    }
+
+    fn apply(&mut self, op: &Op) -> Result<(), String> {
+        match *op {
+            Op::Open { from, to, is_ordered } => {
+                self.open(from, to, is_ordered)?;
+            }
+            Op::Send { node, channel, len, count, is_early } => {
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    self.send(node, channel, len, count, is_early)?;
+                }
+            }
+            Op::Receive { node, channel } => {
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    self.receive(node, channel)?;
+                }
+            }
+            Op::CloseChannel { node, channel } => {
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    self.world.with(node, |node, now| node.close_channel(now, channel)).ok();
+                }
+            }
+            Op::ResetChannel { node, channel } => {
+                if let Some(channel) = self.pick_channel(node, channel) {
+                    let why = CloseReason { code: 7, text: String::new() };
+                    self.world.with(node, |node, now| node.reset_channel(now, channel, why)).ok();
+                }
+            }
+            Op::CloseConnection { node, connection } => {
+                if let Some(connection) = self.pick_connection(node, connection) {
+                    self.close_connection(node, connection);
+                }
+            }
+            Op::UpdateKeys { node, connection } => {
+                if let Some(connection) = self.pick_connection(node, connection) {
+                    self.world.with(node, |node, now| node.update_keys(now, connection)).ok();
+                }
+            }
+            Op::Restart { node } => {
+                self.check()?;
+                self.world.restart(node);
+                self.models[node] = Model::default();
+            }
+            Op::BanPeer { node, whom, span } if node != whom => {
+                let peer = self.world.peer(whom);
+                self.world.with(node, |node, now| node.ban_peer(now, peer, span)).ok();
+            }
+            Op::BanPeer { .. } => {}
+            Op::Advance { span } => self.advance(span)?,
+            Op::SetLink { .. } | Op::KillLink { .. } => self.change_link(op),
+            Op::Garbage { .. } | Op::Replay { .. } | Op::Mutate { .. } => self.attack(op),
+        }
+        Ok(())
+    }
+
+    fn change_link(&mut self, op: &Op) {
+        let address = |node: usize| self.world.address(node);
+        match op {
+            Op::SetLink { from, to, link } => {
+                let (from, to) = (address(*from), address(*to));
+                self.world.network.set_link(from, to, (**link).clone());
+            }
+            Op::KillLink { from, to, span } => {
+                let (from, to, now) = (address(*from), address(*to), self.world.now());
+                self.world.network.black_hole((from, to), now, now + *span);
+            }
+            _ => unreachable!("the caller picks"),
+        }
+    }
+
+    /// What anybody on the path may do.
+    fn attack(&mut self, op: &Op) {
+        let attacker = SocketAddr::from(([10, 66, 66, 66], 66));
+        let recent: Vec<_> = self.world.network.recent().iter().cloned().collect();
+        match *op {
+            Op::Garbage { to, seed } => {
+                let mut random = Random::new(seed);
+                let mut bytes = random.vec(33 + (seed as usize % 1_400));
+                match seed % 3 {
+                    0 => bytes[0] = 0x80 | bytes[0] & 0x2f,
+                    1 => bytes[..4].copy_from_slice(&[0x09, 0x01, 0xd0, 0x3f]),
+                    _ => {}
+                }
+                let to = self.world.address(to);
+                self.world.inject(attacker, to, &bytes);
+            }
+            Op::Replay { recent: at, is_spoofed } => {
+                let Some(old) = pick(&recent, at) else { return };
+                let from = if is_spoofed { old.station } else { attacker };
+                self.world.inject(from, old.to, &old.bytes);
+            }
+            Op::Mutate { recent: at, seed } => {
+                let Some(old) = pick(&recent, at) else { return };
+                let mut random = Random::new(seed);
+                let mut bytes = old.bytes.clone();
+                for _ in 0..=random.index(4) {
+                    let at = random.index(bytes.len());
+                    bytes[at] ^= 1 << random.index(8);
+                }
+                if random.chance(0.2) {
+                    bytes.truncate(1 + random.index(bytes.len()));
+                }
+                self.world.inject(old.station, old.to, &bytes);
+            }
+            _ => unreachable!("the caller picks"),
+        }
+    }
+
+    fn open(
+        &mut self,
+        from: usize,
+        to: usize,
+        is_ordered: bool,
+    ) -> Result<Option<ChannelHandle>, String> {
+        if from == to {
+            return Ok(None);
+        }
+        let connection = match self.world.connect(from, to) {
+            Ok(connection) => connection,
+            Err(Error::Banned | Error::Limit) => return Ok(None),
+            Err(error) => return Err(format!("connect from {from} to {to}: {error:?}")),
+        };
+        self.models[from].dialled(connection, self.world.peer(to));
+        let capabilities = if is_ordered { Capabilities::ORDERED } else { Capabilities::default() };
+        let config = ChannelConfig { capabilities, ..ChannelConfig::default() };
+        let opened = self.world.with(from, |node, now| node.open_channel(now, connection, &config));
+        match opened {
+            Ok(channel) => {
+                let node = self.world.node(from);
+                self.models[from].asked_for(channel, node, is_ordered)?;
+                Ok(Some(channel))
+            }
+            Err(Error::Limit | Error::State | Error::Closed) => Ok(None),
+            Err(error) => Err(format!("open from {from} to {to}: {error:?}")),
+        }
+    }
+
+    fn send(
+        &mut self,
+        node: usize,
+        channel: ChannelHandle,
+        len: usize,
+        count: usize,
+        is_early: bool,
+    ) -> Result<(), String> {
+        for _ in 0..count {
+            let number = self.sent.len() as u64;
+            let bytes = message(number, len);
+            let id = self.world.node(node).channel_info(channel).ok().map(|info| info.id);
+            let copies = if is_early { 2 } else { 1 };
+            let result = self.world.with(node, |node, now| match is_early {
+                true => node.send_early(now, channel, &bytes),
+                false => node.send(now, channel, &bytes),
+            });
+            match result {
+                Ok(()) => {
+                    self.sent.insert(number, Sent { from: node, id, len, copies });
+                }
+                Err(Error::WouldBlock | Error::State | Error::Closed) => break,
+                Err(error) => return Err(format!("send on {channel:?}: {error:?}")),
+            }
+        }
+        self.check()
+    }
+
+    fn receive(&mut self, node: usize, channel: ChannelHandle) -> Result<(), String> {
+        for bytes in self.world.receive_all(node, channel) {
+            self.take_message(node, channel, &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn close_connection(&mut self, node: usize, connection: ConnectionHandle) {
+        let reason = CloseReason::default();
+        let closed =
+            self.world.with(node, |node, now| node.close_connection(now, connection, reason));
+        assert!(closed.is_ok(), "it is there: {closed:?}");
+    }
+
+    fn advance(&mut self, span: Duration) -> Result<(), String> {
+        let end = self.world.now() + span;
+        while self.world.step(end) {
+            self.check()?;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        for index in 0..self.models.len() {
+            while !self.world.events(index).is_empty() {
+                self.take_events(index)?;
+            }
+            let checked = self.models[index].check(self.world.node(index));
+            checked.map_err(|text| format!("node {index}: {text}"))?;
+        }
+        Ok(())
+    }
+
+    fn take_events(&mut self, index: usize) -> Result<(), String> {
+        for happened in self.world.take_events(index) {
+            let taken = self.models[index].take(&happened.event, self.world.node(index));
+            taken.map_err(|text| format!("node {index}: {text} ({happened:?})"))?;
+            if let Event::Message { channel, .. } = happened.event {
+                self.take_message(index, channel, &happened.bytes)?;
+            }
+        }
+        for request in std::mem::take(&mut self.models[index].requests) {
+            // It may have ended in the meantime.
+            self.world.with(index, |node, now| node.accept(now, request)).ok();
+        }
+        Ok(())
+    }
+
+    /// A message is one that was sent, byte for byte, by the peer of this channel, on this channel,
+    /// and comes once; twice only if it may be replayed.
+    fn take_message(
+        &mut self,
+        node: usize,
+        channel: ChannelHandle,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        let number = bytes.first_chunk().map(|chunk| u64::from_be_bytes(*chunk));
+        let Some((number, sent)) = number.and_then(|it| Some((it, self.sent.get_mut(&it)?))) else {
+            return Err(format!("node {node} received what nobody sent: {bytes:02x?}"));
+        };
+        if bytes != message(number, sent.len) {
+            return Err(format!("message {number} came changed"));
+        }
+        if sent.copies == 0 {
+            return Err(format!("message {number} came too often"));
+        }
+        sent.copies -= 1;
+        self.received += 1;
+        let Some(known) = self.models[node].channels.get_mut(&channel) else {
+            // Read just as the channel ended.
+            return Ok(());
+        };
+        if known.is_ordered && known.last.is_some_and(|last| last >= number) {
+            return Err(format!("message {number} came after {:?}", known.last));
+        }
+        known.last = Some(number);
+        let ids = (sent.id, known.id);
+        if let (Some(sent_as), Some(came_as)) = ids
+            && sent_as != came_as
+            && sent.copies == 0
+        {
+            return Err(format!("message {number} of {sent_as:?} came on {came_as:?}"));
+        }
+        let peer =
+            self.models[node].connections.get(&known_connection(&self.models[node], channel));
+        if peer.is_some_and(|one| one.peer != self.world.peer(sent.from)) {
+            return Err(format!("message {number} of node {} came from another", sent.from));
+        }
+        Ok(())
+    }
+
+    /// Good links: whoever wants gets a channel and its message through; then silence empties all.
+    fn heal(&mut self, setup: &Setup) -> Result<(), String> {
+        self.world.network.set_all(Link::with_delay(Duration::from_millis(10)));
+        for index in 0..self.models.len() {
+            for other in 0..self.models.len() {
+                let peer = self.world.peer(other);
+                self.world.with(index, |node, _| node.lift_ban_peer(peer));
+            }
+        }
+        // Attempts that failed, refusals and connections of peers that are not there any more go.
+        self.advance(3 * IDLE)?;
+        for from in 0..self.models.len() {
+            for to in (0..self.models.len()).filter(|&to| to != from) {
+                if !self.gets_through(from, to)? {
+                    return Err(format!("node {from} gets nothing through to node {to}"));
+                }
+            }
+        }
+        if setup.keep_alive.is_zero() {
+            self.advance(4 * IDLE)?;
+            for index in 0..self.models.len() {
+                let stats = self.world.node(index).stats();
+                let queued = stats.send_queue_bytes + stats.receive_queue_bytes;
+                if (stats.connections, stats.channels, queued) != (0, 0, 0) {
+                    return Err(format!("node {index} keeps {stats:?} in silence"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a new channel opens, and a message on it arrives. Tables of a few entries are made
+    /// room in first.
+    fn gets_through(&mut self, from: usize, to: usize) -> Result<bool, String> {
+        for index in [from, to] {
+            let known: Vec<_> = self.models[index].connections.keys().copied().collect();
+            known.into_iter().for_each(|connection| self.close_connection(index, connection));
+        }
+        self.advance(2 * IDLE)?;
+        let Some(channel) = self.open(from, to, false)? else { return Ok(false) };
+        self.advance(4 * SECOND)?;
+        let Some(known) = self.models[from].channels.get(&channel) else { return Ok(false) };
+        if !known.is_opened {
+            return Ok(false);
+        }
+        let before = self.received;
+        self.send(from, channel, 100, 1, false)?;
+        self.advance(SECOND)?;
+        let theirs: Vec<_> = self.models[to].channels.keys().copied().collect();
+        for channel in theirs {
+            self.receive(to, channel)?;
+        }
+        Ok(self.received > before)
+    }
+
+    fn pick_channel(&self, node: usize, number: usize) -> Option<ChannelHandle> {
+        let known: Vec<_> = self.models[node].channels.keys().copied().collect();
+        pick(&known, number).copied()
+    }
+
+    fn pick_connection(&self, node: usize, number: usize) -> Option<ConnectionHandle> {
+        let known: Vec<_> = self.models[node].connections.keys().copied().collect();
+        pick(&known, number).copied()
+    }
+}
+
+fn known_connection(model: &Model, channel: ChannelHandle) -> ConnectionHandle {
+    model.channels[&channel].connection
+}
+
+fn configure(config: &mut NodeConfig, setup: &Setup) {
+    config.lend_messages = setup.lend_messages;
+    config.ask_before_accept = setup.ask_before_accept;
+    config.early_data = setup.early_data;
+    config.always_cookie = setup.always_cookie;
+    config.keep_alive = setup.keep_alive;
+    config.linger = setup.linger;
+    config.congestion = setup.congestion;
+    config.segments_max = setup.segments_max;
+    config.idle_timeout = IDLE;
+    config.attempt_timeout = 4 * SECOND;
+    config.dial_timeout = 10 * SECOND;
+    if setup.tight {
+        config.connections_max = 4;
+        config.connections_per_address_max = 2;
+        config.channels_per_connection_max = 4;
+        config.channels_max = 8;
+        config.send_queue_bytes_max = 20_000;
+        config.send_queue_packets_max = 4;
+        config.node_send_queue_bytes_max = 30_000;
+        config.receive_queue_bytes_max = 10_000;
+        config.receive_queue_messages_max = 5;
+        config.node_receive_queue_bytes_max = 12_000;
+        config.replies_max = 4;
+        config.tickets_max = 2;
+        config.peer_channels_max = 4;
+    }
+}
+
+fn pick<T>(from: &[T], number: usize) -> Option<&T> {
+    from.get(number.checked_rem(from.len())?)
+}

@@ -1,0 +1,75 @@
+//! Aim: who shows cookies, and so has its addresses, is limited as well.
+//! Method: many hosts that answer for a cookie and never go on, and an honest one after them.
+
+use std::net::SocketAddr;
+
+use channeler::id::{AttemptId, Side};
+use channeler::node::DropReason;
+use channeler::sim::{Random, World};
+use channeler::wire::frame::{Crypto, Frame};
+use channeler::wire::long::Cookie;
+
+use super::tools::{Forgery, feed};
+use crate::tools::{MILLI, SECOND, assert_echo, dropped};
+
+/// Of a node here; its default is eight times as many.
+const HALF_OPEN_MAX: usize = 512;
+
+// spec: 7.9 cookies, 7.10 half-open limits, 16.1 table, 18.3 attacks on resources
+#[test]
+fn half_open_handshakes_with_cookies_are_limited_in_all_and_of_each_network() {
+    let mut world = World::new(1);
+    world.add(|_| ());
+    world.add(|config| {
+        config.always_cookie = true;
+        config.half_open_max = HALF_OPEN_MAX;
+    });
+    let mut random = Random::new(1);
+    // 100 of one network, of which 64 may begin; then more than there is room for, of others.
+    for (network, hosts, begun) in [(1, 100, 64), (2, 64, 128), (3, 64, 192), (4, 64, 256)] {
+        (1..=hosts).for_each(|host| begin(&mut world, &mut random, network, host));
+        assert_eq!(world.node(1).stats().connections, begun, "network {network}");
+    }
+    assert_eq!(dropped(&world, 1, DropReason::HalfOpenLimit), 36);
+    for network in 5..=12 {
+        (1..=64).for_each(|host| begin(&mut world, &mut random, network, host));
+    }
+    assert_eq!(world.node(1).stats().connections, HALF_OPEN_MAX as u64);
+    assert_eq!(dropped(&world, 1, DropReason::HalfOpenLimit), 36 + 4 * 64);
+    assert!(world.events(1).is_empty());
+    // They go, and whoever dialled meanwhile gets in with the next try.
+    let connection = world.connect(0, 1).expect("room");
+    world.open(0, connection).expect("room");
+    world.run_for(15 * SECOND);
+    assert_eq!(world.node(1).stats().connections, 1);
+    let (peer_connection, peer_channel, _) = world.opened(1, 0)[0];
+    let (connection, channel, _) = world.opened(0, 0)[0];
+    let pair = channeler::sim::Pair { connection, channel, peer_connection, peer_channel };
+    assert_echo(&mut world, &pair);
+}
+
+/// Begins a handshake from an address, with the cookie that is asked for.
+fn begin(world: &mut World, random: &mut Random, network: u8, host: u8) {
+    let from = SocketAddr::from(([10, 200, network, host], 9));
+    world.add_station(from);
+    let (sender, original) = (AttemptId(random.bytes()), AttemptId(random.bytes()));
+    // The middle of a ClientHello: it is kept, and more is waited for.
+    let frames = &[Frame::Crypto(Crypto { offset: 1_000, bytes: &[1; 100] })];
+    let side = Side::Initiator;
+    let first = Forgery {
+        original,
+        side,
+        sender,
+        recipient: original,
+        number: 0,
+        cookie: Cookie::NONE,
+        frames,
+    };
+    feed(world, 1, from, &first.seal());
+    world.run_for(MILLI);
+    let inbox = world.take_inbox(from);
+    // Past the limits not even a cookie is to be had.
+    let Some(asked) = inbox.first() else { return };
+    let cookie = Cookie::new(&asked.bytes[45..]).expect("a cookie");
+    feed(world, 1, from, &Forgery { number: 1, cookie, ..first }.seal());
+}

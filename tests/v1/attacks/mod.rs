@@ -1,0 +1,16 @@
+//! Attacks on whole nodes, the list of chapter 18: each file is one kind of attacker.
+
+mod address;
+mod amplification;
+mod downgrade;
+mod early;
+mod half_open;
+mod identity;
+mod injection;
+mod levels;
+mod replay;
+mod tamper;
+mod tools;
+mod unconfirmed;
+mod unknown;
+mod updates;
