@@ -198,23 +198,32 @@ fn connect(
     }
     let dial = Dial { version, peer, address, local: Local::default() };
     let connection = live.core(|node, now| node.connect(now, &dial))?;
-    let connection = connection.map_err(|error| match error {
-        Error::InvalidAddress => fail(error, no_peer_at(address)),
-        Error::Unsupported => fail(error, WRONG_LEGACY),
-        Error::InvalidArgument => fail(error, "peer is the node's own peer id; name another"),
-        Error::Banned => fail(
-            error,
-            format!(
-                "the peer or {address} is banned; channeler_node_lift_ban_peer and _address lift it"
-            ),
-        ),
-        Error::Limit => fail(
-            error,
-            "there are as many connections as connections_max allows; close some or raise it",
-        ),
-        error => error.into(),
-    })?;
+    let connection = connection.map_err(|error| not_connected(error, address))?;
     Ok(connection.into())
+}
+
+/// Why nobody is dialled, and what can be done about it.
+fn not_connected(error: Error, address: SocketAddr) -> Failure {
+    if error == Error::InvalidAddress {
+        return fail(error, no_peer_at(address));
+    }
+    if error == Error::Banned {
+        let text = format!(
+            "the peer or {address} is banned; channeler_node_lift_ban_peer and _address lift it"
+        );
+        return fail(error, text);
+    }
+    guard::explain(
+        error,
+        &[
+            (Error::Unsupported, WRONG_LEGACY),
+            (Error::InvalidArgument, "peer is the node's own peer id; name another"),
+            (
+                Error::Limit,
+                "there are as many connections as connections_max allows; close some or raise it",
+            ),
+        ],
+    )
 }
 
 /// Why a version cannot be dialled.
@@ -289,15 +298,16 @@ pub unsafe extern "C" fn channeler_connection_update_keys(
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        live.core(|node, now| node.update_keys(now, connection.into()))?.map_err(
-            |error| match error {
-                Error::Unsupported => fail(error, "the connection is of version 0, without keys"),
-                Error::State => {
-                    fail(error, "the handshake is not done; wait for CHANNELER_EVENT_CONNECTED")
-                }
-                error => error.into(),
-            },
-        )
+        let updated = live.core(|node, now| node.update_keys(now, connection.into()))?;
+        updated.map_err(|error| {
+            guard::explain(
+                error,
+                &[
+                    (Error::Unsupported, "the connection is of version 0, without keys"),
+                    (Error::State, "the handshake is not done; wait for CHANNELER_EVENT_CONNECTED"),
+                ],
+            )
+        })
     })
 }
 

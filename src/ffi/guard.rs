@@ -31,6 +31,14 @@ pub(super) fn fail(error: Error, detail: impl Into<Cow<'static, str>>) -> Failur
     Failure { error, detail: detail.into() }
 }
 
+/// A failure with the text that the call has for it, or the usual one.
+pub(super) fn explain(error: Error, texts: &[(Error, &'static str)]) -> Failure {
+    match texts.iter().find(|(known, _)| *known == error) {
+        Some((_, text)) => fail(error, *text),
+        None => error.into(),
+    }
+}
+
 /// What a null argument is.
 pub(super) fn null(name: &str) -> Failure {
     fail(Error::InvalidArgument, format!("{name} is NULL; it must point to something"))
