@@ -461,54 +461,52 @@ pub(super) fn send(
     how: impl FnOnce(&mut Node, Time, ChannelHandle, &[u8]) -> Result<(), Error>,
 ) -> Result<(), Failure> {
     how(node, now, channel, message).map_err(|error| {
-        if error == Error::Write {
-            let info = node.channel_info(channel).map(|info| info.connection);
-            let most = info.and_then(|connection| node.connection_info(connection));
-            let most = most.map_or(0, |info| info.message_bytes_max);
-            let text = format!(
-                "the message has {} bytes; a packet of this connection takes {most} \
-                 (message_bytes_max of channeler_connection_info): send it in pieces",
-                message.len(),
-            );
-            return fail(error, text);
+        if error != Error::Write {
+            return guard::explain(error, NOT_SENT);
         }
-        guard::explain(
-            error,
-            &[
-                (Error::InvalidArgument, "length is 0; a message has at least 1 byte"),
-                (Error::Closed, "the channel is closing; open another one"),
-                (Error::State, "the connection waits for on_accept; send when it has returned"),
-            ],
-        )
+        let info = node.channel_info(channel).map(|info| info.connection);
+        let info = info.and_then(|connection| node.connection_info(connection));
+        let text = format!(
+            "the message has {} bytes; a packet of this connection takes {} (message_bytes_max of \
+             channeler_connection_info): send it in pieces",
+            message.len(),
+            info.map_or(0, |info| info.message_bytes_max),
+        );
+        fail(error, text)
     })
 }
 
+/// Why a message cannot be sent.
+const NOT_SENT: &[(Error, &str)] = &[
+    (Error::InvalidArgument, "length is 0; a message has at least 1 byte"),
+    (Error::Closed, "the channel is closing; open another one"),
+    (Error::State, "the connection waits for on_accept; send when it has returned"),
+];
+
 /// Why a channel cannot be opened, and what can be done about it.
 fn not_opened(error: Error, capabilities: u32) -> Failure {
-    if error == Error::Unsupported {
-        let text = format!(
-            "capabilities is {capabilities}; version 1 offers 0 and CHANNELER_CAP_ORDERED so far, \
-             CHANNELER_CAP_RESEND and CHANNELER_CAP_CLOSE_ON_LOSS come later"
-        );
-        return fail(error, text);
+    if error != Error::Unsupported {
+        return guard::explain(error, NOT_OPENED);
     }
-    guard::explain(
-        error,
-        &[
-            (
-                Error::Limit,
-                "there are as many channels as channels_per_connection_max or channels_max allow, \
-                 or every channel number of the connection was used: close channels, raise the \
-                 limit, or connect anew",
-            ),
-            (
-                Error::Closed,
-                "the connection is closing; connect anew after its \
-                 CHANNELER_EVENT_CONNECTION_CLOSED",
-            ),
-        ],
-    )
+    let text = format!(
+        "capabilities is {capabilities}; version 1 offers 0 and CHANNELER_CAP_ORDERED so far, \
+         CHANNELER_CAP_RESEND and CHANNELER_CAP_CLOSE_ON_LOSS come later"
+    );
+    fail(error, text)
 }
+
+const NOT_OPENED: &[(Error, &str)] = &[
+    (
+        Error::Limit,
+        "there are as many channels as channels_per_connection_max or channels_max allow, or every \
+         channel number of the connection was used: close channels, raise the limit, or connect \
+         anew",
+    ),
+    (
+        Error::Closed,
+        "the connection is closing; connect anew after its CHANNELER_EVENT_CONNECTION_CLOSED",
+    ),
+];
 
 impl From<channeler_channel> for ChannelHandle {
     fn from(channel: channeler_channel) -> ChannelHandle {

@@ -198,37 +198,38 @@ fn connect(
     }
     let dial = Dial { version, peer, address, local: Local::default() };
     let connection = live.core(|node, now| node.connect(now, &dial))?;
-    let connection = connection.map_err(|error| not_connected(error, address))?;
+    let connection = connection.map_err(|error| {
+        if error == Error::InvalidAddress {
+            return fail(error, no_peer_at(address));
+        }
+        guard::explain(error, NOT_CONNECTED)
+    })?;
     Ok(connection.into())
 }
 
-/// Why nobody is dialled, and what can be done about it.
-fn not_connected(error: Error, address: SocketAddr) -> Failure {
-    if error == Error::InvalidAddress {
-        return fail(error, no_peer_at(address));
-    }
-    if error == Error::Banned {
-        let text = format!(
-            "the peer or {address} is banned; channeler_node_lift_ban_peer and _address lift it"
-        );
-        return fail(error, text);
-    }
-    guard::explain(
-        error,
-        &[
-            (Error::Unsupported, WRONG_LEGACY),
-            (Error::InvalidArgument, "peer is the node's own peer id; name another"),
-            (
-                Error::Limit,
-                "there are as many connections as connections_max allows; close some or raise it",
-            ),
-        ],
-    )
-}
+/// Why nobody can be dialled, and what can be done about it.
+const NOT_CONNECTED: &[(Error, &str)] = &[
+    (
+        Error::Unsupported,
+        "the node does not speak that version: version 0 needs the option legacy to be \
+         CHANNELER_LEGACY_ACCEPT or _ONLY, version 1 _OFF or _ACCEPT",
+    ),
+    (Error::InvalidArgument, "peer is the node's own peer id; name another"),
+    (
+        Error::Banned,
+        "the peer or its address is banned; channeler_node_lift_ban_peer and _address lift it",
+    ),
+    (
+        Error::Limit,
+        "there are as many connections as connections_max allows; close some or raise it",
+    ),
+];
 
-/// Why a version cannot be dialled.
-const WRONG_LEGACY: &str = "the node does not speak that version: version 0 needs the option legacy \
-                            to be CHANNELER_LEGACY_ACCEPT or _ONLY, version 1 _OFF or _ACCEPT";
+/// Why there are no new keys.
+const NOT_UPDATED: &[(Error, &str)] = &[
+    (Error::Unsupported, "the connection is of version 0, without keys"),
+    (Error::State, "the handshake is not done; wait for CHANNELER_EVENT_CONNECTED"),
+];
 
 /// Closes a connection: sends what is queued, tells the peer, then forgets it and its channels.
 ///
@@ -298,16 +299,8 @@ pub unsafe extern "C" fn channeler_connection_update_keys(
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        let updated = live.core(|node, now| node.update_keys(now, connection.into()))?;
-        updated.map_err(|error| {
-            guard::explain(
-                error,
-                &[
-                    (Error::Unsupported, "the connection is of version 0, without keys"),
-                    (Error::State, "the handshake is not done; wait for CHANNELER_EVENT_CONNECTED"),
-                ],
-            )
-        })
+        let result = live.core(|node, now| node.update_keys(now, connection.into()))?;
+        result.map_err(|error| guard::explain(error, NOT_UPDATED))
     })
 }
 

@@ -31,12 +31,10 @@ pub(super) fn fail(error: Error, detail: impl Into<Cow<'static, str>>) -> Failur
     Failure { error, detail: detail.into() }
 }
 
-/// A failure with the text that the call has for it, or the usual one.
+/// A failure with the text that an error has here, or else its usual one.
 pub(super) fn explain(error: Error, texts: &[(Error, &'static str)]) -> Failure {
-    match texts.iter().find(|(known, _)| *known == error) {
-        Some((_, text)) => fail(error, *text),
-        None => error.into(),
-    }
+    let text = texts.iter().find(|(known, _)| *known == error);
+    text.map_or_else(|| error.into(), |(_, text)| fail(error, *text))
 }
 
 /// What a null argument is.
