@@ -15,7 +15,7 @@ use ops::Plan;
 use run::Failure;
 
 /// Seeds of the normal run.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 
 /// Runs that the shrinker may spend.
 const SHRINK_RUNS_MAX: usize = 300;
