@@ -111,9 +111,9 @@ fn a_peer_accepted_for_its_early_data_that_never_finishes_is_reported_as_closed(
     world.add(|config| (config.early_data, config.ask_before_accept) = (true, true));
     let mut middle = Middle::new(&mut world);
     let request = |world: &World, seen: usize| {
-        let request = world.events(1)[seen..].iter().find_map(|happened| match happened.event {
-            Event::ConnectionRequest { connection, .. } => Some(connection),
-            _ => None,
+        let request = world.events(1)[seen..].iter().find_map(|happened| {
+            let Event::ConnectionRequest { connection, .. } = happened.event else { return None };
+            Some(connection)
         });
         request.expect("it was asked")
     };
