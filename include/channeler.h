@@ -1861,6 +1861,7 @@ int32_t channeler_dial_options_init(struct channeler_dial_options *options,
 
 /**
  * Begins a connection to `peer` at `address`, or finds the one there is, and writes it to `out`.
+ * One that is closing is found, too, until its `CHANNELER_EVENT_CONNECTION_CLOSED`.
  *
  * Version 1 is spoken, or version 0 if the node's `legacy` is `CHANNELER_LEGACY_ONLY`;
  * `channeler_node_dial` chooses. Version 1 shakes hands at once and ends with

@@ -56,6 +56,8 @@ pub(crate) struct Connection {
     pub(crate) is_ready: bool,
     /// The node's: no events are reported of it (7.14).
     pub(crate) is_hidden: bool,
+    /// The node's: the application accepted it, so it hears of its end.
+    pub(crate) is_accepted: bool,
     life: Life,
     is_confirmed: bool,
     /// Whether `Event::Connected` was reported.
@@ -95,6 +97,7 @@ impl Connection {
             stats: ConnectionStats::default(),
             is_ready: false,
             is_hidden: false,
+            is_accepted: false,
             life: Life::Open,
             is_confirmed: false,
             is_reported: false,

@@ -497,7 +497,10 @@ fn not_opened(error: Error, capabilities: u32) -> Failure {
              every channel number of the connection was used: close channels, raise the limit, or \
              connect anew",
         ),
-        Error::Closed => fail(error, "the connection is closing; open channels on a new one"),
+        Error::Closed => fail(
+            error,
+            "the connection is closing; connect anew after its CHANNELER_EVENT_CONNECTION_CLOSED",
+        ),
         error => error.into(),
     }
 }

@@ -24,9 +24,9 @@ fn the_peer_gets_what_was_sent_then_code_and_text() {
     assert_eq!(got, 20);
     assert_eq!(closed(&world, 1, pair.peer_connection), Some((Error::PeerClosed, Some(42))));
     assert_eq!(why_closed(&world, 0, pair.connection), Some(Error::Closed));
-    let texts = world.events(1).iter().filter_map(|happened| match &happened.event {
-        Event::ConnectionClosed { said, .. } => said.as_ref().map(|said| said.text.clone()),
-        _ => None,
+    let texts = world.events(1).iter().filter_map(|happened| {
+        let Event::ConnectionClosed { said: Some(said), .. } = &happened.event else { return None };
+        Some(said.text.clone())
     });
     assert_eq!(texts.collect::<Vec<_>>(), ["enough"]);
 }
