@@ -62,7 +62,6 @@ fn an_attempt_that_fails_while_its_connection_lingers_ends_it() {
 #[test]
 fn a_side_that_may_seal_nothing_waits_without_spinning() {
     use crate::crypto::{Epochs, Limits, Secrets, Suite};
-    use crate::id::Side;
     let mut world = World::with(103, |config| config.keep_alive = 2 * SECOND);
     world.connect();
     let channel = world.open(0, NONE);
