@@ -1017,8 +1017,9 @@ typedef struct channeler_options {
      */
     uint64_t events_max;
     /**
-     * Where the randomness of a sans-IO node begins, so that a run can be repeated. All zero
-     * (default): drawn from the operating system. Sans-IO only.
+     * Where the randomness of a sans-IO node begins: with it a run of version 0 can be repeated to
+     * the byte, and one of version 1 but for its keys, which always come from the operating
+     * system. All zero (default): drawn from the operating system. Sans-IO only.
      */
     uint8_t seed[32];
     /**

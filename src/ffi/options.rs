@@ -124,8 +124,9 @@ pub struct channeler_options {
     /// Events waiting to be reported; past it datagrams are dropped and counted. Default 65536; at
     /// least 16.
     pub events_max: u64,
-    /// Where the randomness of a sans-IO node begins, so that a run can be repeated. All zero
-    /// (default): drawn from the operating system. Sans-IO only.
+    /// Where the randomness of a sans-IO node begins: with it a run of version 0 can be repeated to
+    /// the byte, and one of version 1 but for its keys, which always come from the operating
+    /// system. All zero (default): drawn from the operating system. Sans-IO only.
     pub seed: [u8; 32],
     /// `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only, and only
     /// with `CHANNELER_LEGACY_ONLY`).
