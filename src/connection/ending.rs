@@ -308,7 +308,7 @@ impl Connection {
             self.remove_channel(shared, handle);
         }
         let was_told = self.is_reported || self.side == crate::id::Side::Initiator;
-        if let (Some(peer), true, false) = (self.peer, was_told, self.is_hidden) {
+        if let (Some(peer), true) = (self.peer, was_told) {
             let said = said.map(Box::new);
             let connection = self.handle;
             shared.events.push_back(Event::ConnectionClosed { connection, peer, reason, said });
