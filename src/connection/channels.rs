@@ -233,10 +233,8 @@ impl Connection {
         channel: ChannelHandle,
         by_peer: bool,
     ) {
-        if !self.is_hidden {
-            let connection = self.handle;
-            shared.events.push_back(Event::ChannelOpened { connection, channel, by_peer });
-        }
+        let connection = self.handle;
+        shared.events.push_back(Event::ChannelOpened { connection, channel, by_peer });
     }
 
     /// The accepting side knows the channel: it said something on it.
@@ -470,7 +468,7 @@ impl Connection {
         said: Option<CloseReason>,
     ) {
         let is_told = shared.channels.get(handle.0).is_none_or(|channel| channel.is_reset());
-        if !is_told && !self.is_hidden {
+        if !is_told {
             let (connection, said) = (self.handle, said.map(Box::new));
             let event = Event::ChannelClosed { connection, channel: handle, reason, said };
             shared.events.push_back(event);

@@ -309,7 +309,7 @@ impl Connection {
         }
         let is_ours = self.side == crate::id::Side::Initiator;
         let was_told = self.is_reported || self.is_accepted || is_ours;
-        if let (Some(peer), true, false) = (self.peer, was_told, self.is_hidden) {
+        if let (Some(peer), true) = (self.peer, was_told) {
             let said = said.map(Box::new);
             let connection = self.handle;
             shared.events.push_back(Event::ConnectionClosed { connection, peer, reason, said });

@@ -210,7 +210,7 @@ impl Endpoint {
             Notice::AttemptFailed { reason, code, may_retry } => {
                 self.handle_attempt_failed(now, handle, reason, code, may_retry);
             }
-            Notice::Closed => self.table.close(handle),
+            Notice::Closed => self.handle_closed(handle),
             Notice::Gone => self.forget(now, handle),
         }
     }
@@ -229,6 +229,22 @@ impl Endpoint {
         if let Some(peer) = peer {
             self.table.list_peer(handle, peer);
             self.judge_duels(now, handle, peer);
+        }
+    }
+
+    /// A connection is over for the application. If no other with that peer was to stay, those that
+    /// were not stay now.
+    // spec: 7.14 both sides dial
+    fn handle_closed(&mut self, handle: ConnectionHandle) {
+        let Some(peer) = self.table.close(handle) else { return };
+        if self.table.by_peer(peer).is_some() {
+            return;
+        }
+        let left: Vec<ConnectionHandle> = self.table.with_peer(peer).collect();
+        for handle in left {
+            if let Some(member) = self.table.get_mut(handle) {
+                member.is_superseded = false;
+            }
         }
     }
 
