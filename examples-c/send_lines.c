@@ -1,7 +1,7 @@
 // send_lines: sends a file, each line a message, over several channels at once.
 //
-// A plain channel neither repeats what gets lost nor keeps an order, so each message says which line
-// it is and where it belongs in the file, and the receiver counts.
+// A plain channel neither repeats what gets lost nor keeps an order, so each message says which
+// line it is and where it belongs in the file, and the receiver counts.
 //
 // Shows: many channels; sending and receiving in batches; what to do when a queue is full; how to
 // make an end known when any message may be lost.

@@ -55,6 +55,8 @@ pub(crate) struct Connection {
     pub(crate) stats: ConnectionStats,
     /// Whether it has its entry in `Shared::ready`.
     pub(crate) is_ready: bool,
+    /// The node's: the application accepted it, so it hears of its end.
+    pub(crate) is_accepted: bool,
     life: Life,
     is_confirmed: bool,
     /// Whether `Event::Connected` was reported.
@@ -93,6 +95,7 @@ impl Connection {
             },
             stats: ConnectionStats::default(),
             is_ready: false,
+            is_accepted: false,
             life: Life::Open,
             is_confirmed: false,
             is_reported: false,

@@ -90,8 +90,8 @@ pub struct channeler_slot {
 /// Begins to open a channel and writes it to `out`.
 ///
 /// `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
-/// sent at once: they wait, and leave with the first packet that can carry them. `options` may be NULL
-/// (defaults), and is read during the call only.
+/// sent at once: they wait, and leave with the first packet that can carry them. `options` may be
+/// NULL (defaults), and is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`,
 /// unknown capabilities, a label that is too long), `_UNSUPPORTED` (in version 1
 /// `CHANNELER_CAP_RESEND` and `_CLOSE_ON_LOSS`, which are not built yet), `_INVALID_REFERENCE` (no
@@ -129,10 +129,10 @@ pub unsafe extern "C" fn channeler_channel_open(
 /// Sends what is queued, then closes the channel.
 ///
 /// A channel that is still opening and has messages to send opens first.
-/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both sides,
-/// ours when the peer has ended its direction too (it does so by itself, unless it has the option
-/// `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent and was
-/// not received yet is lost.
+/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both
+/// sides, ours when the peer has ended its direction too (it does so by itself, unless it has the
+/// option `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent
+/// and was not received yet is lost.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
 /// channel, or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was
 /// freed), `_POISONED`. Thread: any.
@@ -394,8 +394,8 @@ pub unsafe extern "C" fn channeler_channel_receive_many(
 
 /// Writes the label of a channel, as its opener gave it, to `buffer` of `capacity` bytes.
 ///
-/// `*length` becomes its bytes, 0 to 255; it may be any bytes, and no zero byte follows. 255 bytes of
-/// room are always enough. In version 0 there are no labels: 0.
+/// `*length` becomes its bytes, 0 to 255; it may be any bytes, and no zero byte follows. 255 bytes
+/// of room are always enough. In version 0 there are no labels: 0.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL),
 /// `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written), `_INVALID_CHANNELID` (no such
 /// channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.
@@ -460,47 +460,53 @@ pub(super) fn send(
     message: &[u8],
     how: impl FnOnce(&mut Node, Time, ChannelHandle, &[u8]) -> Result<(), Error>,
 ) -> Result<(), Failure> {
-    how(node, now, channel, message).map_err(|error| match error {
-        Error::Write => {
-            let info = node.channel_info(channel).map(|info| info.connection);
-            let most = info.and_then(|connection| node.connection_info(connection));
-            let most = most.map_or(0, |info| info.message_bytes_max);
-            let text = format!(
-                "the message has {} bytes; a packet of this connection takes {most} \
-                 (message_bytes_max of channeler_connection_info): send it in pieces",
-                message.len(),
-            );
-            fail(error, text)
+    how(node, now, channel, message).map_err(|error| {
+        if error != Error::Write {
+            return guard::explain(error, NOT_SENT);
         }
-        Error::InvalidArgument => fail(error, "length is 0; a message has at least 1 byte"),
-        Error::Closed => fail(error, "the channel is closing; open another one"),
-        Error::State => {
-            fail(error, "the connection waits for on_accept; send when it has returned")
-        }
-        error => error.into(),
+        let info = node.channel_info(channel).map(|info| info.connection);
+        let info = info.and_then(|connection| node.connection_info(connection));
+        let text = format!(
+            "the message has {} bytes; a packet of this connection takes {} (message_bytes_max of \
+             channeler_connection_info): send it in pieces",
+            message.len(),
+            info.map_or(0, |info| info.message_bytes_max),
+        );
+        fail(error, text)
     })
 }
 
+/// Why a message cannot be sent.
+const NOT_SENT: &[(Error, &str)] = &[
+    (Error::InvalidArgument, "length is 0; a message has at least 1 byte"),
+    (Error::Closed, "the channel is closing; open another one"),
+    (Error::State, "the connection waits for on_accept; send when it has returned"),
+];
+
 /// Why a channel cannot be opened, and what can be done about it.
 fn not_opened(error: Error, capabilities: u32) -> Failure {
-    match error {
-        Error::Unsupported => fail(
-            error,
-            format!(
-                "capabilities is {capabilities}; version 1 offers 0 and CHANNELER_CAP_ORDERED so \
-                 far, CHANNELER_CAP_RESEND and CHANNELER_CAP_CLOSE_ON_LOSS come later"
-            ),
-        ),
-        Error::Limit => fail(
-            error,
-            "there are as many channels as channels_per_connection_max or channels_max allow, or \
-             every channel number of the connection was used: close channels, raise the limit, or \
-             connect anew",
-        ),
-        Error::Closed => fail(error, "the connection is closing; open channels on a new one"),
-        error => error.into(),
+    if error != Error::Unsupported {
+        return guard::explain(error, NOT_OPENED);
     }
+    let text = format!(
+        "capabilities is {capabilities}; version 1 offers 0 and CHANNELER_CAP_ORDERED so far, \
+         CHANNELER_CAP_RESEND and CHANNELER_CAP_CLOSE_ON_LOSS come later"
+    );
+    fail(error, text)
 }
+
+const NOT_OPENED: &[(Error, &str)] = &[
+    (
+        Error::Limit,
+        "there are as many channels as channels_per_connection_max or channels_max allow, or every \
+         channel number of the connection was used: close channels, raise the limit, or connect \
+         anew",
+    ),
+    (
+        Error::Closed,
+        "the connection is closing; connect anew after its CHANNELER_EVENT_CONNECTION_CLOSED",
+    ),
+];
 
 impl From<channeler_channel> for ChannelHandle {
     fn from(channel: channeler_channel) -> ChannelHandle {

@@ -99,6 +99,7 @@ fn no_peer_at(address: SocketAddr) -> String {
 }
 
 /// Begins a connection to `peer` at `address`, or finds the one there is, and writes it to `out`.
+/// One that is closing is found, too, until its `CHANNELER_EVENT_CONNECTION_CLOSED`.
 ///
 /// Version 1 is spoken, or version 0 if the node's `legacy` is `CHANNELER_LEGACY_ONLY`;
 /// `channeler_node_dial` chooses. Version 1 shakes hands at once and ends with
@@ -197,28 +198,38 @@ fn connect(
     }
     let dial = Dial { version, peer, address, local: Local::default() };
     let connection = live.core(|node, now| node.connect(now, &dial))?;
-    let connection = connection.map_err(|error| match error {
-        Error::InvalidAddress => fail(error, no_peer_at(address)),
-        Error::Unsupported => fail(error, WRONG_LEGACY),
-        Error::InvalidArgument => fail(error, "peer is the node's own peer id; name another"),
-        Error::Banned => fail(
-            error,
-            format!(
-                "the peer or {address} is banned; channeler_node_lift_ban_peer and _address lift it"
-            ),
-        ),
-        Error::Limit => fail(
-            error,
-            "there are as many connections as connections_max allows; close some or raise it",
-        ),
-        error => error.into(),
+    let connection = connection.map_err(|error| {
+        if error == Error::InvalidAddress {
+            return fail(error, no_peer_at(address));
+        }
+        guard::explain(error, NOT_CONNECTED)
     })?;
     Ok(connection.into())
 }
 
-/// Why a version cannot be dialled.
-const WRONG_LEGACY: &str = "the node does not speak that version: version 0 needs the option legacy \
-                            to be CHANNELER_LEGACY_ACCEPT or _ONLY, version 1 _OFF or _ACCEPT";
+/// Why nobody can be dialled, and what can be done about it.
+const NOT_CONNECTED: &[(Error, &str)] = &[
+    (
+        Error::Unsupported,
+        "the node does not speak that version: version 0 needs the option legacy to be \
+         CHANNELER_LEGACY_ACCEPT or _ONLY, version 1 _OFF or _ACCEPT",
+    ),
+    (Error::InvalidArgument, "peer is the node's own peer id; name another"),
+    (
+        Error::Banned,
+        "the peer or its address is banned; channeler_node_lift_ban_peer and _address lift it",
+    ),
+    (
+        Error::Limit,
+        "there are as many connections as connections_max allows; close some or raise it",
+    ),
+];
+
+/// Why there are no new keys.
+const NOT_UPDATED: &[(Error, &str)] = &[
+    (Error::Unsupported, "the connection is of version 0, without keys"),
+    (Error::State, "the handshake is not done; wait for CHANNELER_EVENT_CONNECTED"),
+];
 
 /// Closes a connection: sends what is queued, tells the peer, then forgets it and its channels.
 ///
@@ -288,15 +299,8 @@ pub unsafe extern "C" fn channeler_connection_update_keys(
     guard(|| {
         // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
         let live = unsafe { lifetime::enter(node) }?;
-        live.core(|node, now| node.update_keys(now, connection.into()))?.map_err(
-            |error| match error {
-                Error::Unsupported => fail(error, "the connection is of version 0, without keys"),
-                Error::State => {
-                    fail(error, "the handshake is not done; wait for CHANNELER_EVENT_CONNECTED")
-                }
-                error => error.into(),
-            },
-        )
+        let result = live.core(|node, now| node.update_keys(now, connection.into()))?;
+        result.map_err(|error| guard::explain(error, NOT_UPDATED))
     })
 }
 

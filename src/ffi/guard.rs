@@ -31,6 +31,12 @@ pub(super) fn fail(error: Error, detail: impl Into<Cow<'static, str>>) -> Failur
     Failure { error, detail: detail.into() }
 }
 
+/// A failure with the text that an error has here, or else its usual one.
+pub(super) fn explain(error: Error, texts: &[(Error, &'static str)]) -> Failure {
+    let text = texts.iter().find(|(known, _)| *known == error);
+    text.map_or_else(|| error.into(), |(_, text)| fail(error, *text))
+}
+
 /// What a null argument is.
 pub(super) fn null(name: &str) -> Failure {
     fail(Error::InvalidArgument, format!("{name} is NULL; it must point to something"))

@@ -268,7 +268,8 @@ impl Node {
     }
 
     /// Sends what is queued, then ends the connection and its channels; those still opening are
-    /// dropped. A v1 peer is told `reason`; v0 has no message for it: the peer sees an idle timeout.
+    /// dropped. A v1 peer is told `reason`; v0 has no message for it: the peer sees an idle
+    /// timeout.
     ///
     /// # Errors
     ///
@@ -332,8 +333,8 @@ impl Node {
         }
     }
 
-    /// Ends the channel at once, in both directions; what was not sent or read is lost. A v1 peer is
-    /// told `reason`; in v0 this is `close_channel`.
+    /// Ends the channel at once, in both directions; what was not sent or read is lost. A v1 peer
+    /// is told `reason`; in v0 this is `close_channel`.
     ///
     /// # Errors
     ///

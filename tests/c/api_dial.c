@@ -1,4 +1,4 @@
-/* Who is let in, in version 1: by the id asked for, by the accept callback; and version 0 beside. */
+/* Who is let in, in version 1: by the id asked for, by the accept callback; version 0 beside. */
 #include "live.h"
 
 static int same_key(const channeler_public_key *one, const channeler_public_key *other) {

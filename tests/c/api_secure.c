@@ -1,5 +1,5 @@
-/* What version 1 adds to connections that are there: labels, early messages, fresh keys, an end with
- * a reason, the key log; and that all of it may be called inside callbacks. */
+/* What version 1 adds to connections that are there: labels, early messages, fresh keys, an end
+ * with a reason, the key log; and that all of it may be called inside callbacks. */
 #include "live.h"
 
 #define MESSAGES 400

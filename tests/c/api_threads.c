@@ -43,7 +43,8 @@ static void *use_all(void *argument) {
 
         OK(channeler_node_connect(node, &self->other->peer, &self->other->address, &connection));
         status = channeler_channel_open(node, connection, NULL, &channel);
-        if (status == CHANNELER_ERR_INVALID_REFERENCE) continue; /* another thread closed it */
+        /* Another thread closed it. */
+        if (status == CHANNELER_ERR_INVALID_REFERENCE || status == CHANNELER_ERR_CLOSED) continue;
         OK(status);
         status = channeler_channel_send(node, channel, BYTES("x"), 1);
         CHECK(status == CHANNELER_OK || status == CHANNELER_ERR_INVALID_CHANNELID ||

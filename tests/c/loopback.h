@@ -127,6 +127,8 @@ static inline void end_new(end *self, const char *address, channeler_message_fn 
     CHECK(pthread_cond_init(&self->changed, NULL) == 0);
     OK(channeler_options_init(&options, sizeof options));
     options.legacy = end_legacy;
+    /* Valgrind on a busy machine is slow. */
+    options.attempt_timeout_ns = options.dial_timeout_ns = PATIENCE;
     OK(channeler_callbacks_init(&callbacks, sizeof callbacks));
     callbacks.user_data = self;
     callbacks.drop = end_drop;

@@ -197,10 +197,6 @@ impl Model {
 
 /// Nodes that keep to the rules never end anything for a breach of them, whatever the network does.
 fn check_reason(reason: Error) -> Result<(), String> {
-    match reason {
-        Error::Protocol | Error::Crypto | Error::Identity | Error::Unexpected => {
-            Err(format!("it ended for {reason:?}"))
-        }
-        _ => Ok(()),
-    }
+    let breaches = [Error::Protocol, Error::Crypto, Error::Identity, Error::Unexpected];
+    if breaches.contains(&reason) { Err(format!("it ended for {reason:?}")) } else { Ok(()) }
 }

@@ -114,63 +114,54 @@ impl Run {
             }
             Op::BanPeer { .. } => {}
             Op::Advance { span } => self.advance(span)?,
-            Op::SetLink { .. } | Op::KillLink { .. } => self.change_link(op),
-            Op::Garbage { .. } | Op::Replay { .. } | Op::Mutate { .. } => self.attack(op),
+            Op::SetLink { from, to, ref link } => {
+                let (from, to) = (self.world.address(from), self.world.address(to));
+                self.world.network.set_link(from, to, (**link).clone());
+            }
+            Op::KillLink { from, to, span } => {
+                let (from, to) = (self.world.address(from), self.world.address(to));
+                let now = self.world.now();
+                self.world.network.black_hole((from, to), now, now + span);
+            }
+            Op::Garbage { to, seed } => self.send_garbage(to, seed),
+            Op::Replay { recent, is_spoofed } => self.replay(recent, is_spoofed),
+            Op::Mutate { recent, seed } => self.mutate(recent, seed),
         }
         Ok(())
     }
 
-    fn change_link(&mut self, op: &Op) {
-        let address = |node: usize| self.world.address(node);
-        match op {
-            Op::SetLink { from, to, link } => {
-                let (from, to) = (address(*from), address(*to));
-                self.world.network.set_link(from, to, (**link).clone());
-            }
-            Op::KillLink { from, to, span } => {
-                let (from, to, now) = (address(*from), address(*to), self.world.now());
-                self.world.network.black_hole((from, to), now, now + *span);
-            }
-            _ => unreachable!("the caller picks"),
+    fn send_garbage(&mut self, to: usize, seed: u64) {
+        let mut random = Random::new(seed);
+        let mut bytes = random.vec(33 + (seed as usize % 1_400));
+        match seed % 3 {
+            0 => bytes[0] = 0x80 | bytes[0] & 0x2f,
+            1 => bytes[..4].copy_from_slice(&[0x09, 0x01, 0xd0, 0x3f]),
+            _ => {}
         }
+        let to = self.world.address(to);
+        self.world.inject(attacker(), to, &bytes);
     }
 
-    /// What anybody on the path may do.
-    fn attack(&mut self, op: &Op) {
-        let attacker = SocketAddr::from(([10, 66, 66, 66], 66));
-        let recent: Vec<_> = self.world.network.recent().iter().cloned().collect();
-        match *op {
-            Op::Garbage { to, seed } => {
-                let mut random = Random::new(seed);
-                let mut bytes = random.vec(33 + (seed as usize % 1_400));
-                match seed % 3 {
-                    0 => bytes[0] = 0x80 | bytes[0] & 0x2f,
-                    1 => bytes[..4].copy_from_slice(&[0x09, 0x01, 0xd0, 0x3f]),
-                    _ => {}
-                }
-                let to = self.world.address(to);
-                self.world.inject(attacker, to, &bytes);
-            }
-            Op::Replay { recent: at, is_spoofed } => {
-                let Some(old) = pick(&recent, at) else { return };
-                let from = if is_spoofed { old.station } else { attacker };
-                self.world.inject(from, old.to, &old.bytes);
-            }
-            Op::Mutate { recent: at, seed } => {
-                let Some(old) = pick(&recent, at) else { return };
-                let mut random = Random::new(seed);
-                let mut bytes = old.bytes.clone();
-                for _ in 0..=random.index(4) {
-                    let at = random.index(bytes.len());
-                    bytes[at] ^= 1 << random.index(8);
-                }
-                if random.chance(0.2) {
-                    bytes.truncate(1 + random.index(bytes.len()));
-                }
-                self.world.inject(old.station, old.to, &bytes);
-            }
-            _ => unreachable!("the caller picks"),
+    fn replay(&mut self, recent: usize, is_spoofed: bool) {
+        let datagrams: Vec<_> = self.world.network.recent().iter().cloned().collect();
+        let Some(old) = pick(&datagrams, recent) else { return };
+        let from = if is_spoofed { old.station } else { attacker() };
+        self.world.inject(from, old.to, &old.bytes);
+    }
+
+    fn mutate(&mut self, recent: usize, seed: u64) {
+        let datagrams: Vec<_> = self.world.network.recent().iter().cloned().collect();
+        let Some(old) = pick(&datagrams, recent) else { return };
+        let mut random = Random::new(seed);
+        let mut bytes = old.bytes.clone();
+        for _ in 0..=random.index(4) {
+            let at = random.index(bytes.len());
+            bytes[at] ^= 1 << random.index(8);
         }
+        if random.chance(0.2) {
+            bytes.truncate(1 + random.index(bytes.len()));
+        }
+        self.world.inject(old.station, old.to, &bytes);
     }
 
     fn open(
@@ -421,6 +412,10 @@ fn configure(config: &mut NodeConfig, setup: &Setup) {
         config.tickets_max = 2;
         config.peer_channels_max = 4;
     }
+}
+
+fn attacker() -> SocketAddr {
+    SocketAddr::from(([10, 66, 66, 66], 66))
 }
 
 fn pick<T>(from: &[T], number: usize) -> Option<&T> {

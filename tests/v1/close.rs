@@ -94,7 +94,10 @@ fn a_closed_channel_delivers_what_was_sent_and_closes_on_both_sides() {
     assert_eq!(world.receive(1, pair.peer_channel).as_deref(), Some(&b"last words"[..]));
     world.run_for(SECOND);
     for (node, channel) in [(0, pair.channel), (1, pair.peer_channel)] {
-        let is_end = |event: &Event| matches!(event, Event::ChannelClosed { channel: which, .. } if *which == channel);
+        let is_end = |event: &Event| {
+            let Event::ChannelClosed { channel: which, .. } = event else { return false };
+            *which == channel
+        };
         assert_eq!(count(&world, node, is_end), 1, "node {node}: {:?}", world.events(node));
         assert_eq!(world.node(node).stats().channels, 0);
     }
