@@ -39,6 +39,9 @@ impl Endpoint {
             }
             return;
         }
+        if old.connection.is_closing() {
+            return;
+        }
         let (new_side, old_side) = (new.connection.side, old.connection.side);
         if new_side == old_side {
             // Rule 4.

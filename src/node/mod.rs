@@ -229,7 +229,8 @@ impl Node {
     ///
     /// `InvalidArgument` for our own peer id, or none in v0; `InvalidAddress` for port 0 or an
     /// unspecified address; `Banned`; `Limit` when the table is full; `Unsupported` when the node
-    /// does not serve that version (`legacy`).
+    /// does not serve that version (`legacy`); `State` while the connection with that peer is being
+    /// closed (v1).
     pub fn connect(&mut self, now: Time, dial: &Dial) -> Result<ConnectionHandle, Error> {
         match dial.version {
             Version::V0 => {

@@ -175,7 +175,8 @@ impl Run {
         }
         let connection = match self.world.connect(from, to) {
             Ok(connection) => connection,
-            Err(Error::Banned | Error::Limit) => return Ok(None),
+            // `State`: the connection with that peer is being closed.
+            Err(Error::Banned | Error::Limit | Error::State) => return Ok(None),
             Err(error) => return Err(format!("connect from {from} to {to}: {error:?}")),
         };
         self.models[from].dialled(connection, self.world.peer(to));
@@ -204,7 +205,9 @@ impl Run {
         for _ in 0..count {
             let number = self.sent.len() as u64;
             let bytes = message(number, len);
-            let id = self.world.node(node).channel_info(channel).ok().map(|info| info.id);
+            // While it opens its id may change: it may go on with another connection.
+            let info = self.world.node(node).channel_info(channel).ok();
+            let id = info.filter(|info| info.is_established).map(|info| info.id);
             let copies = if is_early { 2 } else { 1 };
             let result = self.world.with(node, |node, now| match is_early {
                 true => node.send_early(now, channel, &bytes),

@@ -51,6 +51,20 @@ fn nothing_is_left_of_a_closed_connection_after_a_while() {
     assert_ne!(again.connection, pair.connection);
 }
 
+// spec: 14.1 graceful end
+#[test]
+fn a_peer_is_not_dialled_again_while_the_connection_with_it_is_being_closed() {
+    let mut world = two_nodes();
+    let pair = world.establish(0, 1);
+    world.send(0, pair.channel, b"on its way").expect("room");
+    close(&mut world, 0, pair.connection, 0, "");
+    assert_eq!(world.connect(0, 1), Err(Error::State));
+    world.run_for(SECOND);
+    assert_eq!(world.node(1).stats().messages_received, 1);
+    let again = world.establish(0, 1);
+    assert_ne!(again.connection, pair.connection);
+}
+
 // spec: 14.3 levels of a close, 8.7 CONNECTION_CLOSE
 #[test]
 fn a_dial_that_is_closed_while_it_begins_reports_once_and_leaves_nothing() {
