@@ -77,9 +77,10 @@ bench: target/.setup-build
 fuzz: target/.setup-build
 	@scripts/fuzz $(SECONDS_PER_TARGET) $(ONLY)
 
-## soak: random simulated networks, SEEDS=2000 of them, optimised
+## soak: random simulated networks, SEEDS=2000 of them, and the attacks in full, optimised
 soak: target/.setup-build
 	CHANNELER_SEEDS=$(SEEDS) cargo test --release --features sim --test 'random*' -- --nocapture
+	cargo test --release --features sim --test v1 --test v1_flood -- attacks a_flood
 
 ## sanitize: the Rust tests under AddressSanitizer, the C tests under valgrind, in full
 sanitize: target/.setup

@@ -145,10 +145,10 @@ static inline void free_node(channeler_node *node)
 
 // --- what every program can be told ------------------------------------------------------------
 
-#define SETTINGS_USAGE                                                                        \
-    "  --identity FILE   keep the same peer id between runs: its private key is in FILE,\n"      \
-    "                    made when it is not there. Without it the peer id is new each time\n"   \
-    "  --v0              speak the old protocol: not encrypted, and a peer id proves nothing\n"
+#define SETTINGS_USAGE                                                                             \
+    "  --identity FILE   keep the same peer id between runs: its private key is in FILE, made\n"   \
+    "                    when it is not there. Without it there is a new peer id each time\n"      \
+    "  --v0              speak the old protocol: not encrypted, a peer id proves nothing\n"
 
 static struct {
     const char *identity_file; // NULL: none

@@ -338,8 +338,8 @@
 #define CHANNELER_MODE_SANS_IO 1
 
 /**
- * Packets of protocol version 0 are dropped and counted (default): every peer is authenticated, and
- * everything is encrypted.
+ * Packets of protocol version 0 are dropped and counted (default): every peer is authenticated,
+ * and everything is encrypted.
  */
 #define CHANNELER_LEGACY_OFF 0
 
@@ -414,8 +414,8 @@
  * had no channel, and its place in the table went to another). In version 1 also
  * `CHANNELER_ERR_PEER_CLOSED` (with the peer's `code` and `text`), `_REFUSED` (the peer does not
  * want us), `_IDENTITY` (another peer than the one asked for answered), `_CRYPTO` (the handshake
- * failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the peer restarted, and knows nothing
- * of the connection), `_SUPERSEDED` (both sides dialled; the other connection stays).
+ * failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the peer restarted, and knows
+ * nothing of the connection), `_SUPERSEDED` (both sides dialled; the other connection stays).
  */
 #define CHANNELER_EVENT_CONNECTION_CLOSED 2
 
@@ -888,8 +888,8 @@ typedef struct channeler_options {
      */
     size_t struct_size;
     /**
-     * With `CHANNELER_LEGACY_ONLY`, our peer id; all zero (default): a random one is drawn. Else it
-     * must be all zero: the peer id is that of `identity`.
+     * With `CHANNELER_LEGACY_ONLY`, our peer id; all zero (default): a random one is drawn. Else
+     * it must be all zero: the peer id is that of `identity`.
      */
     struct channeler_peer_id peer_id;
     /**
@@ -1017,8 +1017,9 @@ typedef struct channeler_options {
      */
     uint64_t events_max;
     /**
-     * Where the randomness of a sans-IO node begins, so that a run can be repeated. All zero
-     * (default): drawn from the operating system. Sans-IO only.
+     * Where the randomness of a sans-IO node begins: with it a run of version 0 can be repeated to
+     * the byte, and one of version 1 but for its keys, which always come from the operating
+     * system. All zero (default): drawn from the operating system. Sans-IO only.
      */
     uint8_t seed[32];
     /**
@@ -1032,8 +1033,8 @@ typedef struct channeler_options {
     uint32_t congestion;
     /**
      * Version 1: the node's private key as PEM text, ended by a zero byte; see
-     * `channeler_identity_generate`. Read during `channeler_node_new` only. NULL (default): a fresh
-     * one, and with it a fresh peer id; `channeler_node_identity` tells it.
+     * `channeler_identity_generate`. Read during `channeler_node_new` only. NULL (default): a
+     * fresh one, and with it a fresh peer id; `channeler_node_identity` tells it.
      */
     const char *identity;
     /**
@@ -1049,8 +1050,8 @@ typedef struct channeler_options {
     uint32_t early_data;
     /**
      * Version 1: whether a channel that the peer closed stays open for what we have to say on it,
-     * until `channeler_channel_close`, `CHANNELER_EVENT_CHANNEL_FINISHED` telling of it. Default 0:
-     * it is closed by itself.
+     * until `channeler_channel_close`, `CHANNELER_EVENT_CHANNEL_FINISHED` telling of it. Default
+     * 0: it is closed by itself.
      */
     uint32_t half_close;
     /**
@@ -1286,8 +1287,9 @@ typedef struct channeler_callbacks {
      */
     channeler_log_fn on_log;
     /**
-     * Takes the secrets of all handshakes of version 1, so that recorded packets can be read. NULL:
-     * they are told to nobody. At most 4096 lines wait for the node's next turn; more are lost.
+     * Takes the secrets of all handshakes of version 1, so that recorded packets can be read.
+     * NULL: they are told to nobody. At most 4096 lines wait for the node's next turn; more are
+     * lost.
      */
     channeler_key_log_fn on_key_log;
 } channeler_callbacks;
@@ -1963,8 +1965,8 @@ int32_t channeler_connection_info(struct channeler_node *node,
  * Begins to open a channel and writes it to `out`.
  *
  * `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
- * sent at once: they wait, and leave with the first packet that can carry them. `options` may be NULL
- * (defaults), and is read during the call only.
+ * sent at once: they wait, and leave with the first packet that can carry them. `options` may be
+ * NULL (defaults), and is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`,
  * unknown capabilities, a label that is too long), `_UNSUPPORTED` (in version 1
  * `CHANNELER_CAP_RESEND` and `_CLOSE_ON_LOSS`, which are not built yet), `_INVALID_REFERENCE` (no
@@ -1986,10 +1988,10 @@ int32_t channeler_channel_open(struct channeler_node *node,
  * Sends what is queued, then closes the channel.
  *
  * A channel that is still opening and has messages to send opens first.
- * `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both sides,
- * ours when the peer has ended its direction too (it does so by itself, unless it has the option
- * `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent and was
- * not received yet is lost.
+ * `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both
+ * sides, ours when the peer has ended its direction too (it does so by itself, unless it has the
+ * option `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent
+ * and was not received yet is lost.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
  * channel, or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was
  * freed), `_POISONED`. Thread: any.
@@ -2136,8 +2138,8 @@ int32_t channeler_channel_receive_many(struct channeler_node *node,
 /**
  * Writes the label of a channel, as its opener gave it, to `buffer` of `capacity` bytes.
  *
- * `*length` becomes its bytes, 0 to 255; it may be any bytes, and no zero byte follows. 255 bytes of
- * room are always enough. In version 0 there are no labels: 0.
+ * `*length` becomes its bytes, 0 to 255; it may be any bytes, and no zero byte follows. 255 bytes
+ * of room are always enough. In version 0 there are no labels: 0.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL),
  * `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written), `_INVALID_CHANNELID` (no such
  * channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.

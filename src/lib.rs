@@ -35,11 +35,6 @@
 mod bans;
 mod channel;
 pub mod config;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the v1 connection, built beside it, is its first user"
-)]
 mod congestion;
 mod connection;
 pub mod crypto;
@@ -51,11 +46,6 @@ pub mod info;
 pub mod io;
 pub mod node;
 mod path;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the v1 connection, built beside it, is its first user"
-)]
 mod recovery;
 #[cfg(feature = "sim")]
 pub mod sim;

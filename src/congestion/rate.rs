@@ -144,6 +144,7 @@ impl RateEstimator {
     }
 
     /// Whether an app-limited phase lasts.
+    #[cfg(test)]
     pub(crate) const fn is_app_limited(&self) -> bool {
         self.app_limited_until != 0
     }

@@ -385,7 +385,7 @@ impl Connection {
     }
 
     /// Whether the connection is being closed by us.
-    pub(super) fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.life != Life::Open
     }
 }

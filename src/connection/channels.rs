@@ -233,10 +233,8 @@ impl Connection {
         channel: ChannelHandle,
         by_peer: bool,
     ) {
-        if !self.is_hidden {
-            let connection = self.handle;
-            shared.events.push_back(Event::ChannelOpened { connection, channel, by_peer });
-        }
+        let connection = self.handle;
+        shared.events.push_back(Event::ChannelOpened { connection, channel, by_peer });
     }
 
     /// The accepting side knows the channel: it said something on it.
@@ -291,28 +289,36 @@ impl Connection {
     }
 
     // spec: 8.16 MAX_DATA and its kin
-    pub(super) fn handle_max_data(&mut self, shared: &mut Shared, limit: u64) {
-        let Some(established) = &mut self.established else { return };
-        if established.flow.raise(limit) {
-            let handles: Vec<ChannelHandle> = self.registry.handles().collect();
-            for handle in handles {
-                self.flush_waiting(shared, handle);
-                self.report_writable(shared, handle);
-            }
-        }
+    pub(super) fn handle_max_data(&mut self, limit: u64) {
+        let flow = self.established.as_mut().map(|established| &mut established.flow);
+        self.duties.credit_rose |= flow.is_some_and(|flow| flow.raise(limit));
     }
 
     // spec: 8.13 MAX_CHANNELS, CHANNELS_BLOCKED
-    pub(super) fn handle_max_channels(&mut self, shared: &mut Shared, count: u32) {
-        if !self.registry.raise(count) {
+    pub(super) fn handle_max_channels(&mut self, count: u32) {
+        self.duties.channels_rose |= self.registry.raise(count);
+    }
+
+    /// Goes through all channels for limits of the connection that rose: once a packet, however
+    /// often its messages raised them.
+    pub(super) fn use_limits(&mut self, shared: &mut Shared) {
+        let credit_rose = std::mem::take(&mut self.duties.credit_rose);
+        let channels_rose = std::mem::take(&mut self.duties.channels_rose);
+        if !credit_rose && !channels_rose {
             return;
         }
         let handles: Vec<ChannelHandle> = self.registry.handles().collect();
         for handle in handles {
             let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
-            if channel.opening == Opening::Announced {
+            let may_open = channels_rose && channel.opening == Opening::Announced;
+            if may_open {
                 self.duties.note(handle, channel, Pending::NEW);
+            }
+            if credit_rose || may_open {
                 self.flush_waiting(shared, handle);
+            }
+            if credit_rose {
+                self.report_writable(shared, handle);
             }
         }
         self.schedule(shared);
@@ -462,7 +468,7 @@ impl Connection {
         said: Option<CloseReason>,
     ) {
         let is_told = shared.channels.get(handle.0).is_none_or(|channel| channel.is_reset());
-        if !is_told && !self.is_hidden {
+        if !is_told {
             let (connection, said) = (self.handle, said.map(Box::new));
             let event = Event::ChannelClosed { connection, channel: handle, reason, said };
             shared.events.push_back(event);

@@ -24,6 +24,10 @@ pub(super) struct Duties {
     pub(super) channels_blocked: bool,
     pub(super) data_blocked: bool,
     pub(super) ack_rate: bool,
+    /// The connection's limit of data rose in the packet that is being read.
+    pub(super) credit_rose: bool,
+    /// The limit of channels rose in it.
+    pub(super) channels_rose: bool,
 }
 
 /// Priorities of channels: 0 to 7 (8.9).

@@ -307,8 +307,9 @@ impl Connection {
             self.report_channel_end(shared, handle, reason, said.clone());
             self.remove_channel(shared, handle);
         }
-        let was_told = self.is_reported || self.side == crate::id::Side::Initiator;
-        if let (Some(peer), true, false) = (self.peer, was_told, self.is_hidden) {
+        let is_ours = self.side == crate::id::Side::Initiator;
+        let was_told = self.is_reported || self.is_accepted || is_ours;
+        if let (Some(peer), true) = (self.peer, was_told) {
             let said = said.map(Box::new);
             let connection = self.handle;
             shared.events.push_back(Event::ConnectionClosed { connection, peer, reason, said });

@@ -179,6 +179,7 @@ impl Connection {
                 break;
             }
         }
+        self.use_limits(shared);
         Ok(asks)
     }
 

@@ -61,13 +61,13 @@ impl Connection {
             Frame::ChannelClose(close) => self.handle_channel_close(shared, now, close),
             Frame::ChannelReset(reset) => self.handle_channel_reset(shared, now, reset),
             Frame::MaxChannels { count } => {
-                self.handle_max_channels(shared, *count);
+                self.handle_max_channels(*count);
                 Ok(())
             }
             Frame::DataSkip(skip) => self.handle_skip(shared, now, skip),
             Frame::MaxChannelData(limit) => self.handle_max_channel_data(shared, limit),
             Frame::MaxData { limit } => {
-                self.handle_max_data(shared, *limit);
+                self.handle_max_data(*limit);
                 Ok(())
             }
             Frame::NewToken(token) => self.handle_new_token(token),

@@ -1,5 +1,6 @@
 //! One peer of protocol v1: the handshake, then the connection that it made.
 
+mod adoption;
 mod application;
 mod channels;
 mod control;
@@ -54,8 +55,8 @@ pub(crate) struct Connection {
     pub(crate) stats: ConnectionStats,
     /// Whether it has its entry in `Shared::ready`.
     pub(crate) is_ready: bool,
-    /// The node's: no events are reported of it (7.14).
-    pub(crate) is_hidden: bool,
+    /// The node's: the application accepted it, so it hears of its end.
+    pub(crate) is_accepted: bool,
     life: Life,
     is_confirmed: bool,
     /// Whether `Event::Connected` was reported.
@@ -94,7 +95,7 @@ impl Connection {
             },
             stats: ConnectionStats::default(),
             is_ready: false,
-            is_hidden: false,
+            is_accepted: false,
             life: Life::Open,
             is_confirmed: false,
             is_reported: false,

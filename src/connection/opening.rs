@@ -330,7 +330,7 @@ impl Connection {
     /// Tells the application, once.
     pub(super) fn report_connected(&mut self, shared: &mut Shared) {
         let Some(peer) = self.peer else { return };
-        if self.is_hidden || std::mem::replace(&mut self.is_reported, true) {
+        if std::mem::replace(&mut self.is_reported, true) {
             return;
         }
         shared.events.push_back(Event::Connected { connection: self.handle, peer });

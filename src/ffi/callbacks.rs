@@ -29,8 +29,8 @@ pub const CHANNELER_EVENT_CONNECTED: u32 = 1;
 /// had no channel, and its place in the table went to another). In version 1 also
 /// `CHANNELER_ERR_PEER_CLOSED` (with the peer's `code` and `text`), `_REFUSED` (the peer does not
 /// want us), `_IDENTITY` (another peer than the one asked for answered), `_CRYPTO` (the handshake
-/// failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the peer restarted, and knows nothing
-/// of the connection), `_SUPERSEDED` (both sides dialled; the other connection stays).
+/// failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the peer restarted, and knows
+/// nothing of the connection), `_SUPERSEDED` (both sides dialled; the other connection stays).
 pub const CHANNELER_EVENT_CONNECTION_CLOSED: u32 = 2;
 /// A channel is established. `by_peer` tells who opened it. The opener hears of it before the other
 /// side's `on_accept` has run.
@@ -225,8 +225,9 @@ pub struct channeler_callbacks {
     pub on_datagram: channeler_datagram_fn,
     /// Takes lines for a log. NULL: the library is silent.
     pub on_log: channeler_log_fn,
-    /// Takes the secrets of all handshakes of version 1, so that recorded packets can be read. NULL:
-    /// they are told to nobody. At most 4096 lines wait for the node's next turn; more are lost.
+    /// Takes the secrets of all handshakes of version 1, so that recorded packets can be read.
+    /// NULL: they are told to nobody. At most 4096 lines wait for the node's next turn; more are
+    /// lost.
     pub on_key_log: channeler_key_log_fn,
 }
 

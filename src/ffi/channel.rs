@@ -90,8 +90,8 @@ pub struct channeler_slot {
 /// Begins to open a channel and writes it to `out`.
 ///
 /// `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
-/// sent at once: they wait, and leave with the first packet that can carry them. `options` may be NULL
-/// (defaults), and is read during the call only.
+/// sent at once: they wait, and leave with the first packet that can carry them. `options` may be
+/// NULL (defaults), and is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`,
 /// unknown capabilities, a label that is too long), `_UNSUPPORTED` (in version 1
 /// `CHANNELER_CAP_RESEND` and `_CLOSE_ON_LOSS`, which are not built yet), `_INVALID_REFERENCE` (no
@@ -129,10 +129,10 @@ pub unsafe extern "C" fn channeler_channel_open(
 /// Sends what is queued, then closes the channel.
 ///
 /// A channel that is still opening and has messages to send opens first.
-/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both sides,
-/// ours when the peer has ended its direction too (it does so by itself, unless it has the option
-/// `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent and was
-/// not received yet is lost.
+/// `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both
+/// sides, ours when the peer has ended its direction too (it does so by itself, unless it has the
+/// option `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent
+/// and was not received yet is lost.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
 /// channel, or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was
 /// freed), `_POISONED`. Thread: any.
@@ -394,8 +394,8 @@ pub unsafe extern "C" fn channeler_channel_receive_many(
 
 /// Writes the label of a channel, as its opener gave it, to `buffer` of `capacity` bytes.
 ///
-/// `*length` becomes its bytes, 0 to 255; it may be any bytes, and no zero byte follows. 255 bytes of
-/// room are always enough. In version 0 there are no labels: 0.
+/// `*length` becomes its bytes, 0 to 255; it may be any bytes, and no zero byte follows. 255 bytes
+/// of room are always enough. In version 0 there are no labels: 0.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL),
 /// `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (nothing was written), `_INVALID_CHANNELID` (no such
 /// channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.

@@ -307,8 +307,8 @@ fn identity_of(
             Err(fail(Error::InvalidArgument, text))
         }
         (Legacy::Off | Legacy::Accept, _) if options.peer_id.bytes != [0; PeerId::SIZE] => {
-            let text = "peer_id is set; it must be all zero unless legacy is CHANNELER_LEGACY_ONLY: \
-                        a node of version 1 has the peer id of its identity";
+            let text = "peer_id is set; it must be all zero unless legacy is \
+                        CHANNELER_LEGACY_ONLY: a node of version 1 has the peer id of its identity";
             Err(fail(Error::InvalidArgument, text))
         }
         (Legacy::Off | Legacy::Accept, Some(identity)) => Ok(Some(identity)),

@@ -17,8 +17,8 @@ pub const CHANNELER_MODE_SOCKETS: u32 = 0;
 /// datagrams.
 pub const CHANNELER_MODE_SANS_IO: u32 = 1;
 
-/// Packets of protocol version 0 are dropped and counted (default): every peer is authenticated, and
-/// everything is encrypted.
+/// Packets of protocol version 0 are dropped and counted (default): every peer is authenticated,
+/// and everything is encrypted.
 pub const CHANNELER_LEGACY_OFF: u32 = 0;
 /// Protocol version 0 is spoken beside version 1: neither encrypted nor authenticated. Version 1 is
 /// dialled unless `channeler_node_dial` names the other; nothing falls back by itself.
@@ -49,8 +49,8 @@ pub const CHANNELER_CAP_CLOSE_ON_LOSS: u32 = 4;
 pub struct channeler_options {
     /// `sizeof(channeler_options)`, as the caller was compiled; set by `channeler_options_init`.
     pub struct_size: usize,
-    /// With `CHANNELER_LEGACY_ONLY`, our peer id; all zero (default): a random one is drawn. Else it
-    /// must be all zero: the peer id is that of `identity`.
+    /// With `CHANNELER_LEGACY_ONLY`, our peer id; all zero (default): a random one is drawn. Else
+    /// it must be all zero: the peer id is that of `identity`.
     pub peer_id: channeler_peer_id,
     /// `CHANNELER_MODE_SOCKETS` (default) or `CHANNELER_MODE_SANS_IO`.
     pub mode: u32,
@@ -124,8 +124,9 @@ pub struct channeler_options {
     /// Events waiting to be reported; past it datagrams are dropped and counted. Default 65536; at
     /// least 16.
     pub events_max: u64,
-    /// Where the randomness of a sans-IO node begins, so that a run can be repeated. All zero
-    /// (default): drawn from the operating system. Sans-IO only.
+    /// Where the randomness of a sans-IO node begins: with it a run of version 0 can be repeated to
+    /// the byte, and one of version 1 but for its keys, which always come from the operating
+    /// system. All zero (default): drawn from the operating system. Sans-IO only.
     pub seed: [u8; 32],
     /// `CHANNELER_PROFILE_NODE` (default) or `CHANNELER_PROFILE_REFERENCE` (sans-IO only, and only
     /// with `CHANNELER_LEGACY_ONLY`).
@@ -133,8 +134,8 @@ pub struct channeler_options {
     /// Version 1: `CHANNELER_CONGESTION_*`, how the sending rate is controlled.
     pub congestion: u32,
     /// Version 1: the node's private key as PEM text, ended by a zero byte; see
-    /// `channeler_identity_generate`. Read during `channeler_node_new` only. NULL (default): a fresh
-    /// one, and with it a fresh peer id; `channeler_node_identity` tells it.
+    /// `channeler_identity_generate`. Read during `channeler_node_new` only. NULL (default): a
+    /// fresh one, and with it a fresh peer id; `channeler_node_identity` tells it.
     pub identity: *const c_char,
     /// Version 1: tells apart the processes that run at the same time with one identity, so that
     /// none makes the peers of another believe that it restarted; ended by a zero byte, at most 255
@@ -144,8 +145,8 @@ pub struct channeler_options {
     /// is done. They may have been recorded and sent again by others: default 0.
     pub early_data: u32,
     /// Version 1: whether a channel that the peer closed stays open for what we have to say on it,
-    /// until `channeler_channel_close`, `CHANNELER_EVENT_CHANNEL_FINISHED` telling of it. Default 0:
-    /// it is closed by itself.
+    /// until `channeler_channel_close`, `CHANNELER_EVENT_CHANNEL_FINISHED` telling of it. Default
+    /// 0: it is closed by itself.
     pub half_close: u32,
     /// Version 1: whether everybody who dials must prove its address by a cookie first, which costs
     /// a round trip. Default 0: only while there are many.
@@ -326,6 +327,15 @@ unsafe impl Versioned for channeler_channel_options {
 }
 
 impl channeler_options {
+    fn to_legacy(self) -> Result<Legacy, Failure> {
+        match self.legacy {
+            CHANNELER_LEGACY_OFF => Ok(Legacy::Off),
+            CHANNELER_LEGACY_ACCEPT => Ok(Legacy::Accept),
+            CHANNELER_LEGACY_ONLY => Ok(Legacy::Only),
+            other => Err(out_of_range("legacy", other, "CHANNELER_LEGACY_*")),
+        }
+    }
+
     /// The settings of the core. Ranges are checked there (`NodeConfig::check`).
     pub(super) fn to_config(
         self,
@@ -344,12 +354,7 @@ impl channeler_options {
         let config = NodeConfig {
             tag,
             profile: self.to_profile()?,
-            legacy: match self.legacy {
-                CHANNELER_LEGACY_OFF => Legacy::Off,
-                CHANNELER_LEGACY_ACCEPT => Legacy::Accept,
-                CHANNELER_LEGACY_ONLY => Legacy::Only,
-                other => return Err(out_of_range("legacy", other, "CHANNELER_LEGACY_*")),
-            },
+            legacy: self.to_legacy()?,
             accept_incoming: switch("accept_incoming", self.accept_incoming)?,
             padding: switch("padding", self.padding)?,
             packet_size: size(self.packet_size.into()),

@@ -121,8 +121,8 @@ impl SansCore {
         Ok(())
     }
 
-    /// Changes the node, then calls back without its lock. `change` says whether what events lend is
-    /// in its third argument, and not in `data`.
+    /// Changes the node, then calls back without its lock. `change` says whether what events lend
+    /// is in its third argument, and not in `data`.
     fn take_turn(
         &self,
         data: &[u8],

@@ -115,7 +115,10 @@ impl Endpoint {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle).map_err(|_| Error::InvalidChannelId)?;
         let result = member.connection.receive(&mut self.shared, now, channel, out);
-        self.settle(now, handle);
+        // As for `send`.
+        if !self.shared.notices.is_empty() {
+            self.settle(now, handle);
+        }
         result
     }
 

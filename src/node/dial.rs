@@ -26,7 +26,9 @@ impl Endpoint {
             return Err(Error::Banned);
         }
         if let Some(handle) = dial.peer.and_then(|peer| self.table.by_peer(peer)) {
-            return Ok(handle);
+            // A second one would supersede the first, and what it still has to say.
+            let is_closing = self.table.live(handle)?.connection.is_closing();
+            return if is_closing { Err(Error::State) } else { Ok(handle) };
         }
         if self.table.open() >= self.shared.config.connections_max {
             return Err(Error::Limit);

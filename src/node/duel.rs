@@ -11,8 +11,6 @@ use crate::wire::codes::ConnectionCode;
 /// Whether the connection that was there first still has a peer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probe {
-    /// The one that takes its place if not.
-    other: ConnectionHandle,
     asked_at: Time,
     pub(super) until: Time,
 }
@@ -37,8 +35,11 @@ impl Endpoint {
         if !old.connection.is_complete() {
             // Rule 5. With early data under way it may be complete soon, and is then judged again.
             if !old.connection.has_sent_early() {
-                self.abort(now, older, ConnectionCode::Superseded, Error::Superseded);
+                self.abandon(now, older, newer);
             }
+            return;
+        }
+        if old.connection.is_closing() {
             return;
         }
         let (new_side, old_side) = (new.connection.side, old.connection.side);
@@ -56,16 +57,27 @@ impl Endpoint {
         if let Some(member) = self.table.get_mut(loser) {
             member.is_superseded = true;
         }
-        self.ask_older(now, older, newer);
+        self.ask_older(now, older);
         self.end_superseded(now, loser);
     }
 
+    /// Rule 5: an attempt is of no use any more; what waits for it goes on with the connection that
+    /// there is.
+    fn abandon(&mut self, now: Time, attempt: ConnectionHandle, other: ConnectionHandle) {
+        let Some(member) = self.table.get_mut(attempt) else { return };
+        let waiting = member.connection.give_up_channels(&mut self.shared);
+        if let Some(other) = self.table.get_mut(other) {
+            other.connection.adopt_channels(&mut self.shared, &waiting);
+        }
+        self.abort(now, attempt, ConnectionCode::Superseded, Error::Superseded);
+    }
+
     /// Rule 3: has the peer still the one that was there first?
-    fn ask_older(&mut self, now: Time, older: ConnectionHandle, newer: ConnectionHandle) {
+    fn ask_older(&mut self, now: Time, older: ConnectionHandle) {
         let Some(member) = self.table.get_mut(older) else { return };
         member.connection.ping(&mut self.shared);
         let until = now + 3 * member.connection.pto_max();
-        member.probe = Some(Box::new(Probe { other: newer, asked_at: now, until }));
+        member.probe = Some(Box::new(Probe { asked_at: now, until }));
         self.table.arm(&self.shared, older);
     }
 
@@ -87,9 +99,6 @@ impl Endpoint {
             return;
         }
         self.abort(now, handle, ConnectionCode::Superseded, Error::Reset);
-        if let Some(other) = self.table.get_mut(probe.other) {
-            other.is_superseded = false;
-        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Endpoint {
     pub(super) bans: Bans,
     /// For strangers.
     replies: VecDeque<Reply>,
+    /// Whether the next transmit is a reply, if there is one.
+    is_reply_turn: bool,
     /// Kept only for its memory: whose timers have fired.
     due: Vec<ConnectionHandle>,
 }
@@ -62,6 +64,7 @@ impl Endpoint {
             resets: Resets::new(now),
             bans: Bans::default(),
             replies: VecDeque::new(),
+            is_reply_turn: true,
             due: Vec::new(),
         }
     }
@@ -99,11 +102,11 @@ impl Endpoint {
         !self.replies.is_empty() || !self.shared.ready.is_empty()
     }
 
-    /// The next datagrams to send. Strangers get theirs first: those are few and small.
+    /// The next datagrams to send: strangers and connections take turns.
     pub(super) fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
-        if let Some(reply) = self.replies.pop_front() {
-            let transmit = reply.transmit(buf);
-            self.count_sent(&transmit);
+        if std::mem::take(&mut self.is_reply_turn)
+            && let Some(transmit) = self.transmit_reply(buf)
+        {
             return Some(transmit);
         }
         while let Some(handle) = self.shared.ready.pop_front() {
@@ -117,13 +120,22 @@ impl Endpoint {
             }
             self.settle(now, handle);
             if let Some(transmit) = transmit {
+                self.is_reply_turn = true;
                 self.count_sent(&transmit);
                 self.shared.report_room();
                 return Some(transmit);
             }
         }
         self.shared.report_room();
-        None
+        // What was ready had nothing.
+        self.is_reply_turn = true;
+        self.transmit_reply(buf)
+    }
+
+    fn transmit_reply(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
+        let transmit = self.replies.pop_front()?.transmit(buf);
+        self.count_sent(&transmit);
+        Some(transmit)
     }
 
     /// Tells that a transmit failed: what was in it is as good as lost on the way.
@@ -210,7 +222,7 @@ impl Endpoint {
             Notice::AttemptFailed { reason, code, may_retry } => {
                 self.handle_attempt_failed(now, handle, reason, code, may_retry);
             }
-            Notice::Closed => self.table.close(handle),
+            Notice::Closed => self.handle_closed(handle),
             Notice::Gone => self.forget(now, handle),
         }
     }
@@ -229,6 +241,22 @@ impl Endpoint {
         if let Some(peer) = peer {
             self.table.list_peer(handle, peer);
             self.judge_duels(now, handle, peer);
+        }
+    }
+
+    /// A connection is over for the application. If no other with that peer was to stay, those that
+    /// were not stay now.
+    // spec: 7.14 both sides dial
+    fn handle_closed(&mut self, handle: ConnectionHandle) {
+        let Some(peer) = self.table.close(handle) else { return };
+        if self.table.by_peer(peer).is_some() {
+            return;
+        }
+        let left: Vec<ConnectionHandle> = self.table.with_peer(peer).collect();
+        for handle in left {
+            if let Some(member) = self.table.get_mut(handle) {
+                member.is_superseded = false;
+            }
         }
     }
 

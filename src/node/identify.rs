@@ -88,6 +88,9 @@ impl Endpoint {
     /// The application says yes.
     pub(super) fn accept(&mut self, now: Time, handle: ConnectionHandle) -> Result<(), Error> {
         let waiting = self.take_question(handle, Answer::Yes)?;
+        if let Some(member) = self.table.get_mut(handle) {
+            member.connection.is_accepted = true;
+        }
         for _ in 0..waiting {
             self.accept_identity(now, handle);
             self.settle(now, handle);

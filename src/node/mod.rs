@@ -229,7 +229,8 @@ impl Node {
     ///
     /// `InvalidArgument` for our own peer id, or none in v0; `InvalidAddress` for port 0 or an
     /// unspecified address; `Banned`; `Limit` when the table is full; `Unsupported` when the node
-    /// does not serve that version (`legacy`).
+    /// does not serve that version (`legacy`); `State` while the connection with that peer is being
+    /// closed (v1).
     pub fn connect(&mut self, now: Time, dial: &Dial) -> Result<ConnectionHandle, Error> {
         match dial.version {
             Version::V0 => {
@@ -267,7 +268,8 @@ impl Node {
     }
 
     /// Sends what is queued, then ends the connection and its channels; those still opening are
-    /// dropped. A v1 peer is told `reason`; v0 has no message for it: the peer sees an idle timeout.
+    /// dropped. A v1 peer is told `reason`; v0 has no message for it: the peer sees an idle
+    /// timeout.
     ///
     /// # Errors
     ///
@@ -331,8 +333,8 @@ impl Node {
         }
     }
 
-    /// Ends the channel at once, in both directions; what was not sent or read is lost. A v1 peer is
-    /// told `reason`; in v0 this is `close_channel`.
+    /// Ends the channel at once, in both directions; what was not sent or read is lost. A v1 peer
+    /// is told `reason`; in v0 this is `close_channel`.
     ///
     /// # Errors
     ///

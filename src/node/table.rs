@@ -252,15 +252,17 @@ impl Table {
         self.recent = None;
     }
 
-    /// Takes a connection out of what the application finds it by; packets still do.
-    pub(super) fn close(&mut self, handle: ConnectionHandle) {
-        let Some(member) = self.members.get_mut(handle.0) else { return };
+    /// Takes a connection out of what the application finds it by; packets still do. Returns its
+    /// peer.
+    pub(super) fn close(&mut self, handle: ConnectionHandle) -> Option<PeerId> {
+        let member = self.members.get_mut(handle.0)?;
         if std::mem::replace(&mut member.is_closed, true) {
-            return;
+            return None;
         }
         self.open -= 1;
         member.probe = None;
-        if let Some(peer) = member.peer.take() {
+        let peer = member.peer.take();
+        if let Some(peer) = peer {
             self.peers.remove(&(peer, handle));
         }
         if let Some(source) = member.source.take()
@@ -271,6 +273,7 @@ impl Table {
                 self.sources.remove(&source);
             }
         }
+        peer
     }
 
     /// Forgets a connection.

@@ -6,15 +6,16 @@
 //! when `handle_timeout` wants to be called.
 
 mod ack_rate;
+#[cfg_attr(not(test), expect(dead_code, reason = "no packet is marked with ECT yet"))]
 mod ecn;
 mod received;
 mod rtt;
 mod sent;
 
 pub(crate) use ack_rate::AckRate;
-pub(crate) use ecn::{EcnCounts, EcnMark, EcnValidation};
+#[cfg(test)]
+pub(crate) use ecn::EcnValidation;
+pub(crate) use ecn::{EcnCounts, EcnMark};
 pub(crate) use received::{ReceivedNumbers, ReceivedPacket};
 pub(crate) use rtt::Rtt;
-pub(crate) use sent::{
-    AckError, AckOutcome, Feedback, Losses, SentPacket, SentPackets, TimeoutOutcome,
-};
+pub(crate) use sent::{AckError, AckOutcome, Feedback, Losses, SentPacket, SentPackets};

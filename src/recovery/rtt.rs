@@ -49,6 +49,7 @@ impl Rtt {
     }
 
     /// The last sample.
+    #[cfg(test)]
     pub(crate) const fn latest(&self) -> Duration {
         self.latest
     }

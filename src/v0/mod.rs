@@ -51,8 +51,8 @@ impl Endpoint {
         Ok(Endpoint { shared: Shared::new(config, seed, now), table, bans: Bans::default() })
     }
 
-    /// Takes the v0 datagrams of one buffer that are back to back in `run`. Lent messages are ranges
-    /// of `buffer`.
+    /// Takes the v0 datagrams of one buffer that are back to back in `run`. Lent messages are
+    /// ranges of `buffer`.
     pub(crate) fn handle_datagrams(
         &mut self,
         now: Time,

@@ -290,7 +290,7 @@ TEST(Node, IsMovedNotCopied)
     net::node &itself = moved;
     moved = std::move(itself);
     EXPECT_EQ(moved, second);
-    EXPECT_EQ(moved.peer_id().value(), peer_of(2));
+    EXPECT_EQ(moved.peer_id().value(), two.peer);
     using std::swap;
     swap(moved, one.node);
     EXPECT_EQ(one.node, second);

@@ -32,11 +32,14 @@ struct heard {
     net::connection connection;
     net::channel channel;
     bool by_peer;
+    net::peer_id peer = {};
+    std::uint64_t code = 0;
+    std::string text = {};
 };
 
 struct side {
     net::node node;
-    net::peer_id peer;
+    net::peer_id peer; // version 1: known when there is a node, since its key is drawn
     net::address at;
     std::vector<heard> events;
 
@@ -60,17 +63,19 @@ struct side {
     {
         net::options options = from;
         options.mode = net::mode::sans_io;
-        options.peer_id = peer;
+        if (options.legacy == net::legacy::only) options.peer_id = peer;
         options.log_level = net::log_level::debug;
-        options.seed.fill(peer.bytes()[0]);
+        options.seed.fill(peer.bytes()[0] | 1);
         if (!callbacks.on_event) {
             callbacks.on_event = [this](const net::event &event) {
                 events.push_back({event.kind(), event.reason(), event.connection(),
-                                  event.channel(), event.by_peer()});
+                                  event.channel(), event.by_peer(), event.peer(),
+                                  event.code(), std::string(event.text())});
             };
         }
         node = net::node::create(options, std::move(callbacks)).value();
         node.handle_timeout(1s).value();
+        peer = node.peer_id().value();
     }
 };
 
@@ -103,6 +108,19 @@ struct pair {
             carried = carry(a, b);
             carried += carry(b, a);
         } while (carried > 0);
+    }
+
+    /// Lets time pass for both, and carries what comes of it.
+    void pass(std::chrono::nanoseconds span)
+    {
+        const std::chrono::nanoseconds end = now + span;
+        do {
+            const auto due = std::min(a.node.poll_timeout().value(), b.node.poll_timeout().value());
+            now = std::min(std::max(now, due), end);
+            a.node.handle_timeout(now).value();
+            b.node.handle_timeout(now).value();
+            run();
+        } while (now < end);
     }
 
     /// Opens a channel from a; the channel as a has it.

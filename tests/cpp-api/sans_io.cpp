@@ -316,8 +316,10 @@ TEST(Ban, ClosesAndKeepsOutUntilLifted)
 TEST(SansIo, SmallBufferLosesNothingAndTellsWhatIsNeeded)
 {
     pair both;
-    both.a.make();
-    both.b.make();
+    net::options options;
+    options.legacy = net::legacy::only; // of which one packet is all
+    both.a.make({}, options);
+    both.b.make({}, options);
     both.a.node.connect(both.b.peer, both.b.at)->open_channel().value();
     std::array<std::uint8_t, 2048> room;
     std::size_t needed = 0;
@@ -340,6 +342,7 @@ TEST(SansIo, DeadlineIsForeverUntilThereIsSomethingToDo)
     pair both;
     net::options options;
     options.idle_timeout = 0s;
+    options.legacy = net::legacy::only;
     both.a.make({}, options);
     EXPECT_EQ(both.a.node.poll_timeout().value(), net::forever);
     both.a.node.connect(both.b.peer, both.b.at)->open_channel().value();

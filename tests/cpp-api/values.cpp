@@ -223,7 +223,7 @@ TEST(Options, EachSettingReachesItsOwnField)
     using o = net::options;
     using c = channeler_options;
     sum += reaches(with(&o::mode, net::mode::sans_io), &c::mode, 1);
-    sum += reaches(with(&o::legacy, net::legacy::off), &c::legacy, 0);
+    sum += reaches(with(&o::legacy, net::legacy::only), &c::legacy, 2);
     sum += reaches(with(&o::accept_incoming, false), &c::accept_incoming, 0);
     sum += reaches(with(&o::padding, true), &c::padding, 1);
     sum += reaches(with<std::uint32_t>(&o::packet_size, 601), &c::packet_size, 601);
@@ -255,13 +255,40 @@ TEST(Options, EachSettingReachesItsOwnField)
     sum += reaches(with<u64>(&o::replies_max, 27), &c::replies_max, 27);
     sum += reaches(with<u64>(&o::events_max, 28), &c::events_max, 28);
 
+    EXPECT_EQ(sum, offsetof(channeler_options, seed) - offsetof(channeler_options, mode));
+
+    sum = 0;
+    sum += reaches(with(&o::congestion, net::congestion::newreno), &c::congestion, 1);
+    sum += reaches(with(&o::early_data, true), &c::early_data, 1);
+    sum += reaches(with(&o::half_close, true), &c::half_close, 1);
+    sum += reaches(with(&o::always_cookie, true), &c::always_cookie, 1);
+    sum += reaches(with<ns>(&o::attempt_timeout, 29ns), &c::attempt_timeout_ns, 29);
+    sum += reaches(with<ns>(&o::dial_timeout, 30ns), &c::dial_timeout_ns, 30);
+    sum += reaches(with<ns>(&o::linger, 31ns), &c::linger_ns, 31);
+    sum += reaches(with<ns>(&o::ack_delay, 32ns), &c::ack_delay_ns, 32);
+    sum += reaches(with<u64>(&o::half_open_free_max, 33), &c::half_open_free_max, 33);
+    sum += reaches(with<u64>(&o::half_open_max, 34), &c::half_open_max, 34);
+    sum += reaches(with<u64>(&o::early_bytes_max, 35), &c::early_bytes_max, 35);
+    sum += reaches(with<u64>(&o::tickets_max, 36), &c::tickets_max, 36);
+    sum += reaches(with<u64>(&o::peer_channels_max, 37), &c::peer_channels_max, 37);
+    sum += reaches(with<u64>(&o::message_bytes_max, 38), &c::message_bytes_max, 38);
+
     channeler_options raw = with(&o::peer_id, peer_of(5)).capi();
     EXPECT_EQ(raw.peer_id.bytes[15], 5);
     net::options seeded;
     seeded.seed.fill(6);
     EXPECT_EQ(seeded.capi().seed[31], 6);
-    // Nothing but struct_size, peer_id and seed is left out above.
-    EXPECT_EQ(sum, offsetof(channeler_options, seed) - offsetof(channeler_options, mode));
+    net::options known;
+    EXPECT_EQ(known.capi().identity, nullptr);
+    EXPECT_EQ(known.capi().instance_label, nullptr);
+    known.identity = net::identity::generate().value();
+    known.instance_label = "second";
+    EXPECT_EQ(known.capi().identity, known.identity->pem());
+    EXPECT_STREQ(known.capi().instance_label, "second");
+    // Beside these, nothing is left out but profile and reserved.
+    sum += sizeof raw.identity + sizeof raw.instance_label + sizeof raw.profile +
+           sizeof raw.reserved;
+    EXPECT_EQ(sum, sizeof raw - offsetof(channeler_options, profile));
 }
 
 TEST(Options, OutOfTheirRangeAreRefusedByName)
@@ -273,13 +300,35 @@ TEST(Options, OutOfTheirRangeAreRefusedByName)
     EXPECT_NE(made.error().message().find("idle_timeout"), std::string_view::npos);
 }
 
-TEST(ChannelOptions, HoldCapabilities)
+TEST(ChannelOptions, HoldCapabilitiesOrderAndLabel)
 {
     net::channel_options options;
+    EXPECT_EQ(options.priority, 3u);
+    EXPECT_EQ(options.weight, 16u);
+    EXPECT_EQ(options.capi().label, nullptr);
+    options.priority = 7;
+    options.weight = 255;
+    options.label = "a\0b"s;
+    EXPECT_EQ(options.capi().priority, 7u);
+    EXPECT_EQ(options.capi().weight, 255u);
+    EXPECT_EQ(options.capi().label_length, 3u);
+    EXPECT_EQ(net::bytes(options.capi().label, 3).text(), "a\0b"sv);
     EXPECT_EQ(options.capabilities, net::capabilities::none);
     options.capabilities = net::capabilities::resend | net::capabilities::close_on_loss;
     EXPECT_EQ(options.capi().capabilities, 5u);
     EXPECT_EQ(options.capabilities & net::capabilities::ordered, net::capabilities::none);
+}
+
+TEST(DialOptions, AreOfVersion1UnlessChanged)
+{
+    net::dial_options options(peer_of(1), address_of("192.0.2.1:7"));
+    EXPECT_EQ(options.protocol, net::protocol::v1);
+    EXPECT_EQ(net::dial_options().capi().address.family, CHANNELER_FAMILY_NONE);
+    options.protocol = net::protocol::v0;
+    const channeler_dial_options raw = options.capi();
+    EXPECT_EQ(raw.protocol, std::uint32_t(CHANNELER_PROTOCOL_V0));
+    EXPECT_EQ(net::peer_id(raw.peer), peer_of(1));
+    EXPECT_EQ(net::address(raw.address), options.address);
 }
 
 TEST(DropReason, HasAName)
@@ -315,10 +364,17 @@ TEST(Handles, OfNothingAreErrors)
     EXPECT_EQ(net::channel().info().error(), net::errc::invalid_argument);
     EXPECT_EQ(net::channel().stats().error(), net::errc::invalid_argument);
     EXPECT_EQ(net::channel().close().error(), net::errc::invalid_argument);
+    EXPECT_EQ(net::channel().send_early("x").error(), net::errc::invalid_argument);
+    EXPECT_EQ(net::channel().reset().error(), net::errc::invalid_argument);
+    EXPECT_EQ(net::channel().label().error(), net::errc::invalid_argument);
     EXPECT_EQ(net::connection().open_channel().error(), net::errc::invalid_argument);
     EXPECT_EQ(net::connection().info().error(), net::errc::invalid_argument);
     EXPECT_EQ(net::connection().stats().error(), net::errc::invalid_argument);
     EXPECT_EQ(net::connection().close().error(), net::errc::invalid_argument);
+    EXPECT_EQ(net::connection().close(1, "x").error(), net::errc::invalid_argument);
+    EXPECT_EQ(net::connection().update_keys().error(), net::errc::invalid_argument);
+    EXPECT_EQ(net::node_ref().identity().error(), net::errc::invalid_argument);
+    EXPECT_EQ(net::node_ref().public_key().error(), net::errc::invalid_argument);
     EXPECT_EQ(net::node_ref().flush().error(), net::errc::invalid_argument);
     EXPECT_FALSE(net::channel().node());
     EXPECT_FALSE(net::connection().node());

@@ -36,8 +36,38 @@ fn ipv4_talks_to_dual_stack() {
     own_threads_exchange_messages("127.0.0.1:0", "[::]:0");
 }
 
+#[test]
+fn own_threads_exchange_messages_in_v1() {
+    exchange_messages(&Peer::v1(1, "127.0.0.1:0"), &Peer::v1(2, "127.0.0.1:0"));
+    exchange_messages(&Peer::v1(1, "[::1]:0"), &Peer::v1(2, "[::1]:0"));
+}
+
+#[test]
+fn a_burst_of_v1_messages_arrives_in_batches() {
+    let (a, b) = (Peer::v1(1, "127.0.0.1:0"), Peer::v1(2, "127.0.0.1:0"));
+    a.engine.start().expect("start");
+    b.engine.start().expect("start");
+    let channel = a.open(b.loopback());
+    for number in 0..300_u16 {
+        let mut message = [7; 1_000];
+        message[..2].copy_from_slice(&number.to_be_bytes());
+        a.send(channel, &message);
+    }
+    let mut got: Vec<u16> = (0..300).map(|_| b.wait_message().0).map(number_of).collect();
+    got.sort_unstable();
+    assert_eq!(got, (0..300).collect::<Vec<_>>());
+}
+
+fn number_of(message: Vec<u8>) -> u16 {
+    assert_eq!(message[2..], [7; 998]);
+    u16::from_be_bytes([message[0], message[1]])
+}
+
 fn own_threads_exchange_messages(a: &str, b: &str) {
-    let (a, b) = (Peer::new(1, a), Peer::new(2, b));
+    exchange_messages(&Peer::new(1, a), &Peer::new(2, b));
+}
+
+fn exchange_messages(a: &Peer, b: &Peer) {
     a.engine.start().expect("start");
     b.engine.start().expect("start");
     let channel = a.open(b.loopback());

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use channeler::config::{ChannelConfig, Legacy, NodeConfig};
+use channeler::crypto::Identity;
 use channeler::engine::{Engine, EngineConfig, Handler};
 use channeler::id::{ChannelHandle, ConnectionHandle, PeerId};
 use channeler::io::Event;
@@ -31,11 +32,22 @@ impl Peer {
         Peer::with_config(EngineConfig::default(), node_config(id), address)
     }
 
+    /// A peer that speaks v1.
+    pub(crate) fn v1(id: u8, address: &str) -> Peer {
+        let config = NodeConfig { legacy: Legacy::Off, ..node_config(id) };
+        Peer::with_config(EngineConfig::default(), config, address)
+    }
+
     pub(crate) fn with_config(config: EngineConfig, node: NodeConfig, address: &str) -> Peer {
         let (sender, heard) = channel();
         let recorder = Arc::new(Recorder::default());
         let handler = Box::new(Listener { sender, recorder: Arc::clone(&recorder) });
-        let engine = Arc::new(Engine::with_config(config, node, None, handler).expect("engine"));
+        let identity = match node.legacy {
+            Legacy::Only => None,
+            Legacy::Off | Legacy::Accept => Some(identity(node.peer_id)),
+        };
+        let engine = Engine::with_config(config, node, identity, handler);
+        let engine = Arc::new(engine.expect("engine"));
         recorder.engine.set(Arc::downgrade(&engine)).expect("set once");
         engine.bind(address.parse().expect("address")).expect("bind");
         Peer { engine, heard: Mutex::new(heard), recorder }
@@ -53,8 +65,15 @@ impl Peer {
     /// Begins a connection and a channel.
     pub(crate) fn dial(&self, to: SocketAddr) -> ChannelHandle {
         let open = self.engine.with_node(|node, now| {
-            let peer = peer_id(if node.config().peer_id == peer_id(2) { 1 } else { 2 });
-            let connection = node.connect(now, &Dial::v0(peer, to))?;
+            let (own, ids) = (node.config().peer_id, [peer_id(1), peer_id(2)]);
+            let dial = match node.config().legacy {
+                Legacy::Only => Dial::v0(ids[usize::from(own != ids[1])], to),
+                Legacy::Off | Legacy::Accept => {
+                    let ids = ids.map(|id| identity(id).peer_id());
+                    Dial::v1(ids[usize::from(own != ids[1])], to)
+                }
+            };
+            let connection = node.connect(now, &dial)?;
             node.open_channel(now, connection, &ChannelConfig::default())
         });
         open.expect("lock").expect("dial")
@@ -202,6 +221,11 @@ impl Flood {
 
 pub(crate) fn peer_id(id: u8) -> PeerId {
     PeerId([id; 16])
+}
+
+/// The key of the peer that has this id in v0.
+fn identity(id: PeerId) -> Identity {
+    Identity::from_seed([id.0[0]; 32])
 }
 
 pub(crate) fn node_config(id: u8) -> NodeConfig {

@@ -89,7 +89,7 @@ patient() {
 patient
 
 # The receiver is stopped while 13 MB are sent, more than any buffer of a socket that we ask for: in
-# the old protocol, which sends whatever the network does with it, some must be lost, and be counted.
+# the old protocol, which sends whatever the network does with it, some must be lost, and counted.
 lossy() {
     local sender sent received lost
     mkfifo "$work/pipe"

@@ -15,7 +15,7 @@ use ops::Plan;
 use run::Failure;
 
 /// Seeds of the normal run.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 
 /// Runs that the shrinker may spend.
 const SHRINK_RUNS_MAX: usize = 300;
@@ -52,7 +52,7 @@ fn check_seed(seed: u64) -> u64 {
     let steps: Vec<String> =
         shrunk.ops.iter().enumerate().map(|(at, op)| format!("{at:3} {op:?}")).collect();
     panic!(
-        "seed {seed} (CHANNELER_SEED={seed} replays it)\n{text}\nfirst: {} at step {}\nsetup: {:?}\n{}",
+        "seed {seed} (CHANNELER_SEED={seed} replays it)\n{text}\nfirst: {} at step {}\n{:?}\n{}",
         failure.text,
         failure.step,
         shrunk.setup,

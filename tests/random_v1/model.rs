@@ -79,8 +79,10 @@ impl Model {
             Event::Connected { connection, peer } => self.take_connected(connection, peer)?,
             Event::ConnectionClosed { connection, reason, .. } => {
                 check_reason(reason)?;
-                let left = self.channels.values().any(|one| one.connection == connection);
-                if left {
+                // What waits for a dial that is abandoned goes on with another connection.
+                let may_move = reason == Error::Superseded;
+                let mut of_it = self.channels.values().filter(|one| one.connection == connection);
+                if of_it.any(|one| one.is_opened || !may_move) {
                     return Err(format!("{connection:?} ended before its channels"));
                 }
                 if self.connections.remove(&connection).is_none() {
@@ -176,8 +178,12 @@ impl Model {
         let id = info.as_ref().map(|info| info.id);
         let is_ordered = info.is_some_and(|info| info.capabilities.0 != 0);
         match (by_peer, self.channels.get_mut(&channel)) {
-            (false, Some(known)) if !known.is_opened && known.connection == connection => {
-                (known.is_opened, known.id) = (true, id);
+            (false, Some(known))
+                if !known.is_opened
+                    && (known.connection == connection
+                        || self.ended.contains(&known.connection)) =>
+            {
+                (known.connection, known.is_opened, known.id) = (connection, true, id);
             }
             (true, None) if !self.ended_channels.contains(&channel) => {
                 let opened = Channel { connection, is_opened: true, is_ordered, last: None, id };
@@ -191,10 +197,6 @@ impl Model {
 
 /// Nodes that keep to the rules never end anything for a breach of them, whatever the network does.
 fn check_reason(reason: Error) -> Result<(), String> {
-    match reason {
-        Error::Protocol | Error::Crypto | Error::Identity | Error::Unexpected => {
-            Err(format!("it ended for {reason:?}"))
-        }
-        _ => Ok(()),
-    }
+    let breaches = [Error::Protocol, Error::Crypto, Error::Identity, Error::Unexpected];
+    if breaches.contains(&reason) { Err(format!("it ended for {reason:?}")) } else { Ok(()) }
 }

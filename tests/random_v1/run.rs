@@ -114,63 +114,54 @@ impl Run {
             }
             Op::BanPeer { .. } => {}
             Op::Advance { span } => self.advance(span)?,
-            Op::SetLink { .. } | Op::KillLink { .. } => self.change_link(op),
-            Op::Garbage { .. } | Op::Replay { .. } | Op::Mutate { .. } => self.attack(op),
+            Op::SetLink { from, to, ref link } => {
+                let (from, to) = (self.world.address(from), self.world.address(to));
+                self.world.network.set_link(from, to, (**link).clone());
+            }
+            Op::KillLink { from, to, span } => {
+                let (from, to) = (self.world.address(from), self.world.address(to));
+                let now = self.world.now();
+                self.world.network.black_hole((from, to), now, now + span);
+            }
+            Op::Garbage { to, seed } => self.send_garbage(to, seed),
+            Op::Replay { recent, is_spoofed } => self.replay(recent, is_spoofed),
+            Op::Mutate { recent, seed } => self.mutate(recent, seed),
         }
         Ok(())
     }
 
-    fn change_link(&mut self, op: &Op) {
-        let address = |node: usize| self.world.address(node);
-        match op {
-            Op::SetLink { from, to, link } => {
-                let (from, to) = (address(*from), address(*to));
-                self.world.network.set_link(from, to, (**link).clone());
-            }
-            Op::KillLink { from, to, span } => {
-                let (from, to, now) = (address(*from), address(*to), self.world.now());
-                self.world.network.black_hole((from, to), now, now + *span);
-            }
-            _ => unreachable!("the caller picks"),
+    fn send_garbage(&mut self, to: usize, seed: u64) {
+        let mut random = Random::new(seed);
+        let mut bytes = random.vec(33 + (seed as usize % 1_400));
+        match seed % 3 {
+            0 => bytes[0] = 0x80 | bytes[0] & 0x2f,
+            1 => bytes[..4].copy_from_slice(&[0x09, 0x01, 0xd0, 0x3f]),
+            _ => {}
         }
+        let to = self.world.address(to);
+        self.world.inject(attacker(), to, &bytes);
     }
 
-    /// What anybody on the path may do.
-    fn attack(&mut self, op: &Op) {
-        let attacker = SocketAddr::from(([10, 66, 66, 66], 66));
-        let recent: Vec<_> = self.world.network.recent().iter().cloned().collect();
-        match *op {
-            Op::Garbage { to, seed } => {
-                let mut random = Random::new(seed);
-                let mut bytes = random.vec(33 + (seed as usize % 1_400));
-                match seed % 3 {
-                    0 => bytes[0] = 0x80 | bytes[0] & 0x2f,
-                    1 => bytes[..4].copy_from_slice(&[0x09, 0x01, 0xd0, 0x3f]),
-                    _ => {}
-                }
-                let to = self.world.address(to);
-                self.world.inject(attacker, to, &bytes);
-            }
-            Op::Replay { recent: at, is_spoofed } => {
-                let Some(old) = pick(&recent, at) else { return };
-                let from = if is_spoofed { old.station } else { attacker };
-                self.world.inject(from, old.to, &old.bytes);
-            }
-            Op::Mutate { recent: at, seed } => {
-                let Some(old) = pick(&recent, at) else { return };
-                let mut random = Random::new(seed);
-                let mut bytes = old.bytes.clone();
-                for _ in 0..=random.index(4) {
-                    let at = random.index(bytes.len());
-                    bytes[at] ^= 1 << random.index(8);
-                }
-                if random.chance(0.2) {
-                    bytes.truncate(1 + random.index(bytes.len()));
-                }
-                self.world.inject(old.station, old.to, &bytes);
-            }
-            _ => unreachable!("the caller picks"),
+    fn replay(&mut self, recent: usize, is_spoofed: bool) {
+        let datagrams: Vec<_> = self.world.network.recent().iter().cloned().collect();
+        let Some(old) = pick(&datagrams, recent) else { return };
+        let from = if is_spoofed { old.station } else { attacker() };
+        self.world.inject(from, old.to, &old.bytes);
+    }
+
+    fn mutate(&mut self, recent: usize, seed: u64) {
+        let datagrams: Vec<_> = self.world.network.recent().iter().cloned().collect();
+        let Some(old) = pick(&datagrams, recent) else { return };
+        let mut random = Random::new(seed);
+        let mut bytes = old.bytes.clone();
+        for _ in 0..=random.index(4) {
+            let at = random.index(bytes.len());
+            bytes[at] ^= 1 << random.index(8);
         }
+        if random.chance(0.2) {
+            bytes.truncate(1 + random.index(bytes.len()));
+        }
+        self.world.inject(old.station, old.to, &bytes);
     }
 
     fn open(
@@ -184,7 +175,8 @@ impl Run {
         }
         let connection = match self.world.connect(from, to) {
             Ok(connection) => connection,
-            Err(Error::Banned | Error::Limit) => return Ok(None),
+            // `State`: the connection with that peer is being closed.
+            Err(Error::Banned | Error::Limit | Error::State) => return Ok(None),
             Err(error) => return Err(format!("connect from {from} to {to}: {error:?}")),
         };
         self.models[from].dialled(connection, self.world.peer(to));
@@ -213,7 +205,9 @@ impl Run {
         for _ in 0..count {
             let number = self.sent.len() as u64;
             let bytes = message(number, len);
-            let id = self.world.node(node).channel_info(channel).ok().map(|info| info.id);
+            // While it opens its id may change: it may go on with another connection.
+            let info = self.world.node(node).channel_info(channel).ok();
+            let id = info.filter(|info| info.is_established).map(|info| info.id);
             let copies = if is_early { 2 } else { 1 };
             let result = self.world.with(node, |node, now| match is_early {
                 true => node.send_early(now, channel, &bytes),
@@ -418,6 +412,10 @@ fn configure(config: &mut NodeConfig, setup: &Setup) {
         config.tickets_max = 2;
         config.peer_channels_max = 4;
     }
+}
+
+fn attacker() -> SocketAddr {
+    SocketAddr::from(([10, 66, 66, 66], 66))
 }
 
 fn pick<T>(from: &[T], number: usize) -> Option<&T> {

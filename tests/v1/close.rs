@@ -24,9 +24,9 @@ fn the_peer_gets_what_was_sent_then_code_and_text() {
     assert_eq!(got, 20);
     assert_eq!(closed(&world, 1, pair.peer_connection), Some((Error::PeerClosed, Some(42))));
     assert_eq!(why_closed(&world, 0, pair.connection), Some(Error::Closed));
-    let texts = world.events(1).iter().filter_map(|happened| match &happened.event {
-        Event::ConnectionClosed { said, .. } => said.as_ref().map(|said| said.text.clone()),
-        _ => None,
+    let texts = world.events(1).iter().filter_map(|happened| {
+        let Event::ConnectionClosed { said: Some(said), .. } = &happened.event else { return None };
+        Some(said.text.clone())
     });
     assert_eq!(texts.collect::<Vec<_>>(), ["enough"]);
 }
@@ -47,6 +47,20 @@ fn nothing_is_left_of_a_closed_connection_after_a_while() {
     let stale = world
         .with(0, |node, now| node.close_connection(now, pair.connection, CloseReason::default()));
     assert_eq!(stale, Err(Error::InvalidReference));
+    let again = world.establish(0, 1);
+    assert_ne!(again.connection, pair.connection);
+}
+
+// spec: 14.1 graceful end
+#[test]
+fn a_peer_is_not_dialled_again_while_the_connection_with_it_is_being_closed() {
+    let mut world = two_nodes();
+    let pair = world.establish(0, 1);
+    world.send(0, pair.channel, b"on its way").expect("room");
+    close(&mut world, 0, pair.connection, 0, "");
+    assert_eq!(world.connect(0, 1), Err(Error::State));
+    world.run_for(SECOND);
+    assert_eq!(world.node(1).stats().messages_received, 1);
     let again = world.establish(0, 1);
     assert_ne!(again.connection, pair.connection);
 }
@@ -80,7 +94,10 @@ fn a_closed_channel_delivers_what_was_sent_and_closes_on_both_sides() {
     assert_eq!(world.receive(1, pair.peer_channel).as_deref(), Some(&b"last words"[..]));
     world.run_for(SECOND);
     for (node, channel) in [(0, pair.channel), (1, pair.peer_channel)] {
-        let is_end = |event: &Event| matches!(event, Event::ChannelClosed { channel: which, .. } if *which == channel);
+        let is_end = |event: &Event| {
+            let Event::ChannelClosed { channel: which, .. } = event else { return false };
+            *which == channel
+        };
         assert_eq!(count(&world, node, is_end), 1, "node {node}: {:?}", world.events(node));
         assert_eq!(world.node(node).stats().channels, 0);
     }

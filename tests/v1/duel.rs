@@ -55,6 +55,28 @@ fn channels_of_the_connection_that_does_not_stay_go_on_to_their_end() {
 
 // spec: 7.14 both sides dial
 #[test]
+fn channels_that_wait_for_a_dial_that_is_abandoned_go_on_with_the_other_connection() {
+    let mut world = two_nodes();
+    world.connect(0, 1).expect("room");
+    // Node 1 does not know yet who asks it, and dials; its own handshake comes too late.
+    world.run_for(25 * MILLI);
+    let dial = world.connect(1, 0).expect("room");
+    let channel = world.open(1, dial).expect("room");
+    world.send(1, channel, b"waits").expect("room");
+    // Node 0 forgets the attempt that was abandoned after its time.
+    world.run_for(12 * SECOND);
+    assert_eq!(why_closed(&world, 1, dial), Some(Error::Superseded));
+    let stays = world.connect(1, 0).expect("it is there");
+    assert_eq!(world.opened(1, 0), [(stays, channel, false)]);
+    let theirs = world.opened(0, 0)[0].1;
+    assert_eq!(world.receive(0, theirs).as_deref(), Some(&b"waits"[..]));
+    assert_echo_on(&mut world, (1, channel), (0, theirs));
+    let stats = [0, 1].map(|node| world.node(node).stats());
+    assert_eq!(stats.map(|stats| (stats.connections, stats.channels)), [(1, 1), (1, 1)]);
+}
+
+// spec: 7.14 both sides dial
+#[test]
 fn dials_a_little_apart_end_with_one_connection_whatever_the_delays() {
     for seed in 0..30_u32 {
         let mut world = World::with_nodes(seed.into(), 2);
@@ -103,12 +125,44 @@ fn when_the_dialled_peer_restarted_and_dials_back_the_dead_connection_goes() {
         let reason = why_closed(&world, dialler, pair.connection);
         assert!(matches!(reason, Some(Error::Superseded | Error::Reset)), "{reason:?}");
         assert_eq!(why_closed(&world, other, back), None);
+        let there = world.connect(dialler, other).expect("it is there");
+        assert!(world.node(dialler).connection_info(there).expect("it is there").is_connected);
         let stats = [0, 1].map(|node| world.node(node).stats().connections);
         assert_eq!(stats, [1, 1]);
         let channel = world.open(other, back).expect("room");
         world.run_for(SECOND);
         let theirs = world.opened(dialler, 0).last().expect("opened").1;
         assert_echo_on(&mut world, (other, channel), (dialler, theirs));
+    }
+}
+
+// spec: 7.14 both sides dial
+#[test]
+fn a_dead_connection_goes_after_three_timeouts_when_no_reset_comes() {
+    for (dialler, other) in [(0, 1), (1, 0)] {
+        let mut world = two_nodes();
+        let pair = world.establish(dialler, other);
+        world.run_for(SECOND);
+        world.restart(other);
+        world.take_events(other);
+        let back = world.connect(other, dialler).expect("room");
+        world.run_for(30 * MILLI);
+        // A neighbour of the dialler's uses up the resets that go there in this second.
+        let mut neighbour = world.address(dialler);
+        neighbour.set_port(9);
+        for number in 0..10 {
+            world.inject(neighbour, world.address(other), &[0x80 + number; 100]);
+        }
+        world.run_for(80 * MILLI);
+        assert_eq!(why_closed(&world, dialler, pair.connection), None);
+        world.run_for(SECOND);
+        assert_eq!(why_closed(&world, dialler, pair.connection), Some(Error::Reset));
+        assert_eq!(why_closed(&world, other, back), None);
+        let there = world.connect(dialler, other).expect("it is there");
+        let channel = world.open(dialler, there).expect("room");
+        world.run_for(SECOND);
+        let theirs = world.opened(other, 0).last().expect("opened").1;
+        assert_echo_on(&mut world, (dialler, channel), (other, theirs));
     }
 }
 

@@ -2,8 +2,8 @@
 """Sends a file, each line a message, over several channels at once; the same as
 examples-c/send_lines.c, and it talks with that.
 
-A plain channel neither repeats what gets lost nor keeps an order, so each message says which line it
-is and where it belongs in the file, and the receiver counts.
+A plain channel neither repeats what gets lost nor keeps an order, so each message says which line
+it is and where it belongs in the file, and the receiver counts.
 
 The messages; numbers are big-endian:
   'H' hello    nothing more. Sent first, repeated until answered

@@ -50,8 +50,6 @@ pub(crate) struct Complete {
     pub(crate) params: Params,
     #[allow(dead_code, reason = "for tests and fuzzing; the owner knows it from Identified")]
     pub(crate) key: PublicKey,
-    #[allow(dead_code, reason = "for tests and fuzzing; the owner knows it from Identified")]
-    pub(crate) is_resumed: bool,
     /// For tickets: at an initiator, CRYPTO of short packets is read by it.
     pub(crate) session: Session,
     /// At a responder: the CRYPTO to send in short packets, from offset 0 (7.12).

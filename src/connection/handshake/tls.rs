@@ -104,7 +104,6 @@ impl Handshake {
             ids: self.ids,
             params,
             key,
-            is_resumed: session.is_resumed(),
             tickets: session.tickets(now),
             session,
             early,

@@ -1,3 +1,5 @@
+//! What is asked of strangers, and when.
+
 use super::*;
 use crate::id::{Level, PeerId};
 use crate::wire::long::Kind;

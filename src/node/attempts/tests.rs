@@ -1,3 +1,5 @@
+//! Attempts are found, counted and forgotten.
+
 use super::*;
 use crate::id::{Handle, Level};
 use crate::wire::long::{Cookie, Kind};

@@ -1,3 +1,5 @@
+//! Resets are rare, and no larger than their cause.
+
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;

@@ -303,6 +303,7 @@ impl<F: Copy> SentPackets<F> {
     }
 
     /// How many probe timers ended in a row without an acknowledgement.
+    #[cfg(test)]
     pub(crate) const fn pto_count(&self) -> u32 {
         self.pto_count
     }

@@ -93,7 +93,6 @@ impl Pair {
                 | Event::ConnectionClosed { .. }
                 | Event::ChannelFinished { .. }
                 | Event::ChannelClosed { .. }
-                | Event::ChannelFinished { .. }
                 | Event::Readable { .. }
                 | Event::Writable { .. }
                 | Event::PathChanged { .. }

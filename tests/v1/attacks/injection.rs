@@ -31,7 +31,7 @@ fn forged_level_0_closes_end_no_handshake() {
                 && is_level(&datagram.bytes, Level::Initial)
             {
                 let (initiator, original) = ids_of(&datagram.bytes);
-                let forgery = forge(target, initiator, original, &[refusal.clone()]);
+                let forgery = forge(target, initiator, original, &[refusal]);
                 let mut forged = with_bytes(datagram, forgery);
                 if target == 0 {
                     (forged.station, forged.to) = (datagram.to, datagram.station);
@@ -49,7 +49,8 @@ fn forged_level_0_closes_end_no_handshake() {
     }
 }
 
-// spec: 7.15 failures and attempts, 7.2 ids of an attempt, 18.2 attacks on identity, keys and packets
+// spec: 7.15 failures and attempts, 7.2 ids of an attempt
+// spec: 18.2 attacks on identity, keys and packets
 #[test]
 fn forged_level_0_crypto_spoils_one_attempt_and_not_the_dial() {
     for target in [0, 1] {
@@ -129,7 +130,8 @@ fn a_forged_server_hello_ends_the_dial_with_identity_and_never_with_a_connection
     assert_echo_through(&mut world, &mut middle, &pair);
 }
 
-// spec: 4.5 receiving, 4.6 cookie packets, 7.2 ids of an attempt, 18.2 attacks on identity, keys and packets
+// spec: 4.5 receiving, 4.6 cookie packets, 7.2 ids of an attempt
+// spec: 18.2 attacks on identity, keys and packets
 #[test]
 fn packets_of_the_handshake_forged_after_it_mean_nothing() {
     let mut world = World::with_nodes(1, 2);
@@ -150,7 +152,7 @@ fn packets_of_the_handshake_forged_after_it_mean_nothing() {
                 for recipient in [original, responder, initiator] {
                     for sender in [original, responder, initiator] {
                         let side = if target == 0 { Side::Responder } else { Side::Initiator };
-                        let frames = &[frame.clone()];
+                        let frames = &[*frame];
                         let forgery = Forgery {
                             original,
                             side,

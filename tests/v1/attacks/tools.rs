@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use channeler::crypto::LevelKeys;
 use channeler::id::{AttemptId, ConnectionHandle, Level, Side};
-use channeler::io::{Event, Local, Receive};
+use channeler::io::{Local, Receive};
 use channeler::node::CloseReason;
 use channeler::sim::{Link, Recorded, World};
 use channeler::wire::Writer;
@@ -186,12 +186,8 @@ pub(crate) fn assert_echo_through(
 
 /// Every message that any channel of a peer's brought to a node and that was not read.
 pub(crate) fn messages(world: &mut World, node: usize) -> Vec<Vec<u8>> {
-    let is_opened = |happened: &channeler::sim::Happened| match happened.event {
-        Event::ChannelOpened { channel, .. } => Some(channel),
-        _ => None,
-    };
-    let channels: Vec<_> = world.events(node).iter().filter_map(is_opened).collect();
-    channels.into_iter().flat_map(|channel| world.receive_all(node, channel)).collect()
+    let channels = world.opened(node, 0).into_iter().map(|(_, channel, _)| channel);
+    channels.flat_map(|channel| world.receive_all(node, channel)).collect()
 }
 
 /// The levels of the long packets in a datagram; 3 is a cookie.

@@ -102,3 +102,38 @@ fn a_responder_that_never_shows_who_it_is_costs_three_attempts() {
     assert_eq!([0, 1].map(|node| count(&world, node, is_closed)), [1, 0]);
     assert_eq!([0, 1].map(|node| world.node(node).stats().connections), [0, 0]);
 }
+
+// spec: 3.4 identity checks, 7.4 responder states, 7.13 early data
+#[test]
+fn a_peer_accepted_for_its_early_data_that_never_finishes_is_reported_as_closed() {
+    let mut world = World::new(1);
+    world.add(|_| ());
+    world.add(|config| (config.early_data, config.ask_before_accept) = (true, true));
+    let mut middle = Middle::new(&mut world);
+    let request = |world: &World, seen: usize| {
+        let request = world.events(1)[seen..].iter().find_map(|happened| {
+            let Event::ConnectionRequest { connection, .. } = happened.event else { return None };
+            Some(connection)
+        });
+        request.expect("it was asked")
+    };
+    let connection = world.connect(0, 1).expect("room");
+    middle.pass(&mut world, SECOND);
+    let theirs = request(&world, 0);
+    world.with(1, |node, now| node.accept(now, theirs)).expect("it waits");
+    middle.pass(&mut world, SECOND);
+    super::tools::end(&mut world, &mut middle, 0, connection);
+    // The ClientHello and early data pass, and nothing else.
+    let seen = world.events(1).len();
+    let connection = world.connect(0, 1).expect("room");
+    let channel = world.open(0, connection).expect("room");
+    world.with(0, |node, now| node.send_early(now, channel, b"early")).expect("room");
+    let hello = middle.taken(&world);
+    assert!(hello.iter().any(|one| levels_of(&one.bytes).contains(&2)));
+    hello.iter().for_each(|datagram| middle.send(&mut world, datagram));
+    middle.run(&mut world, SECOND, |_| Vec::new());
+    let theirs = request(&world, seen);
+    world.with(1, |node, now| node.accept(now, theirs)).expect("it waits");
+    middle.run(&mut world, 20 * SECOND, |_| Vec::new());
+    assert_eq!(why_closed(&world, 1, theirs), Some(Error::Timeout));
+}

@@ -1,0 +1,116 @@
+//! Peers that break rules or strain limits, and what is left of the connection.
+
+use std::time::Duration;
+
+use super::world::World;
+use crate::error::Error;
+use crate::id::{Capabilities, ChannelNumber, Side};
+use crate::info::CloseReason;
+use crate::io::Event;
+use crate::wire::Writer;
+use crate::wire::codes::ConnectionCode;
+use crate::wire::frame::{Data, Frame, Place};
+
+const SECOND: Duration = Duration::from_secs(1);
+const NONE: Capabilities = Capabilities(0);
+
+// spec: 7.13 early data, 8.1 form
+#[test]
+fn early_data_that_breaks_a_rule_ends_the_attempt_with_its_code() {
+    let mut world = World::with(101, |config| config.early_data = true);
+    world.connect();
+    world.run(SECOND);
+    world = world.again();
+    world.dial();
+    // DATA of a channel that was never opened.
+    let data = Data { number: 0, offset: 0, is_final: true, bytes: b"x" };
+    let mut payload = vec![0; 4 + Frame::Data(data).encoded_len()];
+    Frame::Data(data).encode(&mut Writer::new(&mut payload[4..])).expect("room");
+    let handshake = world.connection(0).handshake.as_mut().expect("it dials");
+    assert_eq!(handshake.push_early(payload), Some(0));
+    world.run(SECOND);
+    let code = Some(ConnectionCode::ChannelState.code());
+    let said = world.ends[0].events.iter().find_map(|event| {
+        let Event::ConnectionClosed { said, .. } = event else { return None };
+        said.as_ref().map(|said| said.code)
+    });
+    assert_eq!(said, code);
+    assert_eq!(world.connection_end(1), Some(Error::Protocol));
+    world.run(SECOND);
+    assert!(world.is_gone(0) && world.is_gone(1));
+}
+
+// spec: 7.3 complete, handshake_timeout; 14.1 graceful end
+#[test]
+fn an_attempt_that_fails_while_its_connection_lingers_ends_it() {
+    let mut world = World::with(102, |config| config.linger = 60 * SECOND);
+    // The responder never hears that the initiator is complete.
+    world.tap = Some(Box::new(|from, index, _| (from == 1 || index < 1).then_some(Duration::ZERO)));
+    world.dial();
+    let channel = world.open(0, NONE);
+    assert_eq!(world.send_message(0, channel, b"waits"), Ok(()));
+    world.run(SECOND);
+    assert!(world.connection(0).is_complete() && !world.connection(0).is_confirmed());
+    let reason = CloseReason { code: 7, text: String::new() };
+    world.with_connection(0, |connection, shared, now| connection.close(shared, now, reason));
+    world.run(15 * SECOND);
+    assert_eq!(world.connection_end(0), Some(Error::Timeout));
+    assert!(world.is_gone(0));
+}
+
+// spec: 6.8 limits of keys
+#[test]
+fn a_side_that_may_seal_nothing_waits_without_spinning() {
+    use crate::crypto::{Epochs, Limits, Secrets, Suite};
+    let mut world = World::with(103, |config| config.keep_alive = 2 * SECOND);
+    world.connect();
+    let channel = world.open(0, NONE);
+    world.run(SECOND / 2);
+    for (end, side) in [Side::Initiator, Side::Responder].into_iter().enumerate() {
+        let suite = Suite::Aes256Gcm;
+        let secrets = Secrets::from_bytes(suite, &[1; 48], &[2; 48]);
+        let sealed_max = if end == 0 { u64::MAX } else { 0 };
+        let limits = Limits { sealed_max, ..Limits::of(suite) };
+        let epochs = Epochs::new(secrets, side, limits, 0);
+        world.connection(end).established.as_mut().expect("it lives").epochs = epochs;
+    }
+    assert_eq!(world.send_message(0, channel, b"nobody can say that it came"), Ok(()));
+    world.run(10 * SECOND);
+    assert_eq!(world.ends[1].messages.len(), 1);
+}
+
+// spec: 8.16 MAX_DATA and its kin
+#[test]
+fn limits_that_rise_often_in_one_packet_cost_one_walk_over_the_channels() {
+    const CHANNELS: usize = 2_000;
+    let mut world = World::with(104, |config| config.channels_per_connection_max = CHANNELS);
+    world.connect();
+    for _ in 0..CHANNELS {
+        world.open(0, NONE);
+    }
+    let established = world.connection(0).established.as_mut().expect("it lives");
+    established.flow = super::super::established::Flow::new(0);
+    let mut limit = 0;
+    let mut cost = |raises: u64| {
+        let mut payload = vec![0; 6 * raises as usize];
+        let mut writer = Writer::new(&mut payload);
+        for _ in 0..raises {
+            limit += 1;
+            Frame::MaxData { limit }.encode(&mut writer).expect("there is room");
+        }
+        let inbound =
+            super::super::inbound::Inbound::not_lent(world.now, ChannelNumber::NONE, Place::Short);
+        world.with_connection(0, |connection, shared, _| {
+            let began = std::time::Instant::now();
+            let whole = 0..payload.len();
+            let read = connection.handle_messages(shared, &inbound, &payload, whole);
+            assert!(read.is_ok());
+            began.elapsed()
+        })
+    };
+    let least = |cost: &mut dyn FnMut(u64) -> Duration, raises| {
+        (0..5).map(|_| cost(raises)).min().expect("five times")
+    };
+    let (one, many) = (least(&mut cost, 1), least(&mut cost, 200));
+    assert!(many < 20 * one, "200 cost {many:?}, one {one:?}");
+}
