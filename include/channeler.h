@@ -1863,7 +1863,6 @@ int32_t channeler_dial_options_init(struct channeler_dial_options *options,
 
 /**
  * Begins a connection to `peer` at `address`, or finds the one there is, and writes it to `out`.
- * One that is closing is found, too, until its `CHANNELER_EVENT_CONNECTION_CLOSED`.
  *
  * Version 1 is spoken, or version 0 if the node's `legacy` is `CHANNELER_LEGACY_ONLY`;
  * `channeler_node_dial` chooses. Version 1 shakes hands at once and ends with
@@ -1873,7 +1872,8 @@ int32_t channeler_dial_options_init(struct channeler_dial_options *options,
  * only; `peer` NULL is whoever answers, in version 1.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `peer` is our own id),
  * `_INVALID_ADDRESS` (port 0 and unspecified addresses too), `_BANNED`, `_LIMIT`
- * (`connections_max`), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ * (`connections_max`), `_STATE` (in version 1 the last connection with this peer is still closing:
+ * wait for its `CHANNELER_EVENT_CONNECTION_CLOSED`; the node was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `peer` and `address` are NULL or readable;

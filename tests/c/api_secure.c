@@ -104,12 +104,16 @@ static void wrong_channel_options_say_what_is_right(void) {
 /* Code and words reach the peer's application. */
 static void the_peer_hears_why_a_connection_closed(void) {
     const channeler_event *event;
+    channeler_connection other;
 
     start_both();
     open_named("x", 1);
     STATUS(CHANNELER_ERR_DECODE,
            channeler_connection_close_with(a.node, connection, 1, "\xff\xfe"));
     OK(channeler_connection_close_with(a.node, connection, 4711, "the shop is closed"));
+    STATUS(CHANNELER_ERR_STATE,
+           channeler_node_connect(a.node, &b.peer, &b.address, &other));
+    CHECK(strstr(channeler_last_error(), "CHANNELER_EVENT_CONNECTION_CLOSED") != NULL);
     UNTIL(b.events[CHANNELER_EVENT_CONNECTION_CLOSED]);
     UNTIL(a.events[CHANNELER_EVENT_CONNECTION_CLOSED]);
     event = &b.last[CHANNELER_EVENT_CONNECTION_CLOSED];

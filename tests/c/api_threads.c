@@ -41,7 +41,13 @@ static void *use_all(void *argument) {
         size_t length;
         int32_t status;
 
-        OK(channeler_node_connect(node, &self->other->peer, &self->other->address, &connection));
+        status = channeler_node_connect(node, &self->other->peer, &self->other->address,
+                                        &connection);
+        if (status == CHANNELER_ERR_STATE) { /* another thread is closing it */
+            sched_yield();
+            continue;
+        }
+        OK(status);
         status = channeler_channel_open(node, connection, NULL, &channel);
         /* Another thread closed it. */
         if (status == CHANNELER_ERR_INVALID_REFERENCE || status == CHANNELER_ERR_CLOSED) continue;
