@@ -194,7 +194,7 @@ inline net::identity load_identity(const std::string &path)
 inline net::options default_options()
 {
     net::options options;
-    options.dial_timeout = options.attempt_timeout = 6s; // then nobody is there
+    options.dial_timeout = options.attempt_timeout = 20s; // then nobody is there
     options.linger = 1s; // how long a close waits for the peer's last word
     if (settings.is_v0) options.legacy = net::legacy::only;
     options.handshake_retries = 4; // the same for v0: 0.2 s, 0.4 s, .. 3.2 s

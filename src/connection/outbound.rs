@@ -11,6 +11,7 @@ use crate::id::{ChannelHandle, ChannelNumber};
 use crate::io::{SendError, Transmit};
 use crate::path::SentFrame;
 use crate::time::Time;
+use crate::wire::long::DATAGRAM_SIZE;
 use crate::wire::short;
 
 /// Packets that only acknowledge, after which one asks to be acknowledged itself: else both sides
@@ -94,10 +95,17 @@ impl Connection {
         // The buffer's length is its owner's business: what a datagram adds goes to the front.
         let mut taken = std::mem::take(buf);
         taken.clear();
-        let datagram = handshake.poll_transmit(&mut shared.rng, now, &mut taken, false);
+        let mut last = handshake.poll_transmit(&mut shared.rng, now, &mut taken, false);
+        let first = last;
+        // Full datagrams of a flight leave together: the peer wakes once, and answers all of them.
+        let mut left = shared.config.segments_max;
+        while last.is_some_and(|last| last.len == DATAGRAM_SIZE) && left > 1 {
+            last = handshake.poll_transmit(&mut shared.rng, now, &mut taken, false);
+            left -= 1;
+        }
+        let len = taken.len();
         *buf = taken;
-        let len = datagram?.len;
-        Some((len, len))
+        Some((len, first?.len))
     }
 
     fn transmit_short(

@@ -21,6 +21,10 @@ exchange() { # name, address, option ..
 exchange ipv4 127.0.0.1:0
 has ipv4.err '^a channel ended: the peer closed it'
 [ -z "${TOOL:-}" ] || exit 0
+# Nobody is there: said after a while, at the end of this.
+nobody=0x00000000000000000000000000000001
+start nobody echo client "$nobody@127.0.0.1:9"
+unanswered=$started
 exchange ipv6 '[::1]:0'
 exchange old 127.0.0.1:0 --v0
 start both echo server '[::]:0'
@@ -38,7 +42,6 @@ has empty.err 'CHANNELER_ERR_INVALID_ARGUMENT'
 run taken 1 echo server "127.0.0.1:$port"
 has taken.err '^listen: .*CHANNELER_ERR_SOCKET'
 # The right address with the wrong id: who answers is not who was asked for.
-nobody=0x00000000000000000000000000000001
 run other 1 echo client "$nobody@127.0.0.1:$port"
 has other.err 'CHANNELER_ERR_IDENTITY'
 # The old protocol does not get in, and that is said after some seconds.
@@ -46,7 +49,7 @@ run unheard 1 echo client "${peer%%@*}@127.0.0.1:$port" --v0
 has unheard.err 'CHANNELER_ERR_TIMEOUT'
 kill -TERM "$both"
 ended "$both" 0
-run nobody 1 echo client "$nobody@127.0.0.1:$port"
+ended "$unanswered" 1
 has nobody.err 'CHANNELER_ERR_TIMEOUT'
 
 # With an identity the server is the same one after a new start.
