@@ -207,7 +207,7 @@ static inline void load_identity(const char *path, char pem[CHANNELER_IDENTITY_P
 static inline void init_options(channeler_options *options)
 {
     check(channeler_options_init(options, sizeof *options), "options");
-    options->dial_timeout_ns = options->attempt_timeout_ns = 20 * NS_PER_S; // then nobody is there
+    options->dial_timeout_ns = options->attempt_timeout_ns = 20 * NS_PER_S; // nobody is there
     options->linger_ns = NS_PER_S; // how long a close waits for the peer's last word
     if (settings.is_v0) options->legacy = CHANNELER_LEGACY_ONLY;
     options->handshake_retries = 4; // the same for v0: 0.2 s, 0.4 s, .. 3.2 s
