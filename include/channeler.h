@@ -1096,8 +1096,9 @@ typedef struct channeler_options {
      */
     uint64_t early_bytes_max;
     /**
-     * Version 1: session tickets kept, those given out and those received. Default 1024; 1 to
-     * 1048576.
+     * Version 1: session tickets kept, those given out and those received; with one, the next
+     * handshake is shorter and may carry early messages. Default 1024; 0 (every handshake is a
+     * full one) to 1048576.
      */
     uint64_t tickets_max;
     /**

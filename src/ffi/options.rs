@@ -171,8 +171,9 @@ pub struct channeler_options {
     pub half_open_max: u64,
     /// Version 1: bytes of early messages kept until the handshake is done. Default 64 KiB.
     pub early_bytes_max: u64,
-    /// Version 1: session tickets kept, those given out and those received. Default 1024; 1 to
-    /// 1048576.
+    /// Version 1: session tickets kept, those given out and those received; with one, the next
+    /// handshake is shorter and may carry early messages. Default 1024; 0 (every handshake is a
+    /// full one) to 1048576.
     pub tickets_max: u64,
     /// Version 1: channels that one peer may have opened at once. Default 4096; at most 2147483648.
     pub peer_channels_max: u64,

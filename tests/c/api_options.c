@@ -177,7 +177,7 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(linger_ns, 3601 * SECOND, "linger");
     REFUSED(ack_delay_ns, 17 * SECOND, "ack_delay");
     REFUSED(half_open_max, 0, "half_open_max");
-    REFUSED(tickets_max, 0, "tickets_max");
+    REFUSED(tickets_max, 1048577, "tickets_max");
     REFUSED(peer_channels_max, UINT64_MAX, "peer_channels_max");
     REFUSED(message_bytes_max, 0, "message_bytes_max");
     REFUSED(profile, CHANNELER_PROFILE_REFERENCE, "CHANNELER_LEGACY_ONLY");
