@@ -9,122 +9,42 @@
 #[expect(dead_code, reason = "these tests need only part of the played peer")]
 mod v0;
 
+#[path = "../common/random.rs"]
+mod random;
+
 mod model;
 mod ops;
 mod run;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use ops::{Op, Plan};
-use run::Failure;
+use ops::{Op, Setup};
+use random::{Suite, shrink};
 
 /// Seeds of the normal run.
 const SEEDS: u64 = 300;
 
-/// Runs that the shrinker may spend.
-const SHRINK_RUNS_MAX: usize = 400;
+const SUITE: Suite<Setup, Op> = Suite { draw: ops::draw, run: run::run, shrink_runs_max: 400 };
 
 #[test]
 fn invariants_hold_whatever_happens() {
-    if let Some(seed) = number_from_environment("CHANNELER_SEED") {
-        check_seed(seed);
-        return;
-    }
-    let committed = include_str!("../regressions/random_ops.txt");
-    let lines = committed.lines().filter(|line| !line.starts_with('#'));
-    for line in lines.filter(|line| !line.trim().is_empty()) {
-        check_seed(line.trim().parse().expect("a line holds one seed"));
-    }
-    let count = number_from_environment("CHANNELER_SEEDS").unwrap_or(SEEDS);
-    let received: u64 = (0..count).map(check_seed).sum();
-    assert!(received > 10 * count, "these runs prove something: {received} messages");
+    SUITE.check(include_str!("../regressions/random_ops.txt"), SEEDS);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_trace_byte_for_byte() {
     for seed in 0..5 {
-        let plan = Plan::draw(seed);
+        let plan = ops::draw(seed);
         let first = run::trace(&plan);
         assert!(first.len() > 1_000, "the trace shows something: {} bytes", first.len());
         assert!(first == run::trace(&plan), "seed {seed} does not replay");
     }
-    assert_ne!(run::trace(&Plan::draw(0)), run::trace(&Plan::draw(1)));
+    assert_ne!(run::trace(&ops::draw(0)), run::trace(&ops::draw(1)));
 }
 
 #[test]
 fn the_shrinker_finds_the_step_that_matters() {
     let is_garbage = |op: &Op| matches!(op, Op::Garbage { .. });
-    let plan = (0..).map(Plan::draw).find(|plan| plan.ops.iter().any(is_garbage)).expect("drawn");
-    let shrunk = shrink(plan, |plan| plan.ops.iter().any(is_garbage));
+    let plan = (0..).map(ops::draw).find(|plan| plan.ops.iter().any(is_garbage)).expect("drawn");
+    let shrunk = shrink(plan, SUITE.shrink_runs_max, |plan| plan.ops.iter().any(is_garbage));
     assert_eq!(shrunk.ops.len(), 1);
     assert!(is_garbage(&shrunk.ops[0]));
-}
-
-/// Runs a seed, and returns how many messages it delivered.
-fn check_seed(seed: u64) -> u64 {
-    let plan = Plan::draw(seed);
-    let failure = match run_caught(&plan) {
-        Ok(received) => return received,
-        Err(failure) => failure,
-    };
-    let mut cut = plan.clone();
-    cut.ops.truncate(failure.step.saturating_add(1));
-    let cut = if run_caught(&cut).is_err() { cut } else { plan };
-    let silent = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| ()));
-    let shrunk = shrink(cut, |plan| run_caught(plan).is_err());
-    let last = run_caught(&shrunk).expect_err("the shrinker keeps what fails");
-    std::panic::set_hook(silent);
-    let steps: Vec<String> =
-        shrunk.ops.iter().enumerate().map(|(at, op)| format!("{at:3} {op:?}")).collect();
-    panic!(
-        "seed {seed} (CHANNELER_SEED={seed} replays it)\n{}\nfirst: {} at step {}\nsetup: {:?}\n{}",
-        last.text,
-        failure.text,
-        failure.step,
-        shrunk.setup,
-        steps.join("\n")
-    );
-}
-
-/// Removes chunks, then single steps, as long as the plan still fails.
-fn shrink(mut plan: Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
-    let mut runs = 0;
-    let mut chunk = plan.ops.len() / 2;
-    while chunk > 0 {
-        let mut at = 0;
-        while at < plan.ops.len() && runs < SHRINK_RUNS_MAX {
-            let mut shorter = plan.clone();
-            shorter.ops.drain(at..(at + chunk).min(plan.ops.len()));
-            runs += 1;
-            if fails(&shorter) {
-                plan = shorter;
-            } else {
-                at += chunk;
-            }
-        }
-        chunk /= 2;
-    }
-    plan
-}
-
-/// A panic of a node is a failure like any other.
-fn run_caught(plan: &Plan) -> Result<u64, Failure> {
-    let step = std::cell::Cell::new(0);
-    match catch_unwind(AssertUnwindSafe(|| run::run(plan, &step))) {
-        Ok(result) => result,
-        Err(panic) => {
-            let text = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-                .unwrap_or_default();
-            Err(Failure { step: step.get(), text: format!("panic: {text}") })
-        }
-    }
-}
-
-fn number_from_environment(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().expect("the seed or count is a number"))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use channeler::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
 use channeler::io::Event;
 use channeler::node::{DropReason, Node};
-use channeler::sim::{Happened, Random};
+use channeler::sim::Happened;
 use channeler::time::Time;
 
 /// What one node reported.
@@ -42,13 +42,6 @@ pub(crate) struct Channel {
     pub(crate) id: Option<ChannelId>,
     pub(crate) by_peer: bool,
     pub(crate) opened: bool,
-}
-
-/// A message as this test makes it: its number, then bytes that follow from the number.
-pub(crate) fn message(number: u64, len: usize) -> Vec<u8> {
-    let mut bytes = number.to_be_bytes().to_vec();
-    bytes.extend(Random::new(number).vec(len - bytes.len()));
-    bytes
 }
 
 impl Model {

@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use channeler::sim::{Link, Random};
 
+use crate::random::{self, below_one_of};
+
 /// Everything that a run does.
-#[derive(Debug, Clone)]
-pub(crate) struct Plan {
-    pub(crate) setup: Setup,
-    pub(crate) ops: Vec<Op>,
-}
+pub(crate) type Plan = random::Plan<Setup, Op>;
 
 /// How the nodes of a run are set.
 #[derive(Debug, Clone)]
@@ -51,21 +49,19 @@ pub(crate) enum Op {
     Mutate { recent: usize, seed: u64 },
 }
 
-impl Plan {
-    /// The plan of a seed.
-    pub(crate) fn draw(seed: u64) -> Plan {
-        let mut random = Random::new(seed);
-        let setup = Setup::draw(seed, &mut random);
-        let count = 20 + random.index(60);
-        let mut ops: Vec<Op> = (0..count).map(|_| Op::draw(&mut random, setup.nodes)).collect();
-        // Fresh handshakes at the end: whether both sides agree on them is what the end checks.
-        for _ in 0..4 {
-            let (from, to) = (random.index(setup.nodes), random.index(setup.nodes));
-            ops.push(Op::Open { from, to });
-            ops.push(Op::Advance { span: random.span(Duration::from_millis(700)) });
-        }
-        Plan { setup, ops }
+/// The plan of a seed.
+pub(crate) fn draw(seed: u64) -> Plan {
+    let mut random = Random::new(seed);
+    let setup = Setup::draw(seed, &mut random);
+    let count = 20 + random.index(60);
+    let mut ops: Vec<Op> = (0..count).map(|_| Op::draw(&mut random, setup.nodes)).collect();
+    // Fresh handshakes at the end: whether both sides agree on them is what the end checks.
+    for _ in 0..4 {
+        let (from, to) = (random.index(setup.nodes), random.index(setup.nodes));
+        ops.push(Op::Open { from, to });
+        ops.push(Op::Advance { span: random.span(Duration::from_millis(700)) });
     }
+    Plan { setup, ops }
 }
 
 impl Setup {
@@ -120,27 +116,10 @@ impl Op {
 }
 
 fn draw_link(random: &mut Random) -> Link {
-    let milli = Duration::from_millis(1);
     // The slowest link empties the longest queue in 3 s: before what `heal` waits for.
     let rates = [None, None, Some(1_000_000), Some(50_000)];
-    Link {
-        delay: random.span(100 * milli),
-        jitter: random.span(20 * milli),
-        loss: random.one_of(&[0.0, 0.0, 0.1, 0.5]),
-        duplicate: random.one_of(&[0.0, 0.2]),
-        reorder: random.one_of(&[0.0, 0.2]),
-        reorder_by: random.span(200 * milli),
-        corrupt: random.one_of(&[0.0, 0.0, 0.1]),
-        rate: rates[random.index(4)],
-        queue_bytes: random.one_of(&[3_000, 16_000]),
-        mtu: random.one_of(&[65_507, 65_507, 1_300, 700]),
-        mtu_reported: random.chance(0.5),
-        outages: Vec::new(),
-    }
-}
-
-/// A number below one of these ends: mostly small numbers, sometimes large ones.
-fn below_one_of(random: &mut Random, ends: &[usize]) -> usize {
-    let end = random.one_of(ends);
-    random.index(end)
+    let mut link = random::draw_link(random, rates, &[3_000, 16_000]);
+    link.mtu = random.one_of(&[65_507, 65_507, 1_300, 700]);
+    link.mtu_reported = random.chance(0.5);
+    link
 }

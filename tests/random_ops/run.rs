@@ -13,16 +13,10 @@ use channeler::node::{CloseReason, Node};
 use channeler::sim::{Link, Random, World};
 use channeler::time::Time;
 
-use crate::model::{Model, message};
+use crate::model::Model;
 use crate::ops::{Op, Plan, Setup};
+use crate::random::{Failure, attacker, check_emptied, message, pick, replay, tighten};
 use crate::v0;
-
-/// What went wrong, and at which step.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) step: usize,
-    pub(crate) text: String,
-}
 
 struct Run {
     world: World,
@@ -131,7 +125,7 @@ impl Run {
             }
             Op::Rebind { node, old_lives } => self.rebind(node, old_lives),
             Op::Garbage { to, seed, enveloped } => self.send_garbage(to, seed, enveloped),
-            Op::Replay { recent, spoofed } => self.replay(recent, spoofed),
+            Op::Replay { recent, spoofed } => replay(&mut self.world, recent, spoofed),
             Op::Mutate { recent, seed } => self.mutate(recent, seed),
         }
         Ok(())
@@ -304,15 +298,6 @@ impl Run {
         self.world.inject(attacker(), self.world.address(to), &bytes);
     }
 
-    fn replay(&mut self, recent: usize, spoofed: bool) {
-        let datagrams: Vec<_> = self.world.network.recent().iter().cloned().collect();
-        let Some(old) = pick(&datagrams, recent) else {
-            return;
-        };
-        let from = if spoofed { old.station } else { attacker() };
-        self.world.inject(from, old.to, &old.bytes);
-    }
-
     fn mutate(&mut self, recent: usize, seed: u64) {
         let datagrams: Vec<_> = self.world.network.recent().iter().cloned().collect();
         let Some(old) = pick(&datagrams, recent) else {
@@ -456,13 +441,7 @@ impl Run {
         // Silence: nothing of what is left stays for ever, unless kept alive.
         if self.world.node(0).config().keep_alive.is_zero() {
             self.advance(4 * IDLE)?;
-            for index in 0..self.models.len() {
-                let stats = self.world.node(index).stats();
-                let queued = stats.send_queue_bytes + stats.receive_queue_bytes;
-                if (stats.connections, stats.channels, queued) != (0, 0, 0) {
-                    return Err(format!("node {index} keeps {stats:?} in silence"));
-                }
-            }
+            check_emptied(&self.world)?;
         }
         Ok(())
     }
@@ -554,25 +533,7 @@ fn configure(config: &mut NodeConfig, setup: &Setup) {
     config.idle_timeout = IDLE;
     config.cookie_epoch = COOKIE_GOOD;
     if setup.tight {
-        config.connections_max = 4;
-        config.connections_per_address_max = 2;
-        config.channels_per_connection_max = 4;
-        config.channels_max = 8;
-        config.send_queue_bytes_max = 20_000;
-        config.send_queue_packets_max = 4;
-        config.node_send_queue_bytes_max = 30_000;
-        config.receive_queue_bytes_max = 10_000;
-        config.receive_queue_messages_max = 5;
-        config.node_receive_queue_bytes_max = 12_000;
-        config.replies_max = 4;
+        tighten(config);
         config.events_max = 64;
     }
-}
-
-fn attacker() -> SocketAddr {
-    SocketAddr::from(([10, 66, 66, 66], 66))
-}
-
-fn pick<T>(from: &[T], number: usize) -> Option<&T> {
-    from.get(number.checked_rem(from.len())?)
 }

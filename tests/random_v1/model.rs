@@ -6,7 +6,6 @@ use channeler::error::Error;
 use channeler::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
 use channeler::io::Event;
 use channeler::node::Node;
-use channeler::sim::Random;
 
 /// What one node reported since it began.
 #[derive(Debug, Default)]
@@ -36,13 +35,6 @@ pub(crate) struct Channel {
     pub(crate) last: Option<u64>,
     /// What it is called on the wire, once that is known.
     pub(crate) id: Option<ChannelId>,
-}
-
-/// A message as this test makes it: its number, then bytes that follow from the number.
-pub(crate) fn message(number: u64, len: usize) -> Vec<u8> {
-    let mut bytes = number.to_be_bytes().to_vec();
-    bytes.extend(Random::new(number).vec(len - bytes.len()));
-    bytes
 }
 
 impl Model {

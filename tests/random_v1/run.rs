@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use channeler::config::{ChannelConfig, NodeConfig};
@@ -12,18 +11,12 @@ use channeler::io::Event;
 use channeler::node::CloseReason;
 use channeler::sim::{Link, Random, World};
 
-use crate::model::{Model, message};
+use crate::model::Model;
 use crate::ops::{Op, Plan, Setup};
+use crate::random::{Failure, attacker, check_emptied, message, pick, replay, tighten};
 
 const SECOND: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(8);
-
-/// What went wrong, and at which step.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) step: usize,
-    pub(crate) text: String,
-}
 
 struct Run {
     world: World,
@@ -124,7 +117,7 @@ impl Run {
                 self.world.network.black_hole((from, to), now, now + span);
             }
             Op::Garbage { to, seed } => self.send_garbage(to, seed),
-            Op::Replay { recent, is_spoofed } => self.replay(recent, is_spoofed),
+            Op::Replay { recent, is_spoofed } => replay(&mut self.world, recent, is_spoofed),
             Op::Mutate { recent, seed } => self.mutate(recent, seed),
         }
         Ok(())
@@ -140,13 +133,6 @@ impl Run {
         }
         let to = self.world.address(to);
         self.world.inject(attacker(), to, &bytes);
-    }
-
-    fn replay(&mut self, recent: usize, is_spoofed: bool) {
-        let datagrams: Vec<_> = self.world.network.recent().iter().cloned().collect();
-        let Some(old) = pick(&datagrams, recent) else { return };
-        let from = if is_spoofed { old.station } else { attacker() };
-        self.world.inject(from, old.to, &old.bytes);
     }
 
     fn mutate(&mut self, recent: usize, seed: u64) {
@@ -335,13 +321,7 @@ impl Run {
         }
         if setup.keep_alive.is_zero() {
             self.advance(4 * IDLE)?;
-            for index in 0..self.models.len() {
-                let stats = self.world.node(index).stats();
-                let queued = stats.send_queue_bytes + stats.receive_queue_bytes;
-                if (stats.connections, stats.channels, queued) != (0, 0, 0) {
-                    return Err(format!("node {index} keeps {stats:?} in silence"));
-                }
-            }
+            check_emptied(&self.world)?;
         }
         Ok(())
     }
@@ -398,26 +378,8 @@ fn configure(config: &mut NodeConfig, setup: &Setup) {
     config.attempt_timeout = 4 * SECOND;
     config.dial_timeout = 10 * SECOND;
     if setup.tight {
-        config.connections_max = 4;
-        config.connections_per_address_max = 2;
-        config.channels_per_connection_max = 4;
-        config.channels_max = 8;
-        config.send_queue_bytes_max = 20_000;
-        config.send_queue_packets_max = 4;
-        config.node_send_queue_bytes_max = 30_000;
-        config.receive_queue_bytes_max = 10_000;
-        config.receive_queue_messages_max = 5;
-        config.node_receive_queue_bytes_max = 12_000;
-        config.replies_max = 4;
+        tighten(config);
         config.tickets_max = 2;
         config.peer_channels_max = 4;
     }
-}
-
-fn attacker() -> SocketAddr {
-    SocketAddr::from(([10, 66, 66, 66], 66))
-}
-
-fn pick<T>(from: &[T], number: usize) -> Option<&T> {
-    from.get(number.checked_rem(from.len())?)
 }
