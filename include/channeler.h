@@ -413,9 +413,10 @@
  * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_BANNED`, `_TIMEOUT` (nothing ever answered), or `_LIMIT` (it
  * had no channel, and its place in the table went to another). In version 1 also
  * `CHANNELER_ERR_PEER_CLOSED` (with the peer's `code` and `text`), `_REFUSED` (the peer does not
- * want us), `_IDENTITY` (another peer than the one asked for answered), `_CRYPTO` (the handshake
- * failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the peer restarted, and knows
- * nothing of the connection), `_SUPERSEDED` (both sides dialled; the other connection stays).
+ * want us), `_IDENTITY` (another peer than the one asked for answered: `peer` is the one that
+ * did), `_CRYPTO` (the handshake failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the
+ * peer restarted, and knows nothing of the connection), `_SUPERSEDED` (both sides dialled; the
+ * other connection stays).
  */
 #define CHANNELER_EVENT_CONNECTION_CLOSED 2
 
@@ -739,7 +740,8 @@ typedef struct channeler_channel_options {
      */
     uint32_t priority;
     /**
-     * Version 1: the channel's share beside others of its priority, 1 to 255. Default 16.
+     * Version 1: the channel's share beside others of its priority, 1 to 255. Default 16. So far
+     * the peer is told, and channels of one priority take turns.
      */
     uint32_t weight;
     /**
@@ -905,7 +907,7 @@ typedef struct channeler_options {
      */
     uint32_t accept_incoming;
     /**
-     * Whether each packet is padded to `packet_size`. Default 0: bytes cost.
+     * Version 0: whether each packet is padded to `packet_size`. Default 0: bytes cost.
      */
     uint32_t padding;
     /**
@@ -919,7 +921,7 @@ typedef struct channeler_options {
      */
     uint32_t segments_max;
     /**
-     * How often the request for a channel is repeated before it fails. Default 5, about
+     * Version 0: how often the request for a channel is repeated before it fails. Default 5, about
      * 13 s in all; 0 to 16.
      */
     uint32_t handshake_retries;
@@ -929,24 +931,25 @@ typedef struct channeler_options {
      */
     uint32_t log_level;
     /**
-     * How long a message may wait for others to share its packet. Default 0: it waits for nothing;
-     * at most 1 s. With sockets the system's timers round it up to a whole millisecond.
+     * Version 0: how long a message may wait for others to share its packet. Default 0: it waits
+     * for nothing; at most 1 s. With sockets the system's timers round it up to a whole
+     * millisecond.
      */
     uint64_t bundle_delay_ns;
     /**
-     * First wait for an answer to the request for a channel; it doubles with each retry.
-     * Default 200 ms; 1 ms to 60 s.
+     * Version 0: first wait for an answer to the request for a channel; it doubles with each
+     * retry. Default 200 ms; 1 ms to 60 s.
      */
     uint64_t handshake_timeout_ns;
     /**
-     * How long one secret signs cookies; a cookie is good for one to two of these. Default 30 s;
-     * 1 s to 1 day.
+     * Version 0: how long one secret signs cookies; a cookie is good for one to two of these.
+     * Default 30 s; 1 s to 1 day.
      */
     uint64_t cookie_epoch_ns;
     /**
-     * A channel, then its connection, ends after this long without a packet either way; with
-     * `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; else 1
-     * ms to 365 days.
+     * A connection (version 0: each channel, then its connection) ends after this long without a
+     * packet either way; with `keep_alive_ns`, after this long without one from the peer. In
+     * version 1 the lower of both sides counts. Default 60 s; 0: never; else 1 ms to 365 days.
      */
     uint64_t idle_timeout_ns;
     /**
@@ -1182,7 +1185,9 @@ typedef struct channeler_event {
      */
     uint32_t reserved;
     /**
-     * With `CHANNELER_ERR_PEER_CLOSED`, the number that the peer's application gave (version 1).
+     * When a connection or channel ended, in version 1: with `CHANNELER_ERR_PEER_CLOSED` the
+     * number that the peer's application gave; with another reason the protocol's number for it,
+     * which is for logs (docs/protocol.md, chapter 17). 0 where there is none.
      */
     uint64_t code;
     /**

@@ -207,20 +207,21 @@ pub struct NodeConfig {
 
     /// Largest packet sent, in bytes of UDP payload. Default 1232: IPv6's least MTU, less headers.
     pub packet_size: usize,
-    /// Pad every packet to `packet_size`, as the reference does. Off by default: bytes cost.
+    /// v0: pad every packet to `packet_size`, as the reference does. Off by default: bytes cost.
     pub padding: bool,
-    /// How long a message may wait for others to share its packet. Default zero: packets are shared
-    /// only by what is sent before the next `poll_transmit`.
+    /// v0: how long a message may wait for others to share its packet. Default zero: packets are
+    /// shared only by what is sent before the next `poll_transmit`.
     pub bundle_delay: Duration,
     /// Datagrams that one transmit may hold (GSO). The engine sets what the kernel takes.
     pub segments_max: usize,
 
-    /// First wait for an answer to NEW; doubles with each retry, with jitter. Default 200 ms (the
-    /// reference's intended timeout).
+    /// v0: first wait for an answer to NEW; doubles with each retry, with jitter. Default 200 ms
+    /// (the reference's intended timeout).
     pub handshake_timeout: Duration,
-    /// How often NEW is repeated before the channel fails. Default 5: about 13 s in all.
+    /// v0: how often NEW is repeated before the channel fails. Default 5: about 13 s in all.
     pub handshake_retries: u8,
-    /// How long one secret signs cookies; a cookie is good for one to two of these. Default 30 s.
+    /// v0: how long one secret signs cookies; a cookie is good for one to two of these. Default 30
+    /// s.
     pub cookie_epoch: Duration,
     /// A channel, then its connection, ends after this long without a packet either way; with
     /// `keep_alive`, after this long without a packet from the peer. Zero: never. Default 60 s (the
@@ -472,7 +473,8 @@ pub struct ChannelConfig {
     pub label: Box<[u8]>,
     /// 0 (first) to 7 (last); default 3. v1 only.
     pub priority: u8,
-    /// Its share beside channels of the same priority, at least 1; default 16. v1 only.
+    /// Its share beside channels of the same priority, at least 1; default 16. v1 only; so far the
+    /// peer is told, and channels of one priority take turns.
     pub weight: u8,
 }
 

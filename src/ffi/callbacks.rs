@@ -28,9 +28,10 @@ pub const CHANNELER_EVENT_CONNECTED: u32 = 1;
 /// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_BANNED`, `_TIMEOUT` (nothing ever answered), or `_LIMIT` (it
 /// had no channel, and its place in the table went to another). In version 1 also
 /// `CHANNELER_ERR_PEER_CLOSED` (with the peer's `code` and `text`), `_REFUSED` (the peer does not
-/// want us), `_IDENTITY` (another peer than the one asked for answered), `_CRYPTO` (the handshake
-/// failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the peer restarted, and knows
-/// nothing of the connection), `_SUPERSEDED` (both sides dialled; the other connection stays).
+/// want us), `_IDENTITY` (another peer than the one asked for answered: `peer` is the one that
+/// did), `_CRYPTO` (the handshake failed), `_PROTOCOL` (a side broke the protocol), `_RESET` (the
+/// peer restarted, and knows nothing of the connection), `_SUPERSEDED` (both sides dialled; the
+/// other connection stays).
 pub const CHANNELER_EVENT_CONNECTION_CLOSED: u32 = 2;
 /// A channel is established. `by_peer` tells who opened it. The opener hears of it before the other
 /// side's `on_accept` has run.
@@ -89,7 +90,9 @@ pub struct channeler_event {
     pub id: channeler_wire_id,
     /// 0.
     pub reserved: u32,
-    /// With `CHANNELER_ERR_PEER_CLOSED`, the number that the peer's application gave (version 1).
+    /// When a connection or channel ended, in version 1: with `CHANNELER_ERR_PEER_CLOSED` the
+    /// number that the peer's application gave; with another reason the protocol's number for it,
+    /// which is for logs (docs/protocol.md, chapter 17). 0 where there is none.
     pub code: u64,
     /// What was said with it, for people: UTF-8 ended by a zero byte, lent for the call. Input from
     /// outside: it may be anything. NULL: nothing.

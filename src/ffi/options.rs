@@ -58,7 +58,7 @@ pub struct channeler_options {
     pub legacy: u32,
     /// Whether peers that we did not dial may connect. Default 1.
     pub accept_incoming: u32,
-    /// Whether each packet is padded to `packet_size`. Default 0: bytes cost.
+    /// Version 0: whether each packet is padded to `packet_size`. Default 0: bytes cost.
     pub padding: u32,
     /// Largest packet sent, in bytes of UDP payload. Default 1232; 128 to 65507
     /// (`CHANNELER_PROFILE_REFERENCE`: from 65).
@@ -66,24 +66,25 @@ pub struct channeler_options {
     /// Datagrams that one transmit may hold (GSO). Default 1; 1 to 64. With sockets the node sets
     /// what the kernel takes.
     pub segments_max: u32,
-    /// How often the request for a channel is repeated before it fails. Default 5, about
+    /// Version 0: how often the request for a channel is repeated before it fails. Default 5, about
     /// 13 s in all; 0 to 16.
     pub handshake_retries: u32,
     /// Least severe level that `on_log` hears, `CHANNELER_LOG_ERROR` to `CHANNELER_LOG_DEBUG`.
     /// Default `CHANNELER_LOG_INFO`.
     pub log_level: u32,
-    /// How long a message may wait for others to share its packet. Default 0: it waits for nothing;
-    /// at most 1 s. With sockets the system's timers round it up to a whole millisecond.
+    /// Version 0: how long a message may wait for others to share its packet. Default 0: it waits
+    /// for nothing; at most 1 s. With sockets the system's timers round it up to a whole
+    /// millisecond.
     pub bundle_delay_ns: u64,
-    /// First wait for an answer to the request for a channel; it doubles with each retry.
-    /// Default 200 ms; 1 ms to 60 s.
+    /// Version 0: first wait for an answer to the request for a channel; it doubles with each
+    /// retry. Default 200 ms; 1 ms to 60 s.
     pub handshake_timeout_ns: u64,
-    /// How long one secret signs cookies; a cookie is good for one to two of these. Default 30 s;
-    /// 1 s to 1 day.
+    /// Version 0: how long one secret signs cookies; a cookie is good for one to two of these.
+    /// Default 30 s; 1 s to 1 day.
     pub cookie_epoch_ns: u64,
-    /// A channel, then its connection, ends after this long without a packet either way; with
-    /// `keep_alive_ns`, after this long without one from the peer. Default 60 s; 0: never; else 1
-    /// ms to 365 days.
+    /// A connection (version 0: each channel, then its connection) ends after this long without a
+    /// packet either way; with `keep_alive_ns`, after this long without one from the peer. In
+    /// version 1 the lower of both sides counts. Default 60 s; 0: never; else 1 ms to 365 days.
     pub idle_timeout_ns: u64,
     /// How often a peer that says nothing, or a channel that nothing is said on, is asked for a
     /// sign of life. It keeps the channel on both sides and in the NATs between, and tells a silent
@@ -192,7 +193,8 @@ pub struct channeler_channel_options {
     pub capabilities: u32,
     /// Version 1: which channels go first, 0 (first) to 7 (last). Default 3.
     pub priority: u32,
-    /// Version 1: the channel's share beside others of its priority, 1 to 255. Default 16.
+    /// Version 1: the channel's share beside others of its priority, 1 to 255. Default 16. So far
+    /// the peer is told, and channels of one priority take turns.
     pub weight: u32,
     /// Must be 0.
     pub reserved: u32,
