@@ -12,14 +12,14 @@ pub(crate) use receive::{Arrival, EndError, Receiving};
 pub(crate) use send::{Room, Sending};
 pub(crate) use settled::Settled;
 
-/// Bytes of CHANNEL_NEW with the longest label, at most.
-// spec: 8.9 CHANNEL_NEW
-pub(crate) const LEAD_MAX: usize = 4 + 4 + 2 + 10 + 3 + LABEL_BYTES_MAX;
-
 use crate::config::LABEL_BYTES_MAX;
 use crate::id::{Capabilities, ChannelNumber, ConnectionHandle, Role};
 use crate::stats::ChannelStats;
 use crate::wire::frame::ChannelNew;
+
+/// Bytes of CHANNEL_NEW with the longest label, at most.
+// spec: 8.9 CHANNEL_NEW
+pub(crate) const LEAD_MAX: usize = 4 + 4 + 2 + 10 + 3 + LABEL_BYTES_MAX;
 
 /// A channel of protocol v1.
 #[derive(Debug)]

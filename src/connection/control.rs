@@ -15,8 +15,8 @@ use crate::time::Time;
 use crate::wire::Writer;
 use crate::wire::codes::ChannelCode;
 use crate::wire::frame::{
-    self, AckRate, ChannelClose, ChannelLimit, ChannelReset, Crypto, DataSkip, EcnCounts, Frame,
-    NewToken, PathAbandon, RESET_LEN, Reason, Source,
+    self, AckRate, ChannelClose, ChannelLimit, ChannelReset, Crypto, DataSkip, Frame, NewToken,
+    PathAbandon, RESET_LEN, Reason, Source,
 };
 
 /// Writes messages into a payload and notes them.
@@ -78,9 +78,7 @@ impl Connection {
         let received = &mut established.carrier.received;
         let Some(largest) = received.largest().filter(|_| received.has_news()) else { return };
         let delay = u64::try_from(received.delay(now).as_micros()).unwrap_or(u64::MAX);
-        let counts = received.counts();
-        let counts = counts.map(|it| EcnCounts { ect0: it.ect0, ect1: it.ect1, ce: it.ce });
-        let (path, ranges) = (self.path.id, received.ranges());
+        let (path, counts, ranges) = (self.path.id, received.counts(), received.ranges());
         if frame::write_ack(&mut gatherer.writer, path, delay, counts, ranges).is_ok() {
             received.on_ack_sent();
             gatherer.frames.push(SentFrame::Ack { largest });

@@ -1,5 +1,7 @@
 //! ECN on a path: marks counted as a receiver, counts believed as a sender only while they add up.
 
+use crate::wire::frame::EcnCounts;
+
 /// The two ECN bits of a received packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum EcnMark {
@@ -12,17 +14,6 @@ pub(crate) enum EcnMark {
     Ect1,
     /// Congestion experienced.
     Ce,
-}
-
-/// Packets opened with each mark, as in ACK_ECN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct EcnCounts {
-    /// With ECT(0).
-    pub(crate) ect0: u64,
-    /// With ECT(1).
-    pub(crate) ect1: u64,
-    /// With CE.
-    pub(crate) ce: u64,
 }
 
 /// Whether packets of a path leave with ECT(0), and what the peer counted of them.
@@ -38,14 +29,14 @@ pub(crate) struct EcnValidation {
     counts: EcnCounts,
 }
 
-impl EcnCounts {
-    /// Counts one packet.
-    pub(crate) fn add(&mut self, mark: EcnMark) {
-        match mark {
+impl EcnMark {
+    /// Counts one packet with this mark.
+    pub(crate) fn count_in(self, counts: &mut EcnCounts) {
+        match self {
             EcnMark::None => (),
-            EcnMark::Ect0 => self.ect0 += 1,
-            EcnMark::Ect1 => self.ect1 += 1,
-            EcnMark::Ce => self.ce += 1,
+            EcnMark::Ect0 => counts.ect0 += 1,
+            EcnMark::Ect1 => counts.ect1 += 1,
+            EcnMark::Ce => counts.ce += 1,
         }
     }
 }

@@ -13,9 +13,9 @@ mod rtt;
 mod sent;
 
 pub(crate) use ack_rate::AckRate;
+pub(crate) use ecn::EcnMark;
 #[cfg(test)]
 pub(crate) use ecn::EcnValidation;
-pub(crate) use ecn::{EcnCounts, EcnMark};
 pub(crate) use received::{ReceivedNumbers, ReceivedPacket};
 pub(crate) use rtt::Rtt;
 pub(crate) use sent::{AckError, AckOutcome, Feedback, Losses, SentPacket, SentPackets};

@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::time::Time;
+use crate::wire::frame::EcnCounts;
 
-use super::{EcnCounts, EcnMark};
+use super::EcnMark;
 
 /// What was received in one number space, newest ranges last.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl ReceivedNumbers {
         if prior_largest.is_none_or(|largest| packet.number > largest) {
             self.largest_at = now;
         }
-        self.counts.add(packet.mark);
+        packet.mark.count_in(&mut self.counts);
         let is_newly_marked = packet.mark == EcnMark::Ce && !self.is_marked;
         self.is_marked |= is_newly_marked;
         if !packet.asks_for_ack {
