@@ -36,6 +36,7 @@ mod dispatch;
 mod os;
 mod shared;
 mod socket;
+mod spin;
 mod stats;
 mod thread;
 mod turn;
@@ -84,7 +85,8 @@ pub struct EngineConfig {
     /// How long to look for packets before sleeping: takes the time to wake up, ten microseconds
     /// and more, off an answer that comes within it, and costs processor time. It halves by itself
     /// each time that it did not pay, and is back after an answer that came so soon: a quiet node
-    /// does not spin. Default 20 us; zero where every bit of the battery counts. At most
+    /// does not spin. While a handshake is under way it looks for up to 600 us, in the same way.
+    /// Default 20 us; zero, where every bit of the battery counts, turns both off. At most
     /// [`SPIN_MAX`].
     pub spin: Duration,
     /// Bytes asked for as each socket's send buffer. Default 4 MiB.
@@ -249,7 +251,7 @@ impl Engine {
         if self.shared.has_more() {
             return Ok(Some(Duration::ZERO));
         }
-        self.shared.plan_sleep(self.shared.now(), None)
+        Ok(self.shared.plan_sleep(self.shared.now(), None)?.wait)
     }
 
     /// A descriptor that is readable when `process` has something to receive, for the caller's own

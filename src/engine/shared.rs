@@ -85,6 +85,22 @@ pub(super) enum Progress {
     HasMore,
 }
 
+/// What a turn waits for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    /// How long it may sleep. None: for ever.
+    pub(super) wait: Option<Duration>,
+    /// Whether a peer may be about to answer in a handshake.
+    pub(super) awaits_handshake: bool,
+}
+
+impl Default for Plan {
+    /// Not to wait at all.
+    fn default() -> Plan {
+        Plan { wait: Some(Duration::ZERO), awaits_handshake: false }
+    }
+}
+
 impl Shared {
     pub(super) fn new(
         config: EngineConfig,
@@ -241,11 +257,7 @@ impl Shared {
 
     /// How long the loop may sleep, `limit` at most; unless that is zero, the loop counts as
     /// asleep.
-    pub(super) fn plan_sleep(
-        &self,
-        now: Time,
-        limit: Option<Duration>,
-    ) -> Result<Option<Duration>, Error> {
+    pub(super) fn plan_sleep(&self, now: Time, limit: Option<Duration>) -> Result<Plan, Error> {
         self.sleeping.store(true, Ordering::Relaxed);
         let mut core = self.core()?;
         let now = core.advance(now);
@@ -255,7 +267,10 @@ impl Shared {
         if wakes_at.is_some_and(|at| at <= now) {
             self.sleeping.store(false, Ordering::Relaxed);
         }
-        Ok(wakes_at.map(|at| at.since(now)))
+        Ok(Plan {
+            wait: wakes_at.map(|at| at.since(now)),
+            awaits_handshake: core.node.has_handshakes(),
+        })
     }
 
     /// The loop is awake: nobody needs to wake it.
@@ -274,7 +289,8 @@ impl Shared {
         if !self.is_fd_watched.load(Ordering::Relaxed) {
             return;
         }
-        let is_due = matches!(self.plan_sleep(self.now(), None), Ok(Some(Duration::ZERO)));
+        let plan = self.plan_sleep(self.now(), None);
+        let is_due = plan.is_ok_and(|plan| plan.wait == Some(Duration::ZERO));
         if is_due || self.has_more() {
             self.wake();
         }

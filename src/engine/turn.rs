@@ -7,7 +7,8 @@ use mio::Poll;
 use quinn_udp::{BATCH_SIZE, RecvMeta};
 
 use super::dispatch::Events;
-use super::shared::{Progress, Shared, WAKER};
+use super::shared::{Plan, Progress, Shared, WAKER};
+use super::spin::Spin;
 use super::{Handler, SOCKETS_MAX, os};
 use crate::error::Error;
 use crate::time::Time;
@@ -30,8 +31,9 @@ const RECEIVED_PER_CALL: usize = 128 * 1024;
 /// Buffers given to one call, at least: with one alone, each would look like more to come.
 const BUFFERS_MIN: usize = 2;
 
-/// Spinning shorter than this is not worth a system call.
-const SPIN_MIN: Duration = Duration::from_micros(1);
+/// How long to look for the next flight of a handshake: the peer's signatures and key exchange take
+/// a few hundred microseconds, and waking up from sleeping so long as much again as a fast link.
+const HANDSHAKE_SPIN: Duration = Duration::from_micros(600);
 
 /// What the thread inside `process` needs for itself.
 pub(super) struct Turn {
@@ -48,8 +50,10 @@ pub(super) struct Turn {
     send_buffer: Vec<u8>,
     /// Sockets that may have more to read, a bit each. The poll reports changes only.
     undrained: u32,
-    /// How long to spin before sleeping: the configured time, halved each time it did not pay.
-    spin: Duration,
+    /// Before sleeping, when no handshake is under way.
+    spin: Spin,
+    /// When one is.
+    handshake_spin: Spin,
 }
 
 const _: () = assert!(SOCKETS_MAX <= u32::BITS as usize, "`undrained` has a bit for each socket");
@@ -66,7 +70,8 @@ impl Turn {
             events: Events::default(),
             send_buffer: Vec::new(),
             undrained: 0,
-            spin,
+            spin: Spin::new(spin),
+            handshake_spin: Spin::new(if spin.is_zero() { spin } else { HANDSHAKE_SPIN }),
         }
     }
 
@@ -76,14 +81,14 @@ impl Turn {
         shared.note_awake();
         let mut now = shared.now();
         let progress = shared.send_queued(now, &mut self.send_buffer)?;
-        let wait = match progress {
+        let plan = match progress {
             Progress::Rests if self.undrained == 0 => shared.plan_sleep(now, limit)?,
-            Progress::Rests | Progress::HasMore => Some(Duration::ZERO),
+            Progress::Rests | Progress::HasMore => Plan::default(),
         };
-        let waited = self.wait(shared, wait);
+        let waited = self.wait(shared, &plan);
         shared.note_awake();
         waited?;
-        if wait != Some(Duration::ZERO) {
+        if plan.wait != Some(Duration::ZERO) {
             now = shared.now();
         }
         for index in 0..SOCKETS_MAX {
@@ -112,32 +117,35 @@ impl Turn {
         !self.ready.is_empty()
     }
 
-    /// Waits for sockets, a wake or `wait`, and notes which sockets have something.
-    fn wait(&mut self, shared: &Shared, wait: Option<Duration>) -> Result<(), Error> {
-        let sleeps = wait != Some(Duration::ZERO);
-        if !sleeps || shared.config.spin.is_zero() {
-            return self.poll(wait);
+    /// Waits for sockets, a wake or the planned time, and notes which sockets have something.
+    fn wait(&mut self, shared: &Shared, plan: &Plan) -> Result<(), Error> {
+        let length = self.spin_of(plan).length();
+        if plan.wait == Some(Duration::ZERO) || shared.config.spin.is_zero() {
+            return self.poll(plan.wait);
         }
         let began = shared.now();
-        let spin = wait.map_or(self.spin, |wait| wait.min(self.spin));
+        let length = plan.wait.map_or(length, |wait| wait.min(length));
         let mut spun = Duration::ZERO;
-        while spun < spin {
+        while spun < length {
             self.poll(Some(Duration::ZERO))?;
             if !self.ready.is_empty() {
-                self.spin = shared.config.spin;
+                self.spin_of(plan).note_answer(spun);
                 return Ok(());
             }
             // On a machine with more to do than cores, the packet we look for may need this one.
             std::thread::yield_now();
             spun = shared.now().since(began);
         }
-        self.spin = if self.spin < SPIN_MIN { Duration::ZERO } else { self.spin / 2 };
-        self.poll(wait.map(|wait| wait.saturating_sub(spun)))?;
-        let is_soon = shared.now().since(began) < shared.config.spin;
-        if is_soon && !self.ready.is_empty() {
-            self.spin = shared.config.spin;
+        self.spin_of(plan).note_missed();
+        self.poll(plan.wait.map(|wait| wait.saturating_sub(spun)))?;
+        if !self.ready.is_empty() {
+            self.spin_of(plan).note_answer(shared.now().since(began));
         }
         Ok(())
+    }
+
+    fn spin_of(&mut self, plan: &Plan) -> &mut Spin {
+        if plan.awaits_handshake { &mut self.handshake_spin } else { &mut self.spin }
     }
 
     fn poll(&mut self, wait: Option<Duration>) -> Result<(), Error> {

@@ -94,7 +94,8 @@ pub struct channeler_options {
     /// How long `channeler_node_process` and the node's own thread poll the sockets before they
     /// sleep: an answer that comes within it is not delayed by waking up, and the processor is busy
     /// meanwhile. It shrinks by itself while it does not pay, so that a quiet node does not spin.
-    /// Default 20 us; 0: never, where every bit of the battery counts; at most 1 ms. Sockets only.
+    /// While a handshake is under way they look for up to 600 us, in the same way. Default 20 us;
+    /// 0: never, where every bit of the battery counts; at most 1 ms. Sockets only.
     pub spin_ns: u64,
     /// Connections at once. Default 16384; 1 to 8388608.
     pub connections_max: u64,

@@ -46,6 +46,11 @@ impl Attempts {
         })
     }
 
+    /// Whether any is under way.
+    pub(super) fn has_any(&self) -> bool {
+        !(self.dialled.is_empty() && self.answered.is_empty())
+    }
+
     /// Whether the packet is of an attempt that is done.
     pub(super) fn has_finished(&mut self, now: Time, from: SocketAddr, of: &LongHeader) -> bool {
         self.expire(now);

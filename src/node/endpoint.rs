@@ -102,6 +102,10 @@ impl Endpoint {
         !self.replies.is_empty() || !self.shared.ready.is_empty()
     }
 
+    pub(super) fn has_handshakes(&self) -> bool {
+        self.attempts.has_any()
+    }
+
     /// The next datagrams to send: strangers and connections take turns.
     pub(super) fn poll_transmit(&mut self, now: Time, buf: &mut Vec<u8>) -> Option<Transmit> {
         if std::mem::take(&mut self.is_reply_turn)

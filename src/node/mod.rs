@@ -151,6 +151,11 @@ impl Node {
             || self.v1.as_ref().is_some_and(Endpoint::has_transmits)
     }
 
+    /// Whether a handshake of v1 is under way, so that a packet may come soon.
+    pub fn has_handshakes(&self) -> bool {
+        self.v1.as_ref().is_some_and(Endpoint::has_handshakes)
+    }
+
     /// Whether `poll_event` has something.
     pub fn has_events(&self) -> bool {
         self.v0.as_ref().is_some_and(v0::Endpoint::has_events)
