@@ -273,12 +273,13 @@ static inline void listen_at(channeler_node *node, const char *text)
                 address.family == CHANNELER_FAMILY_IPV6 ? "[::]" : "0.0.0.0");
 }
 
-// Begins a connection to `text`, a PEERID@IP:PORT as listen_at prints it.
-static inline channeler_connection connect_to(channeler_node *node, const char *text)
+// Begins a connection to `text`, a PEERID@IP:PORT as listen_at prints it, from a socket of the node
+// that fits.
+static inline channeler_connection dial(channeler_node *node, const char *text)
 {
     char id[CHANNELER_PEER_ID_TEXT_MAX];
     channeler_peer_id peer;
-    channeler_address address, any;
+    channeler_address address;
     channeler_connection connection;
 
     const char *at = strchr(text, '@');
@@ -290,13 +291,19 @@ static inline channeler_connection connect_to(channeler_node *node, const char *
     id[at - text] = '\0';
     check_text(channeler_peer_id_parse(id, &peer));
     check_text(channeler_address_parse(at + 1, &address));
-
-    // We need a socket of the same family; which port does not matter.
-    const char *local = address.family == CHANNELER_FAMILY_IPV6 ? "[::]:0" : "0.0.0.0:0";
-    check(channeler_address_parse(local, &any), local);
-    check(channeler_node_bind(node, &any), "open a socket");
     check(channeler_node_connect(node, &peer, &address, &connection), "connect");
     return connection;
+}
+
+// The same for the first time: opens a socket of the peer's family; which port does not matter.
+static inline channeler_connection connect_to(channeler_node *node, const char *text)
+{
+    channeler_address any;
+    const char *at = strchr(text, '@');
+    const char *local = at != NULL && at[1] == '[' ? "[::]:0" : "0.0.0.0:0";
+    check(channeler_address_parse(local, &any), local);
+    check(channeler_node_bind(node, &any), "open a socket");
+    return dial(node, text);
 }
 
 // Closes a connection with a word to the peer, and waits until it is over: `closed`, which the
