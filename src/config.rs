@@ -248,12 +248,16 @@ pub struct NodeConfig {
     pub send_queue_packets_max: usize,
     /// Bytes queued for sending in the whole node. Default 64 MiB.
     pub node_send_queue_bytes_max: usize,
-    /// Message bytes kept for `receive` on one channel; past it new messages are dropped (v0 has no
-    /// flow control) and counted. Default 1 MiB.
+    /// When a channel that said `WouldBlock` is `Writable` again: once no more bytes than these are
+    /// queued on it, and the message that found no room would find it. Default none: half of
+    /// `send_queue_bytes_max`. 0: only once all has left.
+    pub send_low_water_bytes: Option<usize>,
+    /// v0: message bytes kept for `receive` on one channel; past it new messages are dropped (v0
+    /// has no flow control) and counted. Default 1 MiB.
     pub receive_queue_bytes_max: usize,
-    /// Messages kept for `receive` on one channel. Default 4,096.
+    /// v0: messages kept for `receive` on one channel. Default 4,096.
     pub receive_queue_messages_max: usize,
-    /// Message bytes kept for `receive` in the whole node. Default 64 MiB.
+    /// v0: message bytes kept for `receive` in the whole node. Default 64 MiB.
     pub node_receive_queue_bytes_max: usize,
     /// Answers to peers without a connection, waiting to be sent, in packets. Default 1,024.
     pub replies_max: usize,
@@ -292,8 +296,21 @@ pub struct NodeConfig {
     pub tickets_max: usize,
     /// v1: channels that a peer may have opened, beyond those that are gone. Default 4,096.
     pub peer_channels_max: usize,
-    /// v1: the largest message taken. Default 16 MiB.
+    /// v1: the largest message taken. Default 16 MiB. What can be sent is bounded by the peer's,
+    /// and by `send_queue_bytes_max`.
     pub message_bytes_max: usize,
+    /// v1: bytes that a peer may send on one channel before any are read, at first; the window
+    /// grows with what the path carries and the application reads. Default 64 KiB.
+    // spec: 11.3 receiving
+    pub receive_window_min: usize,
+    /// v1: bytes received and not read, and windows granted, of one connection: the most that a
+    /// peer whose messages nobody reads makes us keep, but for a factor of two where it sends
+    /// crumbs (10.2). At least `message_bytes_max`. Default 16 MiB.
+    // spec: 11.3 receiving
+    pub connection_receive_bytes_max: usize,
+    /// v1: the same of the whole node; when it is short, windows grow no more. Default 256 MiB.
+    // spec: 11.3 receiving
+    pub node_receive_bytes_max: usize,
     /// v1: tells apart the processes that share an identity, so that none makes the peers of
     /// another believe that it restarted. Default empty: there is one.
     pub instance_label: Vec<u8>,
@@ -327,6 +344,7 @@ impl NodeConfig {
             send_queue_bytes_max: 1 << 20,
             send_queue_packets_max: 4_096,
             node_send_queue_bytes_max: 64 << 20,
+            send_low_water_bytes: None,
             receive_queue_bytes_max: 1 << 20,
             receive_queue_messages_max: 4_096,
             node_receive_queue_bytes_max: 64 << 20,
@@ -347,8 +365,16 @@ impl NodeConfig {
             tickets_max: 1_024,
             peer_channels_max: 4_096,
             message_bytes_max: 16 << 20,
+            receive_window_min: 64 << 10,
+            connection_receive_bytes_max: 16 << 20,
+            node_receive_bytes_max: 256 << 20,
             instance_label: Vec::new(),
         }
+    }
+
+    /// Bytes queued on a channel at which it is `Writable` again.
+    pub fn low_water_bytes(&self) -> usize {
+        self.send_low_water_bytes.unwrap_or(self.send_queue_bytes_max / 2)
     }
 
     /// Refuses settings that cannot work.
@@ -390,6 +416,12 @@ impl NodeConfig {
             ("send_queue_bytes_max", self.send_queue_bytes_max as u128, packet_size, any),
             ("send_queue_packets_max", self.send_queue_packets_max as u128, 1, any),
             ("node_send_queue_bytes_max", self.node_send_queue_bytes_max as u128, packet_size, any),
+            (
+                "send_low_water_bytes",
+                self.low_water_bytes() as u128,
+                0,
+                self.send_queue_bytes_max as u128,
+            ),
             ("receive_queue_bytes_max", self.receive_queue_bytes_max as u128, packet_size, any),
             ("receive_queue_messages_max", self.receive_queue_messages_max as u128, 1, any),
             (
@@ -409,6 +441,8 @@ impl NodeConfig {
     fn check_v1(&self) -> Result<(), ConfigError> {
         let any = usize::MAX as u128;
         let hour = 3_600 * SECOND;
+        let packet_size = self.packet_size as u128;
+        let connection = self.connection_receive_bytes_max as u128;
         for (name, value, least, most) in [
             ("attempt_timeout", nanos(self.attempt_timeout), SECOND / 10, hour),
             ("dial_timeout", nanos(self.dial_timeout), SECOND / 10, hour),
@@ -421,7 +455,16 @@ impl NodeConfig {
             ("early_bytes_max", self.early_bytes_max as u128, 0, any),
             ("tickets_max", self.tickets_max as u128, 0, 1 << 20),
             ("peer_channels_max", self.peer_channels_max as u128, 0, 1 << 31),
-            ("message_bytes_max", self.message_bytes_max as u128, 1, 1 << 40),
+            ("message_bytes_max", self.message_bytes_max as u128, 1, 1 << 32),
+            ("receive_window_min", self.receive_window_min as u128, packet_size, connection),
+            (
+                "connection_receive_bytes_max",
+                connection,
+                // One message must fit in.
+                self.message_bytes_max as u128,
+                1 << 40,
+            ),
+            ("node_receive_bytes_max", self.node_receive_bytes_max as u128, connection, 1 << 60),
             ("instance_label", self.instance_label.len() as u128, 0, 255),
         ] {
             in_range(name, value, least, most)?;
@@ -473,14 +516,45 @@ pub struct ChannelConfig {
     pub label: Box<[u8]>,
     /// 0 (first) to 7 (last); default 3. v1 only.
     pub priority: u8,
-    /// Its share beside channels of the same priority, at least 1; default 16. v1 only; so far the
-    /// peer is told, and channels of one priority take turns.
+    /// Its share beside channels of the same priority, at least 1; default 16. v1 only.
+    // spec: 10.6 order between channels
     pub weight: u8,
+    /// How often a piece of a message is sent again before the message is given up; `u32::MAX`
+    /// (default): as often as it takes. v1 with RESEND only.
+    // spec: 10.4 giving up
+    pub resend_limit: u32,
+    /// How long after `send` a message is worth sending; zero (default): for ever. `SendOptions`
+    /// may say otherwise for one message. v1 only.
+    // spec: 10.4 giving up
+    pub message_lifetime: Duration,
 }
 
 impl Default for ChannelConfig {
     fn default() -> ChannelConfig {
         let capabilities = Capabilities::default();
-        ChannelConfig { capabilities, label: Box::default(), priority: 3, weight: 16 }
+        ChannelConfig {
+            capabilities,
+            label: Box::default(),
+            priority: 3,
+            weight: 16,
+            resend_limit: u32::MAX,
+            message_lifetime: Duration::ZERO,
+        }
     }
+}
+
+/// How one message is sent. The default is as the channel says, without a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SendOptions {
+    /// How long the message is worth sending, in place of the channel's `message_lifetime`; zero:
+    /// for ever. v1 only.
+    // spec: 10.4 giving up
+    pub lifetime: Option<Duration>,
+    /// Asks for one `MessageDelivered` or `MessageLost`, which bears this number of the
+    /// application's, once the message's fate is known. v1 only.
+    pub report: Option<u64>,
+    /// The message does no harm when it is delivered twice: with a ticket of the peer from an
+    /// earlier connection it leaves before the handshake is done. v1 only.
+    // spec: 7.13 early data
+    pub may_replay: bool,
 }

@@ -103,6 +103,14 @@ errors! {
     /// Another connection with the same peer took its place.
     Superseded = 29, "ERR_SUPERSEDED",
         "another connection with the same peer took its place; use that one";
+    /// A message was lost for good, or closed its channel by that (CLOSE_ON_LOSS).
+    Lost = 30, "ERR_LOST",
+        "a message was lost on the way, and is not sent again (any more)";
+    /// A message's lifetime was over before it was delivered.
+    Expired = 31, "ERR_EXPIRED", "the lifetime of the message was over before it was delivered";
+    /// A message that can never be sent on this channel.
+    TooLarge = 32, "ERR_TOO_LARGE",
+        "the message is larger than the peer takes, or than the send queue can ever hold";
 }
 
 impl Error {

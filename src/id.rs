@@ -106,6 +106,11 @@ impl Capabilities {
     pub const CLOSE_ON_LOSS: Capabilities = Capabilities(1 << 2);
     /// All bits that have a meaning.
     pub const KNOWN: Capabilities = Capabilities(0b111);
+
+    /// Whether all bits of `other` are set.
+    pub const fn has(self, other: Capabilities) -> bool {
+        self.0 & other.0 == other.0
+    }
 }
 
 /// Which protocol a peer is spoken to with. Nothing ever changes from one to the other by itself.

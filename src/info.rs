@@ -22,7 +22,10 @@ pub struct ConnectionInfo {
     pub public_key: Option<PublicKey>,
     /// Whether v0: a channel was ever established; v1: the handshake is done.
     pub is_connected: bool,
-    /// The largest message that one packet takes now, in bytes.
+    /// The largest message that one packet takes now, in bytes. v1 cuts larger ones in pieces.
+    pub packet_message_bytes: usize,
+    /// The largest message that can be sent now: v0, what one packet takes; v1, the least of what
+    /// the peer takes and what `send_queue_bytes_max` holds.
     pub message_bytes_max: usize,
 }
 
@@ -44,6 +47,10 @@ pub struct ChannelInfo {
     pub label: Box<[u8]>,
     /// Whether it was opened in early data that may have been replayed. Never in v0.
     pub is_early: bool,
+    /// 0 (first) to 7 (last), as the opener chose; v0 has none: 3.
+    pub priority: u8,
+    /// Its share beside channels of the same priority, as the opener chose; v0 has none: 16.
+    pub weight: u8,
 }
 
 /// What a read returned.

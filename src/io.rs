@@ -102,7 +102,8 @@ pub enum Event {
         /// The channel that was.
         channel: ChannelHandle,
         /// Why: `Closed`, `Idle`, `Timeout` (the peer never answered), or as the connection; v1
-        /// also `PeerClosed`, `Refused`, `Unsupported`.
+        /// also `PeerClosed`, `Refused`, `Unsupported`, `Lost` and `Expired` (a message of either
+        /// side was given up, with CLOSE_ON_LOSS), `Limit` (a memory budget of either side).
         reason: Error,
         /// What was said with it, by either side (v1).
         said: Option<Box<CloseReason>>,
@@ -131,7 +132,44 @@ pub enum Event {
         /// The channel.
         channel: ChannelHandle,
     },
-    /// A channel that returned `WouldBlock` has room again.
+    /// What became of a message sent with `SendOptions::report`: the peer has all of it. Its
+    /// application may not have read it yet.
+    // spec: 10.4 giving up
+    MessageDelivered {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel it was sent on.
+        channel: ChannelHandle,
+        /// What `report` was.
+        context: u64,
+    },
+    /// What became of a message sent with `SendOptions::report`: the peer never gets all of it, or
+    /// nobody can know any more whether it has.
+    // spec: 10.4 giving up
+    MessageLost {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel it was sent on.
+        channel: ChannelHandle,
+        /// What `report` was.
+        context: u64,
+        /// Why: `Lost` (on the way, and not sent again, or as often as `resend_limit` allows),
+        /// `Expired` (its lifetime), or why the channel ended; such a report comes before
+        /// `ChannelClosed`.
+        reason: Error,
+    },
+    /// Messages of the peer's that will never come, between those before this event and those after
+    /// it (v1, modes without CLOSE_ON_LOSS).
+    // spec: 10.3 modes
+    MessagesSkipped {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel.
+        channel: ChannelHandle,
+        /// How many.
+        count: u64,
+    },
+    /// A channel that returned `WouldBlock` has room again (`send_low_water_bytes`).
     Writable {
         /// Its connection.
         connection: ConnectionHandle,

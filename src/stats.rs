@@ -180,12 +180,52 @@ pub struct ConnectionStats {
     pub bytes_sent: u64,
     /// Channels now, pending ones included.
     pub channels: u64,
-    /// The smoothed round-trip time; zero before it is known, and in v0.
+    /// The smoothed round-trip time; zero before it is known, and in v0, as all that follows.
     pub rtt: Duration,
-    /// Bytes that may be in flight now; 0 before the handshake is done, and in v0.
+    /// How much it varies.
+    pub rtt_variation: Duration,
+    /// The least round-trip time seen.
+    pub rtt_min: Duration,
+    /// Bytes that may be in flight now.
     pub congestion_window_bytes: u64,
-    /// Bytes of packets that were lost on the way to the peer. v0 does not know.
+    /// Bytes sent that are neither acknowledged nor lost.
+    pub in_flight_bytes: u64,
+    /// At most so many bytes leave in a second; 0: the window alone limits.
+    pub pacing_rate_bytes: u64,
+    /// Largest packet that leaves now, in bytes of UDP payload.
+    pub packet_size: u64,
+    /// Packets sent; those of the handshake are not among them.
+    pub packets_sent: u64,
+    /// Packets declared lost on the way to the peer.
+    pub packets_lost: u64,
+    /// Bytes of packets declared lost on the way to the peer.
     pub bytes_lost: u64,
+    /// Packets declared lost that came to be acknowledged after all; `packets_lost` counts them.
+    pub packets_lost_spuriously: u64,
+    /// Bytes of messages sent again because packets with them were lost.
+    pub bytes_resent: u64,
+    /// Bytes waiting to be sent now, of all channels.
+    pub send_queue_bytes: u64,
+    /// Bytes received and not read now, of all channels, of messages with holes too.
+    pub receive_queue_bytes: u64,
+    /// Bytes that we may still send before the peer grants more, over all channels.
+    pub send_credit_bytes: u64,
+    /// Whether packets are marked for explicit congestion notification.
+    pub ecn: EcnState,
+}
+
+/// Whether a path carries marks of explicit congestion notification (ECN).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EcnState {
+    /// Packets leave unmarked: v0, or a socket that cannot.
+    #[default]
+    Off,
+    /// Packets leave marked, and whether the marks arrive is not known yet.
+    Testing,
+    /// The peer sees the marks.
+    Capable,
+    /// The path drops or changes marks: packets leave unmarked.
+    Failed,
 }
 
 /// Counters of a channel since it began.
@@ -202,10 +242,27 @@ pub struct ChannelStats {
     /// Messages dropped: received ones because the receive queue was full, sent ones because the
     /// path's packet size shrank below them while the channel was opening.
     pub messages_dropped: u64,
-    /// Bytes waiting to be sent now, envelopes included.
+    /// Bytes waiting to be sent now, envelopes included; in modes that resend, also those sent and
+    /// not acknowledged.
     pub send_queue_bytes: u64,
-    /// Message bytes waiting to be read now.
+    /// Messages waiting to be sent now. In v0 packets.
+    pub send_queue_messages: u64,
+    /// Message bytes waiting to be read now; in v1 also those of messages with holes.
     pub receive_queue_bytes: u64,
+    /// Messages that can be read now.
+    pub receive_queue_messages: u64,
+    /// Messages of ours given up: lost, or expired. v0 does not know.
+    pub messages_lost: u64,
+    /// Messages of the peer's that will never come. v0 does not know.
+    pub messages_skipped: u64,
+    /// Bytes of messages sent again because packets with them were lost. v0 resends nothing.
+    pub bytes_resent: u64,
+    /// Bytes that we may still send before the peer grants more; v0 has no flow control: 0.
+    pub send_credit_bytes: u64,
+    /// Bytes that the peer may still send before we grant more; in v0 0.
+    pub receive_credit_bytes: u64,
+    /// Our receive window now: unread bytes that stop the peer; in v0 0.
+    pub receive_window_bytes: u64,
 }
 
 impl ChannelStats {

@@ -191,6 +191,9 @@ impl Pair {
                 | Event::ConnectionClosed { .. }
                 | Event::ChannelClosed { .. }
                 | Event::ChannelFinished { .. }
+                | Event::MessageDelivered { .. }
+                | Event::MessageLost { .. }
+                | Event::MessagesSkipped { .. }
                 | Event::Readable { .. }
                 | Event::Writable { .. }
                 | Event::PathChanged { .. }

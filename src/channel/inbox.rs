@@ -81,6 +81,16 @@ impl Inbox {
         self.lengths.is_empty()
     }
 
+    /// Messages that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// Bytes of the oldest message, or of what is left of it.
+    pub(crate) fn next_bytes(&self) -> Option<usize> {
+        self.lengths.front().map(|bytes| *bytes as usize)
+    }
+
     fn is_small(&self) -> bool {
         self.bytes.capacity() <= KEPT_BYTES_MAX && self.lengths.capacity() <= KEPT_LENGTHS_MAX
     }

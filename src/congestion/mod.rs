@@ -249,6 +249,11 @@ impl Congestion {
         self.controller.window()
     }
 
+    /// Bytes that may leave in a second; 0: no limit.
+    pub(crate) fn pacing_rate(&self) -> u64 {
+        self.controller.pacing_rate()
+    }
+
     /// Whether the window still grows without bound.
     #[cfg(test)]
     pub(crate) fn is_slow_start(&self) -> bool {

@@ -7,7 +7,7 @@ use super::{Connection, Life};
 use crate::channel::{
     CHARGE, Channel, Ending, Framing, LEAD_MAX, Opening, Pending, Pool, Room, Terms, data_len,
 };
-use crate::config::{ChannelConfig, LABEL_BYTES_MAX, NodeConfig, RECEIVE_LIMIT};
+use crate::config::{ChannelConfig, LABEL_BYTES_MAX, NodeConfig, RECEIVE_LIMIT, SendOptions};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, Role};
 use crate::info::Received;
@@ -249,6 +249,28 @@ impl Connection {
             self.report_hold(shared, handle, hold);
         }
         self.schedule(shared);
+    }
+
+    /// As `send`, with options for this one message.
+    ///
+    /// # Errors
+    ///
+    /// As `send`.
+    pub(crate) fn send_with(
+        &mut self,
+        shared: &mut Shared,
+        _now: Time,
+        handle: ChannelHandle,
+        message: &[u8],
+        options: &SendOptions,
+    ) -> Result<(), Error> {
+        if options.lifetime.is_some() || options.report.is_some() {
+            return Err(Error::Unsupported);
+        }
+        match options.may_replay {
+            true => self.send_early(shared, handle, message),
+            false => self.send(shared, handle, message),
+        }
     }
 
     /// Queues a message that may arrive twice: where the handshake can carry it, it leaves with the

@@ -92,6 +92,11 @@ impl Flow {
         self.position += charge;
     }
 
+    /// Charge that may still be sent.
+    pub(super) fn room(&self) -> u64 {
+        self.limit.saturating_sub(self.position)
+    }
+
     pub(super) fn limit(&self) -> u64 {
         self.limit
     }

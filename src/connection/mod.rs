@@ -119,15 +119,21 @@ impl Connection {
 
     /// Its counters, but for the channels.
     pub(crate) fn stats(&self) -> ConnectionStats {
-        let Some(carrier) = self.established.as_ref().map(|established| &established.carrier)
-        else {
-            return self.stats;
-        };
+        let stats = ConnectionStats { packet_size: self.path.packet_size as u64, ..self.stats };
+        let Some(established) = self.established.as_ref() else { return stats };
+        let carrier = &established.carrier;
+        let measured = |span| carrier.rtt.first_sample_at().map(|_| span).unwrap_or_default();
         ConnectionStats {
-            rtt: carrier.rtt.first_sample_at().map(|_| carrier.rtt.smoothed()).unwrap_or_default(),
+            rtt: measured(carrier.rtt.smoothed()),
+            rtt_variation: measured(carrier.rtt.variation()),
+            rtt_min: measured(carrier.rtt.min()),
             congestion_window_bytes: carrier.congestion.window(),
+            in_flight_bytes: carrier.sent.in_flight(),
+            pacing_rate_bytes: carrier.congestion.pacing_rate(),
+            packets_sent: carrier.sent.next_number(),
             bytes_lost: carrier.congestion.totals().1,
-            ..self.stats
+            send_credit_bytes: established.flow.room(),
+            ..stats
         }
     }
 

@@ -84,6 +84,9 @@ fn report(
         | Event::ChannelOpened { .. }
         | Event::ChannelClosed { .. }
         | Event::ChannelFinished { .. }
+        | Event::MessageDelivered { .. }
+        | Event::MessageLost { .. }
+        | Event::MessagesSkipped { .. }
         | Event::Readable { .. }
         | Event::Writable { .. }
         | Event::Packet { .. }

@@ -38,8 +38,10 @@ pub const CHANNELER_EVENT_CONNECTION_CLOSED: u32 = 2;
 pub const CHANNELER_EVENT_CHANNEL_OPENED: u32 = 3;
 /// A channel ended, or could not be opened; its handle is stale now. `reason`:
 /// `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's; in
-/// version 1 also `CHANNELER_ERR_PEER_CLOSED` (with `code` and `text` if it was reset), `_REFUSED`
-/// and `_UNSUPPORTED` (the peer's node does not offer these capabilities).
+/// version 1 also `CHANNELER_ERR_PEER_CLOSED` (with `code` and `text` if it was reset), `_REFUSED`,
+/// `_UNSUPPORTED` (the peer's node does not offer these capabilities), `_LOST` and `_EXPIRED` (a
+/// message of either side was given up, and the channel has `CHANNELER_CAP_CLOSE_ON_LOSS`), and
+/// `_LIMIT` (a memory budget of either side).
 pub const CHANNELER_EVENT_CHANNEL_CLOSED: u32 = 4;
 /// A channel that had nothing to read has a message for `channeler_channel_receive`. It comes once:
 /// read until `CHANNELER_ERR_DATA_UNAVAILABLE`. Never with an `on_message` callback.
@@ -61,6 +63,20 @@ pub const CHANNELER_EVENT_PACKET: u32 = 10;
 /// The peer sends nothing more on a channel, and all that it sent was handed over. The other
 /// direction goes on until `channeler_channel_close`. Only with the option `half_close`.
 pub const CHANNELER_EVENT_CHANNEL_FINISHED: u32 = 11;
+
+/// A message sent with `report` has arrived: the peer's node has all of it (its application may not
+/// have read it yet). `context` is the number given with it.
+pub const CHANNELER_EVENT_MESSAGE_DELIVERED: u32 = 12;
+
+/// A message sent with `report` is given up: the peer never gets all of it, or nobody can know any
+/// more whether it has. `context` is the number given with it; `reason` is `CHANNELER_ERR_LOST` (on
+/// the way, and not sent again, or as often as `resend_limit` allows), `_EXPIRED` (its lifetime was
+/// over), or why the channel ended, whose `CHANNELER_EVENT_CHANNEL_CLOSED` follows.
+pub const CHANNELER_EVENT_MESSAGE_LOST: u32 = 13;
+
+/// `count` messages of the peer's will never come; they were between those handed over before this
+/// and those handed over after it. Not on channels with `CHANNELER_CAP_CLOSE_ON_LOSS`.
+pub const CHANNELER_EVENT_MESSAGES_SKIPPED: u32 = 14;
 
 /// What happened. Fields that its kind does not mention are zero.
 ///
@@ -97,6 +113,10 @@ pub struct channeler_event {
     /// What was said with it, for people: UTF-8 ended by a zero byte, lent for the call. Input from
     /// outside: it may be anything. NULL: nothing.
     pub text: *const c_char,
+    /// What `channeler_send_options` said of the message.
+    pub context: u64,
+    /// How many messages.
+    pub count: u64,
 }
 
 impl Default for channeler_event {
@@ -115,6 +135,8 @@ impl Default for channeler_event {
             reserved: 0,
             code: 0,
             text: std::ptr::null(),
+            context: 0,
+            count: 0,
         }
     }
 }

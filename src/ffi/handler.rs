@@ -6,14 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::address::channeler_address;
-use super::callbacks::{
-    CHANNELER_EVENT_CHANNEL_CLOSED, CHANNELER_EVENT_CHANNEL_FINISHED,
-    CHANNELER_EVENT_CHANNEL_OPENED, CHANNELER_EVENT_CONNECTED, CHANNELER_EVENT_CONNECTION_CLOSED,
-    CHANNELER_EVENT_PACKET, CHANNELER_EVENT_PACKET_SIZE_REDUCED, CHANNELER_EVENT_PATH_CHANGED,
-    CHANNELER_EVENT_PATH_UNREACHABLE, CHANNELER_EVENT_READABLE, CHANNELER_EVENT_WRITABLE,
-    CHANNELER_LOG_DEBUG, CHANNELER_LOG_INFO, CHANNELER_LOG_WARN, channeler_callbacks,
-    channeler_event,
-};
+use super::callbacks::channeler_callbacks;
+use super::events::{level, line, said, text_of, told};
 use super::guard::{Failure, fail};
 use super::lifetime::{self, channeler_node};
 use super::peer_id::channeler_peer_id;
@@ -21,7 +15,7 @@ use crate::config::PACKET_SIZE_MAX;
 use crate::engine::Handler;
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
-use crate::io::{CloseReason, Event};
+use crate::io::Event;
 
 /// Buffers that wait to be given back; a further one is `Limit`. As many as events by default.
 const RELEASES_MAX: usize = 65_536;
@@ -300,158 +294,5 @@ impl Handler for Told {
     fn turn_ended(&mut self) {
         self.caller.key_log();
         self.caller.release();
-    }
-}
-
-/// The event as the caller sees it; None for those with a function of their own.
-fn told(event: &Event) -> Option<channeler_event> {
-    let kind = |kind, connection: ConnectionHandle| channeler_event {
-        struct_size: size_of::<channeler_event>(),
-        kind,
-        connection: connection.into(),
-        ..channeler_event::default()
-    };
-    Some(match *event {
-        Event::ConnectionRequest { .. } | Event::Message { .. } | Event::Datagram { .. } => {
-            return None;
-        }
-        Event::Connected { connection, peer } => {
-            channeler_event { peer: peer.into(), ..kind(CHANNELER_EVENT_CONNECTED, connection) }
-        }
-        Event::ConnectionClosed { connection, peer, reason, .. } => channeler_event {
-            peer: peer.into(),
-            reason: reason.code(),
-            ..kind(CHANNELER_EVENT_CONNECTION_CLOSED, connection)
-        },
-        Event::ChannelOpened { connection, channel, by_peer } => channeler_event {
-            channel: channel.into(),
-            by_peer: by_peer.into(),
-            ..kind(CHANNELER_EVENT_CHANNEL_OPENED, connection)
-        },
-        Event::ChannelClosed { connection, channel, reason, .. } => channeler_event {
-            channel: channel.into(),
-            reason: reason.code(),
-            ..kind(CHANNELER_EVENT_CHANNEL_CLOSED, connection)
-        },
-        Event::ChannelFinished { connection, channel } => channeler_event {
-            channel: channel.into(),
-            ..kind(CHANNELER_EVENT_CHANNEL_FINISHED, connection)
-        },
-        Event::Readable { connection, channel } => channeler_event {
-            channel: channel.into(),
-            ..kind(CHANNELER_EVENT_READABLE, connection)
-        },
-        Event::Writable { connection, channel } => channeler_event {
-            channel: channel.into(),
-            ..kind(CHANNELER_EVENT_WRITABLE, connection)
-        },
-        Event::PathChanged { connection, address } => channeler_event {
-            address: address.into(),
-            ..kind(CHANNELER_EVENT_PATH_CHANGED, connection)
-        },
-        Event::PathUnreachable { connection, address } => channeler_event {
-            address: address.into(),
-            ..kind(CHANNELER_EVENT_PATH_UNREACHABLE, connection)
-        },
-        Event::PacketSizeReduced { connection, packet_size } => channeler_event {
-            packet_size: u32::try_from(packet_size).unwrap_or(u32::MAX),
-            ..kind(CHANNELER_EVENT_PACKET_SIZE_REDUCED, connection)
-        },
-        Event::Packet { id } => channeler_event {
-            struct_size: size_of::<channeler_event>(),
-            kind: CHANNELER_EVENT_PACKET,
-            id: id.into(),
-            ..channeler_event::default()
-        },
-    })
-}
-
-/// What the one who closed said with it.
-fn said(event: &Event) -> Option<&CloseReason> {
-    match event {
-        Event::ConnectionClosed { said, .. } | Event::ChannelClosed { said, .. } => said.as_deref(),
-        Event::ConnectionRequest { .. }
-        | Event::Connected { .. }
-        | Event::ChannelOpened { .. }
-        | Event::ChannelFinished { .. }
-        | Event::Message { .. }
-        | Event::Readable { .. }
-        | Event::Writable { .. }
-        | Event::PathChanged { .. }
-        | Event::PathUnreachable { .. }
-        | Event::PacketSizeReduced { .. }
-        | Event::Packet { .. }
-        | Event::Datagram { .. } => None,
-    }
-}
-
-/// A text for C; none if it is empty.
-fn text_of(text: &str) -> Option<CString> {
-    CString::new(text.replace('\0', " ")).ok().filter(|text| !text.is_empty())
-}
-
-fn level(event: &Event) -> u32 {
-    match event {
-        Event::PathUnreachable { .. } | Event::PacketSizeReduced { .. } => CHANNELER_LOG_WARN,
-        Event::Connected { .. }
-        | Event::ConnectionClosed { .. }
-        | Event::ChannelOpened { .. }
-        | Event::ChannelClosed { .. }
-        | Event::PathChanged { .. } => CHANNELER_LOG_INFO,
-        Event::ConnectionRequest { .. }
-        | Event::ChannelFinished { .. }
-        | Event::Message { .. }
-        | Event::Readable { .. }
-        | Event::Writable { .. }
-        | Event::Packet { .. }
-        | Event::Datagram { .. } => CHANNELER_LOG_DEBUG,
-    }
-}
-
-/// The event as a line of a log.
-fn line(event: &Event) -> String {
-    let id = |connection: &ConnectionHandle| format!("connection {:?}", connection.0);
-    match event {
-        Event::ConnectionRequest { connection, peer, address } => {
-            format!("{}: {peer} at {address} wants to connect", id(connection))
-        }
-        Event::Connected { connection, peer } => {
-            format!("{}: connected to {peer}", id(connection))
-        }
-        Event::ConnectionClosed { connection, peer, reason, .. } => {
-            format!("{} to {peer}: closed: {reason}", id(connection))
-        }
-        Event::ChannelOpened { connection, channel, by_peer } => {
-            let who = if *by_peer { "the peer" } else { "us" };
-            format!("{}: channel {:?} opened by {who}", id(connection), channel.0)
-        }
-        Event::ChannelClosed { connection, channel, reason, .. } => {
-            format!("{}: channel {:?} closed: {reason}", id(connection), channel.0)
-        }
-        Event::ChannelFinished { connection, channel } => {
-            format!("{}: the peer is done with channel {:?}", id(connection), channel.0)
-        }
-        Event::Message { connection, channel, bytes } => {
-            format!("{}: channel {:?}: {} bytes", id(connection), channel.0, bytes.len())
-        }
-        Event::Readable { connection, channel } => {
-            format!("{}: channel {:?} is readable", id(connection), channel.0)
-        }
-        Event::Writable { connection, channel } => {
-            format!("{}: channel {:?} is writable", id(connection), channel.0)
-        }
-        Event::PathChanged { connection, address } => {
-            format!("{}: the peer is at {address} now", id(connection))
-        }
-        Event::PathUnreachable { connection, address } => {
-            format!("{}: {address} cannot be reached", id(connection))
-        }
-        Event::PacketSizeReduced { connection, packet_size } => {
-            format!("{}: packets of {packet_size} bytes at most from now on", id(connection))
-        }
-        Event::Packet { id } => format!("a packet on {id:?} waits to be sent"),
-        Event::Datagram { from, bytes } => {
-            format!("{} bytes of another protocol from {from}", bytes.len())
-        }
     }
 }

@@ -14,6 +14,7 @@
 )]
 
 mod contents;
+mod events;
 mod guard;
 mod handler;
 mod lifetime;

@@ -448,6 +448,7 @@ impl channeler_channel_options {
             label: label.into(),
             priority: priority.ok_or_else(|| out_of_range("priority", self.priority, "0 to 7"))?,
             weight: weight.ok_or_else(|| out_of_range("weight", self.weight, "1 to 255"))?,
+            ..ChannelConfig::default()
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::endpoint::Endpoint;
 use crate::channel::Opening;
-use crate::config::{ChannelConfig, LABEL_BYTES_MAX};
+use crate::config::{ChannelConfig, LABEL_BYTES_MAX, SendOptions};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId, Version};
 use crate::info::{ChannelInfo, CloseReason, ConnectionInfo, Received};
@@ -93,17 +93,24 @@ impl Endpoint {
         result
     }
 
-    pub(super) fn send_early(
+    pub(super) fn send_with(
         &mut self,
         now: Time,
         channel: ChannelHandle,
         message: &[u8],
+        options: &SendOptions,
     ) -> Result<(), Error> {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
-        let result = member.connection.send_early(&mut self.shared, channel, message);
+        let result = member.connection.send_with(&mut self.shared, now, channel, message, options);
         self.settle(now, handle);
         result
+    }
+
+    pub(super) fn next_message_bytes(&self, channel: ChannelHandle) -> Result<usize, Error> {
+        let channel = self.shared.channel(channel)?;
+        let inbox = channel.inbox.as_ref().ok_or(Error::DataUnavailable)?;
+        inbox.next_bytes().ok_or(Error::DataUnavailable)
     }
 
     pub(super) fn receive(
@@ -174,7 +181,10 @@ impl Endpoint {
         let channel = self.shared.channel(channel)?;
         Ok(ChannelStats {
             send_queue_bytes: channel.queued_bytes() as u64,
+            send_queue_messages: channel.queued_packets() as u64,
             receive_queue_bytes: channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes()) as u64,
+            send_credit_bytes: channel.sending.limit().saturating_sub(channel.sending.position()),
+            receive_queue_messages: channel.inbox.as_ref().map_or(0, |inbox| inbox.len()) as u64,
             ..channel.stats
         })
     }
@@ -191,6 +201,7 @@ impl Endpoint {
             is_encrypted: connection.is_complete(),
             public_key: connection.public_key,
             is_connected: connection.is_confirmed(),
+            packet_message_bytes: connection.message_bytes_max(),
             message_bytes_max: connection.message_bytes_max(),
         })
     }
@@ -205,6 +216,8 @@ impl Endpoint {
             is_established: channel.opening == Opening::Open,
             label: channel.label.clone(),
             is_early: channel.is_early,
+            priority: channel.priority,
+            weight: channel.weight,
         })
     }
 }

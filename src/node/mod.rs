@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::config::{ChannelConfig, Legacy, NodeConfig, Profile};
+use crate::config::{ChannelConfig, Legacy, NodeConfig, Profile, SendOptions};
 use crate::crypto::{Identity, KeyLog};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
@@ -360,13 +360,39 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `InvalidChannelId`; `InvalidArgument` for an empty message in v0; `Write` for one that no
-    /// packet of the path takes; `WouldBlock` when a queue is full (`Writable` follows); `Closed`
-    /// when the channel is closing; `State` before `accept`.
+    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet of
+    /// the path takes (v0); `TooLarge` for one that the peer does not take, or that the queue can
+    /// never hold (v1); `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
+    /// channel is closing; `State` before `accept`.
     pub fn send(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
         match channel.0.version() {
             Version::V0 => self.v0_with()?.send(now, channel, message),
             Version::V1 => self.v1_with()?.send(now, channel, message),
+        }
+    }
+
+    /// As `send`, with a say in how long the message is worth sending, whether its fate is
+    /// reported, and whether it may leave before the handshake is done.
+    ///
+    /// # Errors
+    ///
+    /// As `send`; `Unsupported` for a lifetime or a report in v0, which knows no fates.
+    pub fn send_with(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+        message: &[u8],
+        options: &SendOptions,
+    ) -> Result<(), Error> {
+        match channel.0.version() {
+            Version::V0 => {
+                let v0 = self.v0_with()?;
+                if options.lifetime.is_some() || options.report.is_some() {
+                    return Err(Error::Unsupported);
+                }
+                v0.send(now, channel, message)
+            }
+            Version::V1 => self.v1_with()?.send_with(now, channel, message, options),
         }
     }
 
@@ -382,9 +408,23 @@ impl Node {
         channel: ChannelHandle,
         message: &[u8],
     ) -> Result<(), Error> {
+        let options = SendOptions { may_replay: true, ..SendOptions::default() };
+        self.send_with(now, channel, message, &options)
+    }
+
+    /// Bytes of the message that `receive` would read next, or of what is left of it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidChannelId`, `DataUnavailable` when nothing waits.
+    pub fn next_message_bytes(&self, channel: ChannelHandle) -> Result<usize, Error> {
         match channel.0.version() {
-            Version::V0 => self.v0_with()?.send(now, channel, message),
-            Version::V1 => self.v1_with()?.send_early(now, channel, message),
+            Version::V0 => {
+                self.v0.as_ref().ok_or(Error::InvalidChannelId)?.next_message_bytes(channel)
+            }
+            Version::V1 => {
+                self.v1.as_ref().ok_or(Error::InvalidChannelId)?.next_message_bytes(channel)
+            }
         }
     }
 

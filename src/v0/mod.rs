@@ -387,9 +387,21 @@ impl Endpoint {
         let channel = self.shared.channel(channel)?;
         Ok(ChannelStats {
             send_queue_bytes: channel.queued_bytes() as u64,
+            send_queue_messages: channel.queued_packets() as u64,
             receive_queue_bytes: channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes()) as u64,
+            receive_queue_messages: channel.inbox.as_ref().map_or(0, |inbox| inbox.len()) as u64,
             ..channel.stats
         })
+    }
+
+    /// Bytes of the oldest message that waits, or of what is left of it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidChannelId`, `DataUnavailable` when nothing waits.
+    pub(crate) fn next_message_bytes(&self, channel: ChannelHandle) -> Result<usize, Error> {
+        let inbox = self.shared.channel(channel)?.inbox.as_ref();
+        inbox.and_then(|inbox| inbox.next_bytes()).ok_or(Error::DataUnavailable)
     }
 
     /// What a connection is.
@@ -409,6 +421,7 @@ impl Endpoint {
             is_encrypted: false,
             public_key: None,
             is_connected: connection.state == State::Connected,
+            packet_message_bytes: connection.message_bytes_max(),
             message_bytes_max: connection.message_bytes_max(),
         })
     }
@@ -420,6 +433,7 @@ impl Endpoint {
     /// `InvalidChannelId`.
     pub(crate) fn channel_info(&self, channel: ChannelHandle) -> Result<ChannelInfo, Error> {
         let channel: &channel::Channel = self.shared.channel(channel)?;
+        let of_all = ChannelConfig::default();
         Ok(ChannelInfo {
             connection: channel.connection,
             id: channel.id,
@@ -428,6 +442,8 @@ impl Endpoint {
             is_established: channel.is_established(),
             label: Box::default(),
             is_early: false,
+            priority: of_all.priority,
+            weight: of_all.weight,
         })
     }
 }

@@ -99,7 +99,11 @@ impl Model {
                     return Err(format!("a message on {channel:?}, which is not open"));
                 }
             }
-            Event::Writable { channel, .. } | Event::ChannelFinished { channel, .. } => {
+            Event::Writable { channel, .. }
+            | Event::ChannelFinished { channel, .. }
+            | Event::MessageDelivered { channel, .. }
+            | Event::MessageLost { channel, .. }
+            | Event::MessagesSkipped { channel, .. } => {
                 if !self.channels.contains_key(&channel) {
                     return Err(format!("{channel:?} is not there"));
                 }

@@ -92,6 +92,9 @@ impl Pair {
                 | Event::Connected { .. }
                 | Event::ConnectionClosed { .. }
                 | Event::ChannelFinished { .. }
+                | Event::MessageDelivered { .. }
+                | Event::MessageLost { .. }
+                | Event::MessagesSkipped { .. }
                 | Event::ChannelClosed { .. }
                 | Event::Readable { .. }
                 | Event::Writable { .. }
