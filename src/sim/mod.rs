@@ -3,6 +3,8 @@
 //! A [`World`] owns nodes, a clock and a [`Network`]. Tests act on nodes through it, so the law of
 //! the loop is kept, and let time pass; nothing here reads a real clock or opens a socket.
 
+mod bottleneck;
+mod codel;
 mod handshake;
 mod link;
 mod network;
@@ -10,7 +12,7 @@ mod random;
 mod world;
 
 pub use handshake::play_handshake;
-pub use link::Link;
+pub use link::{Bursts, CoDel, Cross, Ecn, Link, Policer};
 pub use network::{Arrival, Counters, Network, Recorded};
 pub use random::Random;
 pub use world::{Happened, Inbox, Pair, World};

@@ -4,8 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use super::link::{Fate, Link, LinkState};
+use super::bottleneck::{Bottleneck, Left, Parcel, Refused};
+use super::link::{Ecn, Link};
 use super::random::Random;
 use crate::io::SendError;
 use crate::time::Time;
@@ -23,25 +25,39 @@ pub struct Arrival {
     pub to: SocketAddr,
     /// The payload.
     pub bytes: Vec<u8>,
+    /// Its ECN field, as the last link left it.
+    pub ecn: Ecn,
 }
 
-/// What the network did so far, in datagrams.
+/// What a link, or the whole network, did so far; in datagrams where nothing else is said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Entered.
     pub sent: u64,
     /// Bytes of payload that entered.
     pub sent_bytes: u64,
-    /// Handed to a receiver, duplicates included.
+    /// Left for their receiver, duplicates included.
     pub delivered: u64,
+    /// Bytes of payload that left for their receiver.
+    pub delivered_bytes: u64,
     /// Lost by chance.
     pub lost: u64,
     /// Arrive twice.
     pub duplicated: u64,
-    /// Arrive with a flipped bit.
+    /// Left with a flipped bit.
     pub corrupted: u64,
-    /// Dropped at the tail of a queue.
+    /// Dropped at the tail of a queue, or by a policer.
     pub queue_full: u64,
+    /// Dropped by CoDel.
+    pub queue_early: u64,
+    /// Marked instead of dropped.
+    pub marked: u64,
+    /// The most bytes that ever waited in one queue, headers and those of others included.
+    pub queue_bytes_max: u64,
+    /// Bytes of cross traffic that got through, headers included.
+    pub cross_bytes: u64,
+    /// Datagrams of cross traffic that were dropped.
+    pub cross_dropped: u64,
     /// Above a link's MTU.
     pub too_large: u64,
     /// Swallowed by a dead link, or sent to an address that leads nowhere any more.
@@ -54,18 +70,25 @@ pub struct Counters {
 pub struct Network {
     random: Random,
     standard: Link,
-    links: BTreeMap<(SocketAddr, SocketAddr), LinkState>,
+    links: BTreeMap<(SocketAddr, SocketAddr), Bottleneck>,
+    /// When which link is to be looked at again.
+    departures: BinaryHeap<Reverse<(Time, Ends)>>,
     /// Own address to the address others see; absent: the same.
     seen_as: BTreeMap<SocketAddr, SocketAddr>,
     /// Address others see to own address; absent: the same. None: leads nowhere.
     leads_to: BTreeMap<SocketAddr, Option<SocketAddr>>,
     in_flight: BinaryHeap<Reverse<Arrival>>,
     sequence: u64,
+    /// What links that are not kept did.
     counters: Counters,
+    left: Vec<Left>,
     trace: Option<String>,
     recent: VecDeque<Recorded>,
     recent_max: usize,
 }
+
+/// The two ends of one direction of a link, the sender's first.
+type Ends = (SocketAddr, SocketAddr);
 
 /// A datagram that was sent a while ago, for tests that send it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,11 +108,13 @@ impl Network {
             random: Random::new(seed),
             standard: Link::default(),
             links: BTreeMap::new(),
+            departures: BinaryHeap::new(),
             seen_as: BTreeMap::new(),
             leads_to: BTreeMap::new(),
             in_flight: BinaryHeap::new(),
             sequence: 0,
             counters: Counters::default(),
+            left: Vec::new(),
             trace: None,
             recent: VecDeque::new(),
             recent_max: 0,
@@ -138,6 +163,27 @@ impl Network {
         self.seen_as.get(&station).copied().unwrap_or(station)
     }
 
+    /// What one direction did so far. Of perfect links only the first thousand are counted alone.
+    pub fn link_counters(&mut self, from: SocketAddr, to: SocketAddr) -> Counters {
+        self.state(from, to).counters
+    }
+
+    /// How many bytes wait in the queue of one direction, headers included.
+    pub fn queue_bytes(&mut self, from: SocketAddr, to: SocketAddr) -> usize {
+        self.state(from, to).waiting_bytes()
+    }
+
+    /// Writes down from now on how many bytes wait in the queue of one direction, whenever that
+    /// changes, but at most once each `every`.
+    pub fn record_queue(&mut self, from: SocketAddr, to: SocketAddr, every: Duration) {
+        self.state(from, to).record(every);
+    }
+
+    /// What was written down of a queue: when, and how many bytes waited.
+    pub fn queue_history(&mut self, from: SocketAddr, to: SocketAddr) -> &[(Time, usize)] {
+        self.state(from, to).history()
+    }
+
     /// Sends a datagram from a station.
     ///
     /// # Errors
@@ -149,9 +195,10 @@ impl Network {
         station: SocketAddr,
         to: SocketAddr,
         bytes: &[u8],
+        ecn: Ecn,
     ) -> Result<(), SendError> {
         let seen = self.seen_as(station);
-        self.send_as(now, station, seen, to, bytes)
+        self.send_as(now, station, seen, to, bytes, ecn)
     }
 
     /// Sends a datagram over the links of `station` with any source address written on it.
@@ -166,84 +213,77 @@ impl Network {
         source: SocketAddr,
         to: SocketAddr,
         bytes: &[u8],
+        ecn: Ecn,
     ) -> Result<(), SendError> {
-        self.counters.sent += 1;
-        self.counters.sent_bytes += bytes.len() as u64;
         if self.recent_max > 0 {
             self.recent.truncate(self.recent_max - 1);
             self.recent.push_front(Recorded { station, to, bytes: bytes.to_vec() });
         }
         let Some(receiver) = self.leads_to.get(&to).copied().unwrap_or(Some(to)) else {
+            self.counters.sent += 1;
+            self.counters.sent_bytes += bytes.len() as u64;
             self.counters.vanished += 1;
             self.note(now, source, to, bytes, "leads nowhere");
             return Ok(());
         };
         let headers = if to.is_ipv4() { 28 } else { 48 };
+        let ends = (station, receiver);
         // Floods come from many addresses: a link that remembers nothing needs no entry.
-        let mut forgetful = LinkState::new(self.standard.clone());
-        let is_kept = self.links.contains_key(&(station, receiver)) || !forgetful.is_forgetful();
-        let random = &mut self.random;
-        let (fate, told) = match is_kept {
-            true => {
-                let standard = &self.standard;
-                let links = self.links.entry((station, receiver));
-                let state = links.or_insert_with(|| LinkState::new(standard.clone()));
-                (state.offer(now, bytes.len(), headers, random), state.link.mtu_reported)
-            }
-            false => {
-                (forgetful.offer(now, bytes.len(), headers, random), forgetful.link.mtu_reported)
-            }
+        let mut forgetful = Bottleneck::new(self.standard.clone());
+        let is_kept = self.links.contains_key(&ends)
+            || self.links.len() < LINKS_KEPT_MAX
+            || !self.standard.is_forgetful();
+        let (standard, random) = (&self.standard, &mut self.random);
+        let link = match is_kept {
+            true => self.links.entry(ends).or_insert_with(|| Bottleneck::new(standard.clone())),
+            false => &mut forgetful,
         };
-        self.note(now, source, to, bytes, &format!("{fate:?}"));
-        match fate {
-            Fate::Lost => self.counters.lost += 1,
-            Fate::Queue => self.counters.queue_full += 1,
-            Fate::Dead => self.counters.vanished += 1,
-            Fate::TooLarge => {
-                self.counters.too_large += 1;
-                if told {
-                    return Err(SendError::TooLarge);
-                }
-            }
-            Fate::Arrives { at, again, flip } => {
-                let mut bytes = bytes.to_vec();
-                if let Some(bit) = flip {
-                    self.counters.corrupted += 1;
-                    bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
-                }
-                if let Some(again) = again {
-                    self.counters.duplicated += 1;
-                    self.launch(again, source, receiver, bytes.clone());
-                }
-                self.launch(at, source, receiver, bytes);
-            }
+        let parcel = Parcel::new((source, receiver), bytes, ecn, link, random);
+        let entered = link.enter(now, parcel, headers, &mut self.left);
+        let is_told = entered == Err(Refused::TooLarge) && link.link.mtu_reported;
+        if is_kept {
+            self.come_back(ends);
+        } else {
+            self.counters.add(&forgetful.counters);
         }
-        Ok(())
+        self.note(now, source, to, bytes, &format!("{entered:?}"));
+        self.launch();
+        if is_told { Err(SendError::TooLarge) } else { Ok(()) }
     }
 
-    /// When the next datagram arrives.
+    /// When the next datagram arrives, or leaves a queue.
     pub fn next_arrival(&self) -> Option<Time> {
-        self.in_flight.peek().map(|Reverse(arrival)| arrival.at)
+        let arrival = self.in_flight.peek().map(|Reverse(arrival)| arrival.at);
+        let departure = self.departures.peek().map(|Reverse((at, _))| *at);
+        arrival.into_iter().chain(departure).min()
     }
 
     /// Takes the next datagram that has arrived by `now`.
     pub fn arrive(&mut self, now: Time) -> Option<Arrival> {
-        if self.next_arrival()? > now {
-            return None;
-        }
+        self.peek(now)?;
         let Reverse(arrival) = self.in_flight.pop()?;
-        self.counters.delivered += 1;
         Some(arrival)
     }
 
     /// The next datagram, if it has arrived by `now`; it stays.
-    pub fn peek(&self, now: Time) -> Option<&Arrival> {
+    pub fn peek(&mut self, now: Time) -> Option<&Arrival> {
+        while let Some(&Reverse((at, ends))) = self.departures.peek().filter(|next| next.0.0 <= now)
+        {
+            self.departures.pop();
+            let link = self.links.get_mut(&ends).expect("links that something waits for stay");
+            link.is_noted = false;
+            link.advance(at, &mut self.left);
+            self.come_back(ends);
+            self.launch();
+        }
         self.in_flight.peek().map(|Reverse(arrival)| arrival).filter(|arrival| arrival.at <= now)
     }
 
-    /// Counters so far.
+    /// Counters so far, of the whole network.
     pub fn counters(&self) -> Counters {
-        self.counters
+        let mut sum = self.counters;
+        self.links.values().for_each(|link| sum.add(&link.counters));
+        sum
     }
 
     /// Remembers the last `count` datagrams from now on.
@@ -275,14 +315,32 @@ impl Network {
         }
     }
 
-    fn launch(&mut self, at: Time, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
-        self.sequence += 1;
-        self.in_flight.push(Reverse(Arrival { at, sequence: self.sequence, from, to, bytes }));
+    /// Sees to it that a link is looked at when something leaves its queue.
+    fn come_back(&mut self, ends: Ends) {
+        let Some(link) = self.links.get_mut(&ends).filter(|link| !link.is_noted) else { return };
+        if let Some(at) = link.next_time() {
+            link.is_noted = true;
+            self.departures.push(Reverse((at, ends)));
+        }
     }
 
-    fn state(&mut self, from: SocketAddr, to: SocketAddr) -> &mut LinkState {
+    /// What left a link is on its way.
+    fn launch(&mut self) {
+        for Left { at, again, parcel } in std::mem::take(&mut self.left) {
+            self.note(at, parcel.source, parcel.receiver, &parcel.bytes, "arrives");
+            let Parcel { source: from, receiver: to, bytes, ecn, .. } = parcel;
+            let copy = again.map(|at| (at, bytes.clone()));
+            for (at, bytes) in copy.into_iter().chain([(at, bytes)]) {
+                self.sequence += 1;
+                let sequence = self.sequence;
+                self.in_flight.push(Reverse(Arrival { at, sequence, from, to, bytes, ecn }));
+            }
+        }
+    }
+
+    fn state(&mut self, from: SocketAddr, to: SocketAddr) -> &mut Bottleneck {
         let standard = &self.standard;
-        self.links.entry((from, to)).or_insert_with(|| LinkState::new(standard.clone()))
+        self.links.entry((from, to)).or_insert_with(|| Bottleneck::new(standard.clone()))
     }
 
     fn note(&mut self, now: Time, from: SocketAddr, to: SocketAddr, bytes: &[u8], fate: &str) {
@@ -295,6 +353,29 @@ impl Network {
         }
     }
 }
+
+impl Counters {
+    fn add(&mut self, other: &Counters) {
+        self.sent += other.sent;
+        self.sent_bytes += other.sent_bytes;
+        self.delivered += other.delivered;
+        self.delivered_bytes += other.delivered_bytes;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.corrupted += other.corrupted;
+        self.queue_full += other.queue_full;
+        self.queue_early += other.queue_early;
+        self.marked += other.marked;
+        self.queue_bytes_max = self.queue_bytes_max.max(other.queue_bytes_max);
+        self.cross_bytes += other.cross_bytes;
+        self.cross_dropped += other.cross_dropped;
+        self.too_large += other.too_large;
+        self.vanished += other.vanished;
+    }
+}
+
+/// So many links have an entry though they remember nothing.
+const LINKS_KEPT_MAX: usize = 1_000;
 
 #[cfg(test)]
 #[path = "network_tests.rs"]

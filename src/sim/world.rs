@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::link::Ecn;
 use super::network::Network;
 use super::random::Random;
 use crate::config::{ChannelConfig, Legacy, NodeConfig};
@@ -294,7 +295,7 @@ impl World {
     /// Puts a datagram on its way from a station (or anything) to an address.
     pub fn inject(&mut self, station: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         // A link that reports its MTU has no one to report to here.
-        let _unreported = self.network.send(self.now, station, to, bytes);
+        let _unreported = self.network.send(self.now, station, to, bytes, Ecn::Unable);
     }
 
     /// Connects `from` to `to`, opens a channel, and waits until both report it.
@@ -435,7 +436,8 @@ impl World {
             assert!(transmit.len > 0 && transmit.segment_size > 0, "{transmit:?}");
             let bytes = &slot.transmit[..transmit.len];
             for datagram in bytes.chunks(transmit.segment_size) {
-                let sent = self.network.send(self.now, slot.address, transmit.to, datagram);
+                let (from, to) = (slot.address, transmit.to);
+                let sent = self.network.send(self.now, from, to, datagram, Ecn::Unable);
                 if let Err(error) = sent {
                     slot.node.handle_send_error(self.now, &transmit, error);
                     break;

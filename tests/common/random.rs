@@ -144,9 +144,7 @@ pub(crate) fn draw_link(random: &mut Random, rates: [Option<u64>; 4], queues: &[
         corrupt: random.one_of(&[0.0, 0.0, 0.1]),
         rate: rates[random.index(4)],
         queue_bytes: random.one_of(queues),
-        mtu: 65_507,
-        mtu_reported: false,
-        outages: Vec::new(),
+        ..Link::default()
     }
 }
 

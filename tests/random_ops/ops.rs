@@ -117,7 +117,7 @@ impl Op {
 
 fn draw_link(random: &mut Random) -> Link {
     // The slowest link empties the longest queue in 3 s: before what `heal` waits for.
-    let rates = [None, None, Some(1_000_000), Some(50_000)];
+    let rates = [None, None, Some(125_000), Some(6_250)];
     let mut link = random::draw_link(random, rates, &[3_000, 16_000]);
     link.mtu = random.one_of(&[65_507, 65_507, 1_300, 700]);
     link.mtu_reported = random.chance(0.5);

@@ -111,6 +111,6 @@ impl Op {
 }
 
 fn draw_link(random: &mut Random) -> Link {
-    let rates = [None, None, Some(1_000_000), Some(200_000)];
+    let rates = [None, None, Some(125_000), Some(25_000)];
     random::draw_link(random, rates, &[4_000, 16_000])
 }

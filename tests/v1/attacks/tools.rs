@@ -7,7 +7,7 @@ use channeler::crypto::LevelKeys;
 use channeler::id::{AttemptId, ConnectionHandle, Level, Side};
 use channeler::io::{Local, Receive};
 use channeler::node::CloseReason;
-use channeler::sim::{Link, Recorded, World};
+use channeler::sim::{Ecn, Link, Recorded, World};
 use channeler::wire::Writer;
 use channeler::wire::frame::Frame;
 use channeler::wire::long::{Cookie, Kind, LongHeader, set_size};
@@ -43,7 +43,8 @@ impl Middle {
     /// Sends a datagram, with any source address on it.
     pub(crate) fn send(&self, world: &mut World, what: &Recorded) {
         let (from, to) = (what.station, what.to);
-        let sent = world.network.send_as(world.now(), self.address, from, to, &what.bytes);
+        let sent =
+            world.network.send_as(world.now(), self.address, from, to, &what.bytes, Ecn::Unable);
         assert_eq!(sent, Ok(()));
     }
 
