@@ -40,8 +40,8 @@ help:
 	@sed -n 's/^## \([a-z]*\): /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do \
 	    printf '  make %-10s %s\n' "$$target" "$$text"; done
 
-## demo: two programs send a text file over channels; a minute to build, a second to run
-demo: target/.setup-build lib
+## demo: two programs, a file and a chat beside it; minutes to build, seconds to run
+demo: build
 	@scripts/demo
 
 ## test: every check below, one line each; logs are in target/checks

@@ -241,20 +241,25 @@ inline void listen_at(const net::node &node, const std::string &text)
                   << (address.family() == net::family::ipv6 ? "[::]" : "0.0.0.0") << ")\n";
 }
 
-// Begins a connection to `text`, a PEERID@IP:PORT as listen_at prints it.
-inline net::connection connect_to(const net::node &node, const std::string &text)
+// Begins a connection to `text`, a PEERID@IP:PORT as listen_at prints it, from a socket of the node
+// that fits.
+inline net::connection dial(const net::node &node, const std::string &text)
 {
     const std::size_t at = text.find('@');
     if (at == std::string::npos)
         throw usage_error("'" + text + "' is not PEERID@IP:PORT, as the other side prints it");
     const auto peer = parsed(net::peer_id::parse(text.substr(0, at)));
     const auto address = parsed(net::address::parse(text.substr(at + 1)));
+    return must(node.connect(peer, address), "connect");
+}
 
-    // We need a socket of the same family; which port does not matter.
-    const bool is_ipv6 = address.family() == net::family::ipv6;
+// The same for the first time: opens a socket of the peer's family; which port does not matter.
+inline net::connection connect_to(const net::node &node, const std::string &text)
+{
+    const bool is_ipv6 = text.find("@[") != std::string::npos;
     const auto any = parsed(net::address::parse(is_ipv6 ? "[::]:0" : "0.0.0.0:0"));
     must(node.bind(any), "open a socket");
-    return must(node.connect(peer, address), "connect");
+    return dial(node, text);
 }
 
 // Closes a connection with a word to the peer, and waits until it is over: `closed`, which the
