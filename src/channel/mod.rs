@@ -75,22 +75,25 @@ pub(crate) enum Opening {
 }
 
 /// Whether the application still has the channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// It has.
     None,
     /// It closed its direction, or the connection did for it.
     Closing,
-    /// A reset was sent or came: the application was told, and its handle is stale.
-    Reset(Reset),
+    /// A reset was sent or came: the application was told, and its handle is stale. Boxed: most
+    /// channels never see one.
+    Reset(Box<Reset>),
 }
 
 /// A reset that is under way.
 // spec: 9.5 reset
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reset {
     pub(crate) is_application: bool,
     pub(crate) code: u64,
+    /// What is said with our CHANNEL_RESET, for people.
+    pub(crate) text: Box<str>,
     /// Our own CHANNEL_RESET, or CHANNEL_CLOSE before it, was acknowledged.
     pub(crate) is_acknowledged: bool,
 }
@@ -249,7 +252,7 @@ impl Channel {
     /// Whether both directions are over and nothing is owed: it can be forgotten.
     // spec: 9.3 states
     pub(crate) fn is_gone(&self) -> bool {
-        match self.ending {
+        match &self.ending {
             Ending::None => false,
             Ending::Closing => {
                 let is_read = self.inbox.as_ref().is_none_or(|inbox| inbox.is_empty());

@@ -10,7 +10,7 @@ use crate::channel::{
 use crate::config::{ChannelConfig, LABEL_BYTES_MAX, NodeConfig, RECEIVE_LIMIT, SendOptions};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, Role};
-use crate::info::Received;
+use crate::info::{CloseReason, Received};
 use crate::path::SentFrame;
 use crate::time::Time;
 use crate::wire::Writer;
@@ -119,10 +119,10 @@ impl Connection {
         shared: &mut Shared,
         now: Time,
         handle: ChannelHandle,
-        code: u64,
+        reason: CloseReason,
     ) -> Result<(), Error> {
         shared.channel(handle)?;
-        self.reset(shared, now, handle, (Source::Application, code), Error::Closed);
+        self.reset_saying(shared, now, handle, Source::Application, reason, Error::Closed);
         Ok(())
     }
 

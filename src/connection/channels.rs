@@ -410,7 +410,8 @@ impl Connection {
             let said = CloseReason { code: reset.code, text };
             let reason = reset_reason(reset.source, reset.code);
             self.report_channel_end(shared, handle, reason, Some(said));
-            self.mute(shared, handle, (reset.source, reset.code), true);
+            let said = CloseReason { code: reset.code, text: String::new() };
+            self.mute(shared, handle, reset.source, said, true);
         }
         self.check_gone(shared, now, handle);
         Ok(())
@@ -426,9 +427,23 @@ impl Connection {
         said: (Source, u64),
         reason: Error,
     ) {
-        let reported = CloseReason { code: said.1, text: String::new() };
-        self.report_channel_end(shared, handle, reason, Some(reported));
-        self.mute(shared, handle, said, false);
+        let (source, code) = said;
+        let said = CloseReason { code, text: String::new() };
+        self.reset_saying(shared, now, handle, source, said, reason);
+    }
+
+    /// The same, with a text for the peer.
+    pub(super) fn reset_saying(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        handle: ChannelHandle,
+        source: Source,
+        said: CloseReason,
+        reason: Error,
+    ) {
+        self.report_channel_end(shared, handle, reason, Some(said.clone()));
+        self.mute(shared, handle, source, said, false);
         self.check_gone(shared, now, handle);
     }
 
@@ -438,22 +453,24 @@ impl Connection {
         &mut self,
         shared: &mut Shared,
         handle: ChannelHandle,
-        said: (Source, u64),
+        source: Source,
+        said: CloseReason,
         is_answer: bool,
     ) {
         self.drop_queues(shared, handle);
         let Some(channel) = shared.channels.get_mut(handle.0) else { return };
         let is_enough = is_answer && channel.sending.is_closed();
-        let reset = Reset {
-            is_application: said.0 == Source::Application,
-            code: said.1,
-            is_acknowledged: is_enough && channel.sending.is_close_acked(),
-        };
-        channel.ending = Ending::Reset(reset);
+        let is_acknowledged = is_enough && channel.sending.is_close_acked();
+        channel.ending = Ending::Reset(Box::new(Reset {
+            is_application: source == Source::Application,
+            code: said.code,
+            text: said.text.into(),
+            is_acknowledged,
+        }));
         channel.pending = Pending::default();
         if !is_enough {
             self.duties.note(handle, channel, Pending::RESET);
-        } else if !reset.is_acknowledged {
+        } else if !is_acknowledged {
             self.duties.note(handle, channel, Pending::CLOSE);
         }
         self.schedule(shared);

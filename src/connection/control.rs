@@ -273,13 +273,13 @@ fn channel_frame(
 
 // spec: 8.12 CHANNEL_RESET
 fn gather_reset(handle: ChannelHandle, channel: &mut Channel, gatherer: &mut Gatherer<'_>) -> bool {
-    let Ending::Reset(reset) = channel.ending else { return true };
+    let Ending::Reset(reset) = &channel.ending else { return true };
     let frame = Frame::ChannelReset(ChannelReset {
         channel: channel.number,
         source: if reset.is_application { Source::Application } else { Source::Protocol },
         code: reset.code,
         position: channel.sending.position(),
-        reason: Reason::NONE,
+        reason: Reason::new(&reset.text),
     });
     let is_written = gatherer.push(&frame, SentFrame::Reset(handle));
     if is_written {

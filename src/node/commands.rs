@@ -68,11 +68,11 @@ impl Endpoint {
         &mut self,
         now: Time,
         channel: ChannelHandle,
-        reason: &CloseReason,
+        reason: CloseReason,
     ) -> Result<(), Error> {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
-        let result = member.connection.reset_channel(&mut self.shared, now, channel, reason.code);
+        let result = member.connection.reset_channel(&mut self.shared, now, channel, reason);
         self.settle(now, handle);
         result
     }

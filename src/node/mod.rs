@@ -352,7 +352,7 @@ impl Node {
     ) -> Result<(), Error> {
         match channel.0.version() {
             Version::V0 => self.v0_with()?.close_channel(now, channel),
-            Version::V1 => self.v1_with()?.reset_channel(now, channel, &reason),
+            Version::V1 => self.v1_with()?.reset_channel(now, channel, reason),
         }
     }
 

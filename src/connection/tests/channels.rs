@@ -6,7 +6,7 @@ use super::world::{DELAY, World};
 use crate::config::ChannelConfig;
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ChannelNumber};
-use crate::io::Event;
+use crate::io::{CloseReason, Event};
 use crate::stats::DropReason;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -188,18 +188,21 @@ fn a_reset_drops_what_waits_and_ends_both_directions() {
     assert_eq!(world.send_message(0, channel, b"dropped"), Ok(()));
     world
         .with_connection(0, |connection, shared, now| {
-            connection.reset_channel(shared, now, channel, 77)
+            let reason = CloseReason { code: 77, text: "enough".to_owned() };
+            connection.reset_channel(shared, now, channel, reason)
         })
         .expect("it is open");
     assert_eq!(world.send_message(0, channel, b"more"), Err(Error::InvalidChannelId));
     world.run(SECOND);
     assert_eq!(world.texts(1), [""; 0]);
     assert_eq!(world.channel_end(1, accepted), Some(Error::PeerClosed));
-    let said = world.ends[1].events.iter().find_map(|event| {
-        let Event::ChannelClosed { said, .. } = event else { return None };
-        said.as_ref().map(|said| said.code)
-    });
-    assert_eq!(said, Some(77));
+    for end in &world.ends {
+        let said = end.events.iter().find_map(|event| {
+            let Event::ChannelClosed { said, .. } = event else { return None };
+            said.as_ref().map(|said| (said.code, &said.text[..]))
+        });
+        assert_eq!(said, Some((77, "enough")));
+    }
     assert!((0..2).all(|end| world.ends[end].shared.channels.len() == 0), "nothing is left");
     assert_eq!(world.ends[0].shared.send_queue_bytes, 0);
 }
@@ -217,7 +220,7 @@ fn resets_and_closes_get_through_a_lossy_network() {
             world.run(DELAY / 2);
             let closed = world.with_connection(index % 2, |connection, shared, now| {
                 if index % 3 == 0 {
-                    connection.reset_channel(shared, now, *channel, 1)
+                    connection.reset_channel(shared, now, *channel, CloseReason::default())
                 } else {
                     connection.close_channel(shared, *channel)
                 }
