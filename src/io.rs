@@ -15,6 +15,20 @@ pub struct Local {
     pub ip: Option<IpAddr>,
 }
 
+/// The two bits of a datagram by which the network says that it is congested (ECN).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum EcnMark {
+    /// Not ECT: the network has to drop what it cannot carry.
+    #[default]
+    None,
+    /// ECT(1). We send none.
+    Ect1,
+    /// ECT(0): the network may mark it CE in place of dropping another.
+    Ect0,
+    /// Congestion experienced.
+    Ce,
+}
+
 /// Where received bytes came from.
 #[derive(Debug, Clone, Copy)]
 pub struct Receive {
@@ -24,6 +38,8 @@ pub struct Receive {
     pub local: Local,
     /// Size of each datagram in the buffer (GRO); only the last may be shorter. At least 1.
     pub stride: usize,
+    /// The mark that each of them came with; none where the system does not tell.
+    pub ecn: EcnMark,
 }
 
 /// Where bytes go. The bytes are the first `len` of the buffer given to `poll_transmit`.
@@ -38,6 +54,8 @@ pub struct Transmit {
     /// Size of each datagram in them (GSO); only the last may be shorter. Equal to `len` when
     /// there is one.
     pub segment_size: usize,
+    /// The mark that each leaves with. It may be left out where the system cannot set it.
+    pub ecn: EcnMark,
     /// The connection they are for; none for answers to strangers.
     pub connection: Option<ConnectionHandle>,
 }

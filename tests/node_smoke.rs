@@ -77,6 +77,7 @@ impl Pair {
                         from: self.addresses[side],
                         local: Local::default(),
                         stride: transmit.segment_size,
+                        ecn: transmit.ecn,
                     };
                     let mut data = buf[..transmit.len].to_vec();
                     self.nodes[1 - side].handle_datagram(Time::ZERO, &from, &mut data);

@@ -121,6 +121,7 @@ impl Pair {
                     from: SocketAddr::from(([192, 0, 2, 1], 1)),
                     local: Local::default(),
                     stride: bytes.len(),
+                    ecn: Default::default(),
                 };
                 side.node.handle_datagram(Time::ZERO, &from, &mut bytes.clone());
             });

@@ -25,7 +25,8 @@ fn a_flood_of_news_from_strangers_grows_nothing() {
             stranger.packet(DEFAULT, &[Message::New { half: round as u16, cookie1: round }]);
         let [a, b, c, d] = (round | 0x0b00_0000).to_be_bytes();
         let from = ([a, b, c, d], 9).into();
-        let receive = Receive { from, local: Local::default(), stride: bytes.len() };
+        let receive =
+            Receive { from, local: Local::default(), stride: bytes.len(), ecn: Default::default() };
         world.feed(0, &receive, &bytes);
         // What is in flight belongs to the simulation: drop it.
         world.run_for(Duration::from_nanos(1));

@@ -76,7 +76,8 @@ fn flood(world: &mut World, random: &mut Random, hello: &[u8], number: u64) {
     // An odd factor: no two of 2^24 are the same, and neighbours are far apart.
     let [.., b, c, d] = number.wrapping_mul(2_654_435_761).to_be_bytes();
     let from = SocketAddr::from(([0x40, b, c, d], 9));
-    let receive = Receive { from, local: Local::default(), stride: bytes.len() };
+    let receive =
+        Receive { from, local: Local::default(), stride: bytes.len(), ecn: Default::default() };
     world.feed(1, &receive, &bytes);
 }
 

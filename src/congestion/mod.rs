@@ -77,7 +77,6 @@ pub(crate) enum Cause {
         is_persistent: bool,
     },
     /// The peer counted this many more packets with CE.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no packet is marked with ECT yet"))]
     Ecn {
         /// How many packets.
         packets: u64,

@@ -9,8 +9,9 @@ use rand_chacha::rand_core::Rng;
 use crate::config::NodeConfig;
 use crate::crypto::{Epochs, Limits};
 use crate::id::{ChannelHandle, Side, Token};
+use crate::io::EcnMark;
 use crate::path::{Carrier, SentFrame};
-use crate::recovery::{EcnMark, ReceivedPacket, SentPacket};
+use crate::recovery::{ReceivedPacket, SentPacket};
 use crate::time::Time;
 use crate::wire::params::Params;
 use crate::wire::short::Flags;
@@ -235,7 +236,7 @@ fn register_early(
             carrier.sent.note(*frame);
         }
         match packet {
-            Some(packet) => carrier.finish(packet.sent, packet.bytes, true, true),
+            Some(packet) => carrier.finish_early(packet.sent, packet.bytes),
             // Never sent, as far as anybody knows.
             None => carrier.sent.finish(SentPacket { sent_at: now, ..SentPacket::default() }),
         }

@@ -10,11 +10,22 @@ use super::{Breach, Connection};
 use crate::config::ABANDONS_MAX;
 use crate::crypto::{OpenError, Opened, ReplayWindow};
 use crate::id::{ChannelNumber, PathId};
-use crate::recovery::{EcnMark, ReceivedPacket};
+use crate::io::{EcnMark, Local};
+use crate::path::Path;
+use crate::recovery::ReceivedPacket;
 use crate::stats::DropReason;
 use crate::time::Time;
 use crate::wire::codes::{ConnectionCode, PathCode};
 use crate::wire::frame::{Asks, Frames, Place};
+
+/// How a datagram came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source {
+    pub(crate) now: Time,
+    pub(crate) from: SocketAddr,
+    pub(crate) local: Local,
+    pub(crate) ecn: EcnMark,
+}
 
 /// A packet that opened, as its messages see it.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +54,7 @@ impl Connection {
     pub(crate) fn handle_short(
         &mut self,
         shared: &mut Shared,
-        now: Time,
-        _from: SocketAddr,
+        source: &Source,
         path: PathId,
         buffer: &mut [u8],
         at: Range<usize>,
@@ -65,9 +75,9 @@ impl Connection {
             return self.keep_packet(shared, &buffer[at]);
         }
         if path != self.path.id {
-            return self.handle_other_path(shared, now, path, &mut buffer[at]);
+            return self.handle_other_path(shared, source.now, path, &mut buffer[at]);
         }
-        self.open_and_handle(shared, now, buffer, at, true);
+        self.open_and_handle(shared, source, buffer, at, true);
     }
 
     /// A short packet that had to wait for its keys.
@@ -79,7 +89,9 @@ impl Connection {
         at: Range<usize>,
     ) {
         if self.established.is_some() {
-            self.open_and_handle(shared, now, packet, at, false);
+            let Path { remote: from, local, .. } = self.path;
+            let source = Source { now, from, local, ecn: EcnMark::None };
+            self.open_and_handle(shared, &source, packet, at, false);
         }
     }
 
@@ -87,11 +99,12 @@ impl Connection {
     fn open_and_handle(
         &mut self,
         shared: &mut Shared,
-        now: Time,
+        source: &Source,
         buffer: &mut [u8],
         at: Range<usize>,
         may_lend: bool,
     ) {
+        let now = source.now;
         let Connection { established, registry, .. } = self;
         let Some(established) = established else { return };
         let window = &mut established.carrier.window;
@@ -103,8 +116,9 @@ impl Connection {
         };
         established.heard_at = now;
         established.asked_at = None;
-        if !self.is_confirmed {
-            self.confirm(shared, now);
+        let confirms = !self.is_confirmed;
+        if confirms {
+            self.confirm(shared);
         }
         let payload = at.start + opened.payload.start..at.start + opened.payload.end;
         let inbound = Inbound {
@@ -115,8 +129,11 @@ impl Connection {
             may_lend,
         };
         match self.handle_messages(shared, &inbound, buffer, payload) {
-            Ok(asks) => self.note_received(shared, &opened, asks, now),
+            Ok(asks) => self.note_received(shared, &opened, asks, source),
             Err(breach) => self.breach(shared, now, breach),
+        }
+        if confirms {
+            self.resend_unanswered(shared, now);
         }
     }
 
@@ -139,14 +156,15 @@ impl Connection {
 
     /// The packet is to be acknowledged, if that is asked for.
     #[inline]
-    fn note_received(&mut self, shared: &mut Shared, opened: &Opened, asks: Asks, now: Time) {
+    fn note_received(&mut self, shared: &mut Shared, opened: &Opened, asks: Asks, source: &Source) {
+        let now = source.now;
         let Some(established) = &mut self.established else { return };
         if opened.channel != ChannelNumber::NONE {
             established.set_busy(now);
         }
         let packet = ReceivedPacket {
             number: opened.number,
-            mark: EcnMark::None,
+            mark: source.ecn,
             asks_for_ack: asks != Asks::No,
             asks_at_once: asks == Asks::AtOnce,
         };

@@ -92,7 +92,8 @@ impl Connection {
         let acked = carrier.epoch_of(ack.ranges.largest());
         let delay = Duration::from_micros(ack.delay_us);
         let mut fates = std::mem::take(&mut shared.scratch.fates);
-        let outcome = carrier.handle_ack(inbound.now, delay, ack.ranges.iter(), &mut fates);
+        let outcome =
+            carrier.handle_ack(inbound.now, delay, ack.ecn, ack.ranges.iter(), &mut fates);
         let outcome = outcome.map_err(|_| ConnectionCode::Protocol);
         let keys = established.epochs.on_acked(inbound.now, acked, inbound.epoch);
         self.settle(shared, inbound.now, &mut fates);

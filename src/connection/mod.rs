@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) use ending::CloseSaid;
+pub(crate) use inbound::Source;
 pub(crate) use shared::{Notice, Shared};
 
 use crate::crypto::PublicKey;

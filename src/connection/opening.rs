@@ -292,7 +292,7 @@ impl Connection {
         handles.into_iter().for_each(|handle| self.flush_waiting(shared, handle));
         if self.side == Side::Responder {
             self.handshake = None;
-            self.confirm(shared, now);
+            self.confirm(shared);
         }
         for mut packet in std::mem::take(&mut opening.kept) {
             let whole = 0..packet.len();
@@ -303,7 +303,7 @@ impl Connection {
 
     /// Both sides know that both know.
     // spec: 7.7 confirmed
-    pub(super) fn confirm(&mut self, shared: &mut Shared, now: Time) {
+    pub(super) fn confirm(&mut self, shared: &mut Shared) {
         if std::mem::replace(&mut self.is_confirmed, true) {
             return;
         }
@@ -313,7 +313,6 @@ impl Connection {
         if let Some(handshake) = &mut self.handshake {
             handshake.confirm();
             self.handshake = None;
-            self.resend_unanswered(shared, now);
         }
         // A responder's first packet must be answered; tokens and tickets are sent with it.
         self.duties.ping = self.side == Side::Responder;
@@ -336,12 +335,14 @@ impl Connection {
         shared.events.push_back(Event::Connected { connection: self.handle, peer });
     }
 
-    /// Everything that the responder did not answer goes again: it may have dropped it while its
-    /// application decided.
-    fn resend_unanswered(&mut self, shared: &mut Shared, now: Time) {
+    /// What the responder had the time to answer and did not goes again: it may have dropped it
+    /// while its application decided. To be called when the packet that confirmed was read, since
+    /// that may answer.
+    // spec: 7.7 confirmed
+    pub(super) fn resend_unanswered(&mut self, shared: &mut Shared, now: Time) {
         let mut fates = std::mem::take(&mut shared.scratch.fates);
         if let Some(established) = &mut self.established {
-            established.carrier.lose_all(now, &mut fates);
+            established.carrier.lose_unanswered(now, &mut fates);
         }
         self.settle(shared, now, &mut fates);
         shared.scratch.fates = fates;

@@ -8,7 +8,7 @@ use super::shared::Shared;
 use crate::channel::{HEADER_SIZE, Packet, TAG_SIZE};
 use crate::crypto::SealInfo;
 use crate::id::{ChannelHandle, ChannelNumber};
-use crate::io::{SendError, Transmit};
+use crate::io::{EcnMark, SendError, Transmit};
 use crate::path::SentFrame;
 use crate::time::Time;
 use crate::wire::long::DATAGRAM_SIZE;
@@ -35,9 +35,14 @@ impl Connection {
         now: Time,
         buf: &mut Vec<u8>,
     ) -> Option<Transmit> {
+        let mut ecn = EcnMark::None;
         let sent = self.transmit_long(shared, now, buf);
         let sent = sent.or_else(|| match &mut self.life {
-            Life::Open | Life::Lingering(_) => self.transmit_short(shared, now, buf),
+            Life::Open | Life::Lingering(_) => {
+                let established = self.established.as_ref();
+                ecn = established.map_or(ecn, |established| established.carrier.mark());
+                self.transmit_short(shared, now, buf)
+            }
             Life::Closing(closing) => {
                 let packet = closing.take_due()?;
                 put(buf, packet);
@@ -57,6 +62,7 @@ impl Connection {
             local: self.path.local,
             len,
             segment_size,
+            ecn,
             connection: Some(self.handle),
         })
     }

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use mio::{Interest, Registry, Token};
-use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use quinn_udp::{EcnCodepoint, RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
 
 use super::stats::Counters;
 use super::{EngineConfig, os};
-use crate::io::{Local, Receive, SendError, Transmit, canonical};
+use crate::io::{EcnMark, Local, Receive, SendError, Transmit, canonical};
 
 /// A bound socket. Sending and receiving need no lock: the kernel has its own.
 pub(super) struct Socket {
@@ -152,6 +152,7 @@ impl Socket {
             from: canonical(meta.addr),
             local: Local { socket: self.index, ip },
             stride: meta.stride.max(1),
+            ecn: mark_of(meta.ecn),
         }
     }
 
@@ -177,7 +178,7 @@ impl Socket {
     fn send_piece(&self, transmit: &Transmit, bytes: &[u8], counters: &Counters) -> io::Result<()> {
         let mut datagrams = quinn_udp::Transmit {
             destination: self.destination(transmit.to),
-            ecn: None,
+            ecn: codepoint(transmit.ecn),
             contents: bytes,
             segment_size: Some(transmit.segment_size),
             src_ip: self.source(transmit),
@@ -228,6 +229,24 @@ fn open(address: SocketAddr) -> io::Result<(UdpSocket, Family)> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok((socket.into(), family))
+}
+
+fn codepoint(mark: EcnMark) -> Option<EcnCodepoint> {
+    match mark {
+        EcnMark::None => None,
+        EcnMark::Ect1 => Some(EcnCodepoint::Ect1),
+        EcnMark::Ect0 => Some(EcnCodepoint::Ect0),
+        EcnMark::Ce => Some(EcnCodepoint::Ce),
+    }
+}
+
+fn mark_of(codepoint: Option<EcnCodepoint>) -> EcnMark {
+    match codepoint {
+        None => EcnMark::None,
+        Some(EcnCodepoint::Ect1) => EcnMark::Ect1,
+        Some(EcnCodepoint::Ect0) => EcnMark::Ect0,
+        Some(EcnCodepoint::Ce) => EcnMark::Ce,
+    }
 }
 
 /// Counts a failure and says what the node should know of it.

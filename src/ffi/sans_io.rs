@@ -7,7 +7,7 @@ use super::connection::channeler_connection;
 use super::guard::{self, Failure, Out, fail, guard};
 use super::lifetime::{self, channeler_node};
 use crate::error::Error;
-use crate::io::{Local, Receive, SendError, Transmit, canonical};
+use crate::io::{EcnMark, Local, Receive, SendError, Transmit, canonical};
 use crate::time::Time;
 
 /// What `channeler_node_poll_timeout` says when nothing is due, ever.
@@ -73,6 +73,8 @@ pub unsafe extern "C" fn channeler_node_handle_datagram(
             from: canonical(SocketAddr::try_from(from)?),
             local: Local { socket: 0, ip: local_ip },
             stride: length.max(1),
+            // Nor can the caller set any: the peer sees that, and both do without.
+            ecn: EcnMark::None,
         };
         live.sans_io()?.handle_datagram(Time::from_nanos(now_ns), &receive, data)
     })
@@ -216,6 +218,7 @@ impl TryFrom<channeler_transmit> for Transmit {
             local: Local { socket: 0, ip },
             len: transmit.length,
             segment_size: transmit.segment_size,
+            ecn: EcnMark::None,
             connection: (transmit.connection.id != 0).then(|| transmit.connection.into()),
         })
     }

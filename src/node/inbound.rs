@@ -1,7 +1,6 @@
 //! From v1 datagrams to connections.
 // spec: 4.5 receiving, 5.4 receiving
 
-use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::admission::Verdict;
@@ -9,23 +8,15 @@ use super::demux::Kind as Protocol;
 use super::endpoint::Endpoint;
 use super::reply::Reply;
 use super::table::Beginning;
-use crate::connection::Connection;
+use crate::connection::{Connection, Source};
 use crate::crypto::ResetKey;
 use crate::id::{ConnectionHandle, Level, Token};
-use crate::io::{Local, Receive, canonical};
+use crate::io::{Receive, canonical};
 use crate::stats::DropReason;
 use crate::time::Time;
 use crate::wire::Writer;
 use crate::wire::long::{DATAGRAM_SIZE, Kind, LongError, LongHeader};
 use crate::wire::short;
-
-/// Where a datagram came from.
-#[derive(Debug, Clone, Copy)]
-struct Source {
-    now: Time,
-    from: SocketAddr,
-    local: Local,
-}
 
 impl Endpoint {
     /// The datagrams of `run`, a part of one buffer, all of them long or all short.
@@ -38,7 +29,8 @@ impl Endpoint {
         kind: Protocol,
     ) {
         let stride = from.stride.max(1);
-        let source = Source { now, from: canonical(from.from), local: from.local };
+        let Receive { local, ecn, .. } = *from;
+        let source = Source { now, from: canonical(from.from), local, ecn };
         let count = run.len().div_ceil(stride) as u64;
         self.shared.stats.datagrams_received += count;
         self.shared.stats.bytes_received += run.len() as u64;
@@ -69,7 +61,6 @@ impl Endpoint {
         end: usize,
         stride: usize,
     ) -> usize {
-        let Source { now, from, .. } = *source;
         let first = at..(at + stride).min(end);
         let Some(token) = short::parse_token(&buffer[first.clone()]) else {
             self.shared.count_drop(DropReason::MalformedPacket);
@@ -91,12 +82,12 @@ impl Endpoint {
                 self.shared.count_drop(DropReason::EventQueueFull);
                 continue;
             }
-            member.connection.handle_short(&mut self.shared, now, from, path, buffer, one);
+            member.connection.handle_short(&mut self.shared, source, path, buffer, one);
             if !self.shared.notices.is_empty() {
                 break;
             }
         }
-        self.settle(now, handle);
+        self.settle(source.now, handle);
         at
     }
 
@@ -212,7 +203,7 @@ impl Endpoint {
         header: &LongHeader,
         packet: &mut [u8],
     ) -> Result<(), DropReason> {
-        let Source { now, from, local } = *source;
+        let Source { now, from, local, .. } = *source;
         if !self.shared.config.accept_incoming {
             return Err(DropReason::Refused);
         }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::io::{Local, Transmit};
+use crate::io::{EcnMark, Local, Transmit};
 
 /// A datagram for somebody that we have no connection with: a cookie or a stateless reset.
 #[derive(Debug, Clone)]
@@ -36,6 +36,6 @@ impl Reply {
         }
         buf[..bytes.len()].copy_from_slice(bytes);
         let (to, local, len) = (self.to, self.local, bytes.len());
-        Transmit { to, local, len, segment_size: len, connection: None }
+        Transmit { to, local, len, segment_size: len, ecn: EcnMark::None, connection: None }
     }
 }

@@ -11,11 +11,13 @@ use crate::config::{self, NodeConfig};
 use crate::congestion::{AckEnd, Algorithm, Cause, Congestion, CongestionEvent, PacketSample};
 use crate::crypto::ReplayWindow;
 use crate::id::{PathId, Token};
-use crate::io::Local;
+use crate::io::{EcnMark, Local};
 use crate::recovery::{
-    AckError, AckOutcome, AckRate, Feedback, Losses, ReceivedNumbers, Rtt, SentPacket, SentPackets,
+    AckError, AckOutcome, AckRate, EcnValidation, Feedback, Losses, ReceivedNumbers, Rtt,
+    SentPacket, SentPackets,
 };
 use crate::time::Time;
+use crate::wire::frame::EcnCounts;
 use crate::wire::short;
 
 /// A path of protocol v1.
@@ -44,6 +46,7 @@ pub(crate) struct Carrier {
     pub(crate) window: ReplayWindow,
     pub(crate) congestion: Congestion,
     pub(crate) ack_rate: AckRate,
+    pub(crate) ecn: EcnValidation,
     /// The epoch in which packets are sealed, and the first number that was.
     epoch: (u32, u64),
     /// Packets that the probe timer allows whatever the window.
@@ -91,6 +94,7 @@ impl Carrier {
             window: ReplayWindow::new(),
             congestion: Congestion::new(algorithm, packet_size as u64),
             ack_rate: AckRate::default(),
+            ecn: EcnValidation::default(),
             epoch: (0, 0),
             probes: 0,
             release_at: None,
@@ -130,9 +134,31 @@ impl Carrier {
         budget
     }
 
-    /// A packet was sealed, its frames noted.
+    /// The mark that packets leave with.
+    // spec: 13.5 congestion control
+    #[inline]
+    pub(crate) fn mark(&self) -> EcnMark {
+        if self.ecn.is_marking() { EcnMark::Ect0 } else { EcnMark::None }
+    }
+
+    /// A packet was sealed, its frames noted. It leaves with the mark of [`Self::mark`].
     #[inline]
     pub(crate) fn finish(&mut self, now: Time, size: usize, is_in_flight: bool, asks: bool) {
+        let mark = self.mark();
+        if mark == EcnMark::Ect0 {
+            self.ecn.on_sent();
+        }
+        self.record(now, size, mark, (is_in_flight, asks));
+    }
+
+    /// A packet left before the path had this record: in the handshake, without a mark.
+    pub(crate) fn finish_early(&mut self, sent_at: Time, size: usize) {
+        self.record(sent_at, size, EcnMark::None, (true, true));
+    }
+
+    #[inline]
+    fn record(&mut self, now: Time, size: usize, mark: EcnMark, kind: (bool, bool)) {
+        let (is_in_flight, asks_for_ack) = kind;
         let snapshot = if is_in_flight {
             self.congestion.on_sent(now, size as u64, self.sent.in_flight())
         } else {
@@ -142,8 +168,8 @@ impl Carrier {
             sent_at: now,
             size: u16::try_from(size).expect("a datagram is no longer"),
             is_in_flight,
-            asks_for_ack: asks,
-            is_ect: false,
+            asks_for_ack,
+            is_ect: mark == EcnMark::Ect0,
             is_mtu_probe: false,
             snapshot,
         });
@@ -163,16 +189,18 @@ impl Carrier {
         if number >= first { epoch } else { epoch.saturating_sub(1) }
     }
 
-    /// Takes an ACK; what became of the messages in the packets goes to `fates`.
+    /// Takes an ACK with the counts of ECN marks that it may have; what became of the messages in
+    /// the packets goes to `fates`.
     pub(crate) fn handle_ack(
         &mut self,
         now: Time,
         delay: Duration,
+        counts: Option<EcnCounts>,
         ranges: impl Iterator<Item = std::ops::RangeInclusive<u64>>,
         fates: &mut Vec<(SentFrame, Fate)>,
     ) -> Result<AckOutcome, AckError> {
-        let Carrier { sent, rtt, congestion, .. } = self;
-        let mut feedback = Listener { now, congestion, fates };
+        let Carrier { sent, rtt, congestion, ecn, .. } = self;
+        let mut feedback = Listener { now, congestion, ecn, fates };
         let outcome = sent.on_ack(now, rtt, delay, ranges, &mut feedback)?;
         congestion.on_ack_end(
             now,
@@ -188,22 +216,28 @@ impl Carrier {
             congestion.on_spurious_loss(now);
         }
         signal_losses(congestion, now, &outcome.losses, outcome.prior_in_flight);
+        if outcome.is_newest {
+            let packets = ecn.on_ack(outcome.ect_packets, counts);
+            signal_marks(congestion, now, packets, &outcome);
+        }
         if outcome.packets > 0 {
             self.probes = 0;
         }
         Ok(outcome)
     }
 
-    /// Declares everything lost that is out, without being congestion.
-    pub(crate) fn lose_all(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
-        let Carrier { sent, congestion, .. } = self;
-        sent.lose_all(&mut Listener { now, congestion, fates });
+    /// Declares everything lost that is out and left long enough ago that an acknowledgement could
+    /// be there by now, without being congestion.
+    // spec: 7.7 confirmed
+    pub(crate) fn lose_unanswered(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
+        let Carrier { sent, rtt, congestion, ecn, .. } = self;
+        sent.lose_old(now, rtt.loss_delay(), &mut Listener { now, congestion, ecn, fates });
     }
 
     /// Does what the loss and probe timers are for.
     pub(crate) fn handle_timeout(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
-        let Carrier { sent, rtt, congestion, .. } = self;
-        let mut feedback = Listener { now, congestion, fates };
+        let Carrier { sent, rtt, congestion, ecn, .. } = self;
+        let mut feedback = Listener { now, congestion, ecn, fates };
         let outcome = sent.handle_timeout(now, rtt, &mut feedback);
         signal_losses(congestion, now, &outcome.losses, outcome.prior_in_flight);
         if outcome.is_probe {
@@ -228,10 +262,22 @@ fn signal_losses(congestion: &mut Congestion, now: Time, losses: &Losses, prior_
     }
 }
 
+/// A queue on the way marked packets with CE.
+fn signal_marks(congestion: &mut Congestion, now: Time, packets: u64, outcome: &AckOutcome) {
+    if packets > 0
+        && let Some(sent_at) = outcome.largest_sent_at
+    {
+        let cause = Cause::Ecn { packets };
+        let prior_in_flight = outcome.prior_in_flight;
+        congestion.on_congestion(now, &CongestionEvent { cause, sent_at, prior_in_flight });
+    }
+}
+
 /// Tells the congestion control of packets, and keeps what became of messages.
 struct Listener<'a> {
     now: Time,
     congestion: &'a mut Congestion,
+    ecn: &'a mut EcnValidation,
     fates: &'a mut Vec<(SentFrame, Fate)>,
 }
 
@@ -254,8 +300,12 @@ impl Feedback<SentFrame> for Listener<'_> {
     }
 
     fn packet_lost(&mut self, _number: u64, packet: &SentPacket) {
-        if packet.is_in_flight {
+        // What probes the path may be lost for being so large: that tells nothing else.
+        if packet.is_in_flight && !packet.is_mtu_probe {
             self.congestion.on_packet_lost(self.now, &sample(packet));
+            if packet.is_ect {
+                self.ecn.on_lost();
+            }
         }
     }
 

@@ -1,20 +1,7 @@
 //! ECN on a path: marks counted as a receiver, counts believed as a sender only while they add up.
 
+use crate::io::EcnMark;
 use crate::wire::frame::EcnCounts;
-
-/// The two ECN bits of a received packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum EcnMark {
-    /// Not ECT.
-    #[default]
-    None,
-    /// ECT(0).
-    Ect0,
-    /// ECT(1).
-    Ect1,
-    /// Congestion experienced.
-    Ce,
-}
 
 /// Whether packets of a path leave with ECT(0), and what the peer counted of them.
 // spec: 13.5 congestion control; RFC 9000 13.4.2
@@ -29,15 +16,13 @@ pub(crate) struct EcnValidation {
     counts: EcnCounts,
 }
 
-impl EcnMark {
-    /// Counts one packet with this mark.
-    pub(crate) fn count_in(self, counts: &mut EcnCounts) {
-        match self {
-            EcnMark::None => (),
-            EcnMark::Ect0 => counts.ect0 += 1,
-            EcnMark::Ect1 => counts.ect1 += 1,
-            EcnMark::Ce => counts.ce += 1,
-        }
+/// Counts one packet with this mark.
+pub(super) fn count(mark: EcnMark, counts: &mut EcnCounts) {
+    match mark {
+        EcnMark::None => (),
+        EcnMark::Ect0 => counts.ect0 += 1,
+        EcnMark::Ect1 => counts.ect1 += 1,
+        EcnMark::Ce => counts.ce += 1,
     }
 }
 

@@ -6,15 +6,12 @@
 //! when `handle_timeout` wants to be called.
 
 mod ack_rate;
-#[cfg_attr(not(test), expect(dead_code, reason = "no packet is marked with ECT yet"))]
 mod ecn;
 mod received;
 mod rtt;
 mod sent;
 
 pub(crate) use ack_rate::AckRate;
-pub(crate) use ecn::EcnMark;
-#[cfg(test)]
 pub(crate) use ecn::EcnValidation;
 pub(crate) use received::{ReceivedNumbers, ReceivedPacket};
 pub(crate) use rtt::Rtt;

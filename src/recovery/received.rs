@@ -3,10 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::io::EcnMark;
 use crate::time::Time;
 use crate::wire::frame::EcnCounts;
 
-use super::EcnMark;
+use super::ecn;
 
 /// What was received in one number space, newest ranges last.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl ReceivedNumbers {
         if prior_largest.is_none_or(|largest| packet.number > largest) {
             self.largest_at = now;
         }
-        packet.mark.count_in(&mut self.counts);
+        ecn::count(packet.mark, &mut self.counts);
         let is_newly_marked = packet.mark == EcnMark::Ce && !self.is_marked;
         self.is_marked |= is_newly_marked;
         if !packet.asks_for_ack {

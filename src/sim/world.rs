@@ -417,7 +417,8 @@ impl World {
             let next = self.network.arrive(self.now).expect("peeked above");
             data.extend_from_slice(&next.bytes);
         }
-        let receive = Receive { from: first.from, local: Local::default(), stride };
+        let receive =
+            Receive { from: first.from, local: Local::default(), stride, ecn: Default::default() };
         self.feed(index, &receive, &data);
         true
     }

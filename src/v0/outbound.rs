@@ -3,7 +3,7 @@
 use super::Endpoint;
 use crate::config::BATCH_BYTES_MAX;
 use crate::id::{ChannelHandle, ConnectionHandle};
-use crate::io::{Event, Transmit};
+use crate::io::{EcnMark, Event, Transmit};
 use crate::time::Time;
 use crate::v0::channel::Batch;
 use crate::v0::connection::Source;
@@ -61,6 +61,7 @@ impl Endpoint {
             local: loose.local,
             len: loose.batch.len(),
             segment_size: loose.batch.stride(),
+            ecn: EcnMark::None,
             connection: loose.connection,
         };
         Some(Outgoing { transmit, batch: loose.batch })
@@ -146,6 +147,7 @@ fn transmit_of(batch: &Batch, connection: &crate::v0::connection::Connection) ->
         local: connection.path.local,
         len: batch.len(),
         segment_size: batch.stride(),
+        ecn: EcnMark::None,
         connection: Some(connection.handle),
     }
 }

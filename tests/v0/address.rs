@@ -125,7 +125,12 @@ fn an_answer_to_a_spoofed_new_carries_no_message_of_the_real_peer() {
         let thief = Peer { size: 128, ..Peer::new(&mut world, 66, 1) };
         let claim = Peer { id: world.peer(0), ..thief };
         let new = claim.packet(DEFAULT, &[Message::New { half: 0x7777, cookie1: 1 }]);
-        let receive = Receive { from: thief.address, local: Local::default(), stride: 128 };
+        let receive = Receive {
+            from: thief.address,
+            local: Local::default(),
+            stride: 128,
+            ecn: Default::default(),
+        };
         world.with(1, |node, now| {
             node.handle_datagram(now, &receive, &mut new.clone());
             node.send(now, pair.peer_channel, b"secret").expect("room");
@@ -150,6 +155,7 @@ fn an_answer_to_a_spoofer_that_cannot_be_sent_says_nothing_of_the_real_peer() {
             local: Local::default(),
             len: 1_000,
             segment_size: 1_000,
+            ecn: Default::default(),
             connection: Some(connection),
         };
         world.with(1, |node, now| node.handle_send_error(now, &transmit, error));

@@ -52,7 +52,12 @@ fn answers_that_wait_to_be_sent_are_limited() {
         let new = Message::New { half: number, cookie1: 1 };
         data.extend(peer.packet(DEFAULT, &[new]));
     }
-    let receive = Receive { from: peer.address, local: Local::default(), stride: 128 };
+    let receive = Receive {
+        from: peer.address,
+        local: Local::default(),
+        stride: 128,
+        ecn: Default::default(),
+    };
     world.feed(0, &receive, &data);
     world.run_for(SECOND);
     assert_eq!(peer.receive(&mut world).len(), 16);
@@ -171,7 +176,12 @@ fn events_that_nobody_drains_are_limited() {
     // One buffer holds more messages than events may wait.
     let bytes = peer.packet(id, &[Message::Data(vec![1; 20])]);
     let data = bytes.repeat(64);
-    let receive = Receive { from: peer.address, local: Local::default(), stride: 128 };
+    let receive = Receive {
+        from: peer.address,
+        local: Local::default(),
+        stride: 128,
+        ecn: Default::default(),
+    };
     world.take_events(0);
     world.feed(0, &receive, &data);
     assert!(world.events(0).len() <= 17, "{}", world.events(0).len());

@@ -93,7 +93,8 @@ fn a_full_channel_whose_early_messages_were_all_dropped_is_writable() {
         while node.send(now, channel, &[1; 1_000]).is_ok() {}
         let (local, len) = (Local::default(), 1_232);
         let connection = Some(connection);
-        let transmit = Transmit { to, local, len, segment_size: len, connection };
+        let transmit =
+            Transmit { to, local, len, segment_size: len, ecn: Default::default(), connection };
         node.handle_send_error(now, &transmit, SendError::TooLarge);
         channel
     });
@@ -111,7 +112,12 @@ fn confirmations_that_cannot_leave_do_not_pile_up() {
     let (id, cookie2) = peer.ask_new(&mut world, 7).expect("answered");
     let finalize = Message::Finalize { id, cookie2, capabilities: 0 };
     let packet = peer.packet(DEFAULT, &vec![finalize; 100]);
-    let receive = Receive { from: peer.address, local: Local::default(), stride: packet.len() };
+    let receive = Receive {
+        from: peer.address,
+        local: Local::default(),
+        stride: packet.len(),
+        ecn: Default::default(),
+    };
     world.with(0, |node, mut now| {
         for _ in 0..100 {
             node.handle_datagram(now, &receive, &mut packet.clone());

@@ -81,5 +81,6 @@ fn unknown_tokens_at_line_rate_cause_few_and_small_answers() {
 }
 
 fn receive_from(from: std::net::SocketAddr, stride: usize) -> channeler::io::Receive {
-    channeler::io::Receive { from, local: channeler::io::Local::default(), stride }
+    let (local, ecn) = Default::default();
+    channeler::io::Receive { from, local, stride, ecn }
 }

@@ -8,8 +8,9 @@ use rand_chacha::ChaCha12Rng;
 use super::stream::{Incoming, Outgoing};
 use crate::crypto::{LevelKeys, ReplayWindow};
 use crate::id::PathId;
+use crate::io::EcnMark;
 use crate::recovery::{
-    AckError, EcnMark, Feedback, ReceivedNumbers, ReceivedPacket, Rtt, SentPacket, SentPackets,
+    AckError, Feedback, ReceivedNumbers, ReceivedPacket, Rtt, SentPacket, SentPackets,
 };
 use crate::time::Time;
 use crate::wire::Writer;

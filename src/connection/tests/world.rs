@@ -6,12 +6,12 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::super::{Connection, Notice, Shared};
+use super::super::{Connection, Notice, Shared, Source};
 use crate::config::{ChannelConfig, NodeConfig};
 use crate::crypto::{Identity, TlsContext, TlsOptions};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ConnectionHandle, Handle, PathId, Token};
-use crate::io::{Event, Local};
+use crate::io::{EcnMark, Event, Local};
 use crate::time::Time;
 use crate::wire::long::LongHeader;
 use crate::wire::short;
@@ -47,7 +47,9 @@ pub(super) struct World {
     pub(super) jitter: Duration,
     /// Says when a datagram arrives; by default after `DELAY`, jitter and loss.
     pub(super) tap: Option<Tap>,
-    flying: BTreeMap<(Time, u64), (usize, Vec<u8>)>,
+    /// What the network makes of marks; by default it leaves them alone.
+    pub(super) remark: fn(EcnMark) -> EcnMark,
+    flying: BTreeMap<(Time, u64), (usize, EcnMark, Vec<u8>)>,
     sequence: u64,
 }
 
@@ -66,6 +68,7 @@ impl World {
             loss: 0,
             jitter: Duration::ZERO,
             tap: None,
+            remark: |mark| mark,
             flying: BTreeMap::new(),
             sequence: 0,
         }
@@ -128,8 +131,8 @@ impl World {
             && *at <= self.now
         {
             let key = (*at, *sequence);
-            let (to, bytes) = self.flying.remove(&key).expect("it was just there");
-            self.deliver(to, bytes);
+            let (to, mark, bytes) = self.flying.remove(&key).expect("it was just there");
+            self.deliver_marked(to, mark, bytes);
         }
         for end in &mut self.ends {
             let now = self.now;
@@ -153,13 +156,13 @@ impl World {
             assert!(transmit.len > 0 && transmit.segment_size <= 1_232.max(transmit.len));
             let bytes = this.buffer[..transmit.len].to_vec();
             for datagram in bytes.chunks(transmit.segment_size) {
-                self.send(end, datagram);
+                self.send(end, transmit.ecn, datagram);
             }
         }
         self.ends[end].take_notices(self.now);
     }
 
-    fn send(&mut self, from: usize, datagram: &[u8]) {
+    fn send(&mut self, from: usize, mark: EcnMark, datagram: &[u8]) {
         let index = self.ends[from].sent.len();
         self.ends[from].sent.push(datagram.len());
         let delay = match &mut self.tap {
@@ -170,17 +173,26 @@ impl World {
         let Some(delay) = delay.filter(|_| !is_lost) else { return };
         let jitter = u64::try_from(self.jitter.as_nanos()).expect("short");
         let jitter = Duration::from_nanos((u64::from(self.rng.next_u32()) * jitter) >> 32);
-        self.fly(1 - from, DELAY + delay + jitter, datagram.to_vec());
+        let mark = (self.remark)(mark);
+        self.fly_marked(1 - from, DELAY + delay + jitter, mark, datagram.to_vec());
     }
 
     /// A datagram will arrive at `to`.
     pub(super) fn fly(&mut self, to: usize, delay: Duration, bytes: Vec<u8>) {
+        self.fly_marked(to, delay, EcnMark::None, bytes);
+    }
+
+    fn fly_marked(&mut self, to: usize, delay: Duration, mark: EcnMark, bytes: Vec<u8>) {
         self.sequence += 1;
-        self.flying.insert((self.now + delay, self.sequence), (to, bytes));
+        self.flying.insert((self.now + delay, self.sequence), (to, mark, bytes));
     }
 
     /// A datagram arrives.
-    pub(super) fn deliver(&mut self, to: usize, mut bytes: Vec<u8>) {
+    pub(super) fn deliver(&mut self, to: usize, bytes: Vec<u8>) {
+        self.deliver_marked(to, EcnMark::None, bytes);
+    }
+
+    fn deliver_marked(&mut self, to: usize, ecn: EcnMark, mut bytes: Vec<u8>) {
         let now = self.now;
         let end = &mut self.ends[to];
         let mut at = 0;
@@ -189,8 +201,9 @@ impl World {
                 let path = short::parse_token(&bytes[at..]).and_then(|token| end.path_of(token));
                 if let (Some(path), Some(connection)) = (path, &mut end.connection) {
                     let range = at..bytes.len();
-                    let from = address(1 - to);
-                    connection.handle_short(&mut end.shared, now, from, path, &mut bytes, range);
+                    let (from, local) = (address(1 - to), Local::default());
+                    let source = Source { now, from, local, ecn };
+                    connection.handle_short(&mut end.shared, &source, path, &mut bytes, range);
                 }
                 break;
             }

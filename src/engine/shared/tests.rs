@@ -50,6 +50,7 @@ fn blocked_engine(bytes: &[u8], sent: usize) -> (Shared, UdpSocket) {
         local: Local::default(),
         len: bytes.len(),
         segment_size: bytes.len(),
+        ecn: Default::default(),
         connection: None,
     };
     let blocked = Blocked { transmit, sent, bytes: bytes.to_vec() };

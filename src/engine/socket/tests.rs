@@ -28,6 +28,29 @@ fn ipv6_datagrams_arrive_with_both_addresses() {
 }
 
 #[test]
+fn marks_of_congestion_leave_and_arrive_in_both_families() {
+    for (sender, receiver) in [
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("[::1]:0", "[::1]:0"),
+        ("[::]:0", "127.0.0.1:0"),
+        ("127.0.0.1:0", "0.0.0.0:0"),
+    ] {
+        let mut pair = Pair::bind(sender, receiver);
+        pair.to = SocketAddr::new(to_ip(receiver), pair.receiver.address().port());
+        for ecn in [EcnMark::None, EcnMark::Ect0, EcnMark::Ect1, EcnMark::Ce] {
+            pair.ecn = ecn;
+            let got = pair.exchange(&[7; 3_000], 1_000);
+            assert!(got.origins.iter().all(|origin| origin.ecn == ecn), "{:?}", got.origins);
+        }
+    }
+}
+
+fn to_ip(receiver: &str) -> IpAddr {
+    let address: SocketAddr = receiver.parse().expect("address");
+    if address.is_ipv4() { [127, 0, 0, 1].into() } else { address.ip() }
+}
+
+#[test]
 fn dual_stack_socket_sends_to_ipv4() {
     let mut pair = Pair::bind("[::]:0", "127.0.0.1:0");
     let got = pair.exchange(b"hello", 5);
@@ -135,6 +158,7 @@ struct Pair {
     counters: Counters,
     to: SocketAddr,
     local: Local,
+    ecn: EcnMark,
 }
 
 struct Got {
@@ -151,12 +175,26 @@ impl Pair {
         };
         let (sender, receiver) = (bind(0, sender), bind(1, receiver));
         let (to, local) = (receiver.address(), Local::default());
-        Pair { sender, receiver, poll, counters: Counters::default(), to, local }
+        Pair {
+            sender,
+            receiver,
+            poll,
+            counters: Counters::default(),
+            to,
+            local,
+            ecn: EcnMark::None,
+        }
     }
 
     fn send_to(&self, to: SocketAddr, bytes: &[u8], segment_size: usize) -> Outcome {
-        let transmit =
-            Transmit { to, local: self.local, len: bytes.len(), segment_size, connection: None };
+        let transmit = Transmit {
+            to,
+            local: self.local,
+            len: bytes.len(),
+            segment_size,
+            ecn: self.ecn,
+            connection: None,
+        };
         self.sender.send(&transmit, bytes, &self.counters)
     }
 

@@ -53,7 +53,7 @@ fn a_path_that_lets_none_of_the_first_through_is_marked_no_more() {
 fn each_mark_is_counted_by_itself() {
     let mut counts = EcnCounts::default();
     for mark in [EcnMark::None, EcnMark::Ect0, EcnMark::Ect0, EcnMark::Ect1, EcnMark::Ce] {
-        mark.count_in(&mut counts);
+        super::count(mark, &mut counts);
     }
     assert_eq!(counts, EcnCounts { ect0: 2, ect1: 1, ce: 1 });
 }

@@ -42,6 +42,7 @@ impl<F: Copy> SentPackets<F> {
                 self.walk(first.max(self.base), last, &mut walk, feedback)?;
             }
         }
+        outcome.is_newest = largest > walk.prior_largest;
         self.largest_acked = self.largest_acked.max(largest);
         (outcome.packets, outcome.ect_packets) = (walk.packets, walk.ect_packets);
         if let Some((number, sent_at)) = walk.largest.filter(|(number, _)| Some(*number) == largest)

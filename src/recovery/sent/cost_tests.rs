@@ -8,9 +8,10 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::super::{EcnMark, ReceivedNumbers, ReceivedPacket, Rtt};
+use super::super::{ReceivedNumbers, ReceivedPacket, Rtt};
 use super::{Feedback, SentPacket, SentPackets};
 use crate::congestion::{AckEnd, Algorithm, Congestion, PacketSample};
+use crate::io::EcnMark;
 use crate::time::Time;
 
 #[test]

@@ -58,14 +58,17 @@ impl<F: Copy> SentPackets<F> {
         self.armed_from = from;
     }
 
-    /// Declares everything lost that is out, without being congestion: the path failed, or the peer
-    /// is known to have dropped it.
-    // spec: 12.5 states
-    pub(crate) fn lose_all(&mut self, feedback: &mut impl Feedback<F>) {
+    /// Declares everything lost that is out and left at least `age` ago, without being congestion:
+    /// the path led elsewhere, or the peer is known to have dropped it.
+    // spec: 12.7 address changes, 7.7 confirmed
+    pub(crate) fn lose_old(&mut self, now: Time, age: Duration, feedback: &mut impl Feedback<F>) {
         let next = self.next_number();
         while self.loss.cursor < next {
             let number = self.loss.cursor;
             let entry = *self.entry(number);
+            if entry.state == State::Out && entry.packet.sent_at + age > now {
+                break;
+            }
             self.loss.cursor += match entry.state {
                 State::Acked => u64::from(entry.first),
                 State::Lost | State::Skipped => 1,

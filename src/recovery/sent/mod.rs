@@ -98,6 +98,8 @@ pub(crate) struct AckOutcome {
     pub(crate) ect_packets: u64,
     /// When the largest number had been sent, if it was acknowledged for the first time.
     pub(crate) largest_sent_at: Option<Time>,
+    /// Whether it raised the largest acknowledged number: else its ECN counts may be old.
+    pub(crate) is_newest: bool,
     /// What it showed as lost.
     pub(crate) losses: Losses,
     /// Every loss of the last episode was acknowledged late: the reduction is to be undone.

@@ -81,7 +81,7 @@ proptest! {
                     }
                 }
                 Op::LoseAll => {
-                    space.sent.lose_all(&mut space.heard);
+                    space.sent.lose_old(at(millis), std::time::Duration::ZERO, &mut space.heard);
                     model.lose_if(|_, _| true);
                 }
             }

@@ -350,11 +350,13 @@ fn packets_with_ect_are_counted_when_acknowledged() {
 
 // spec: 12.5, 7.7
 #[test]
-fn everything_out_can_be_declared_lost_without_congestion() {
+fn what_is_old_can_be_declared_lost_without_congestion() {
     let mut space = Space::sampled();
     space.send_many(4, 100);
     space.ack(180, &[3..=3]).unwrap();
-    space.sent.lose_all(&mut space.heard);
+    space.sent.lose_old(at(180), Duration::from_millis(81), &mut space.heard);
+    assert_eq!(space.heard.lost, []);
+    space.sent.lose_old(at(180), Duration::from_millis(80), &mut space.heard);
     assert_eq!(space.heard.lost, frames(&[1, 2, 4]));
     assert_eq!((space.sent.in_flight(), space.sent.is_asking()), (0, false));
     let outcome = space.ack(190, &[1..=4]).unwrap();

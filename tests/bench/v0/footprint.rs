@@ -114,7 +114,7 @@ impl Star {
             is_busy = true;
             let local = Local::default();
             let stride = transmit.segment_size;
-            let from = Receive { from: address(number), local, stride };
+            let from = Receive { from: address(number), local, stride, ecn: Default::default() };
             let live = alloc::live_bytes();
             self.middle.handle_datagram(Time::ZERO, &from, &mut self.buffer[..transmit.len]);
             while let Some(event) = self.middle.poll_event() {
@@ -140,7 +140,12 @@ impl Star {
             let Some(transmit) = transmit else { return is_busy };
             is_busy = true;
             let stride = transmit.segment_size;
-            let from = Receive { from: address(0), local: Local::default(), stride };
+            let from = Receive {
+                from: address(0),
+                local: Local::default(),
+                stride,
+                ecn: Default::default(),
+            };
             self.peers[index].handle_datagram(Time::ZERO, &from, &mut self.buffer[..transmit.len]);
         }
     }

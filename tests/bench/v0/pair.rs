@@ -70,8 +70,12 @@ impl Pair {
         let address = self.addresses[from];
         while let Some(transmit) = self.nodes[from].poll_transmit(self.now, &mut self.buffer) {
             is_busy = true;
-            let from_there =
-                Receive { from: address, local: Local::default(), stride: transmit.segment_size };
+            let from_there = Receive {
+                from: address,
+                local: Local::default(),
+                stride: transmit.segment_size,
+                ecn: transmit.ecn,
+            };
             let data = &mut self.buffer[..transmit.len];
             self.nodes[1 - from].handle_datagram(self.now, &from_there, data);
             self.drain_events(1 - from);

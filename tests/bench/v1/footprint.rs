@@ -173,7 +173,7 @@ fn node(number: u32, peers: usize) -> (PeerId, Node) {
 }
 
 fn receive(number: usize, stride: usize) -> Receive {
-    Receive { from: address(number), local: Local::default(), stride }
+    Receive { from: address(number), local: Local::default(), stride, ecn: Default::default() }
 }
 
 fn difference(after: usize, before: usize) -> isize {

@@ -92,7 +92,12 @@ pub(crate) fn with_bytes(datagram: &Recorded, bytes: Vec<u8>) -> Recorded {
 
 /// Hands a datagram to a node at once.
 pub(crate) fn feed(world: &mut World, node: usize, from: SocketAddr, bytes: &[u8]) {
-    let receive = Receive { from, local: Local::default(), stride: bytes.len().max(1) };
+    let receive = Receive {
+        from,
+        local: Local::default(),
+        stride: bytes.len().max(1),
+        ecn: Default::default(),
+    };
     world.feed(node, &receive, bytes);
 }
 

@@ -1,0 +1,82 @@
+//! What a connection makes of its path: marks of congestion, the packet size, addresses.
+
+use std::time::Duration;
+
+use super::world::World;
+use crate::config::ChannelConfig;
+use crate::id::{Capabilities, ChannelHandle};
+use crate::io::EcnMark;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Sends messages from end 0 to end 1 for `span`, as many as the queue takes.
+fn fill(world: &mut World, channel: ChannelHandle, span: Duration) {
+    let until = world.now + span;
+    while world.now < until {
+        while world.send_message(0, channel, &[7; 1000]).is_ok() {}
+        world.run(Duration::from_millis(5));
+    }
+}
+
+fn window(world: &mut World) -> u64 {
+    let established = world.connection(0).established.as_ref().expect("it lives");
+    established.carrier.congestion.window()
+}
+
+fn is_marking(world: &mut World, end: usize) -> bool {
+    let established = world.connection(end).established.as_ref().expect("it lives");
+    established.carrier.mark() == EcnMark::Ect0
+}
+
+// spec: 13.5 congestion control, 8.5 ACK, ACK_ECN; RFC 9000 13.4.2
+#[test]
+fn marks_are_sent_counted_and_believed() {
+    let mut world = World::connected(40);
+    let channel = world.open(0, Capabilities(0));
+    fill(&mut world, channel, SECOND);
+    assert!(is_marking(&mut world, 0) && is_marking(&mut world, 1));
+    let before = window(&mut world);
+    world.remark = |_| EcnMark::Ce;
+    fill(&mut world, channel, SECOND / 5);
+    let after = window(&mut world);
+    assert!(after < before, "CE is congestion: {before}, then {after}");
+    assert!(is_marking(&mut world, 0), "and no reason to stop marking");
+    let established = world.connection(1).established.as_ref().expect("it lives");
+    let counts = established.carrier.received.counts().expect("marks came");
+    assert!(counts.ect0 > 10 && counts.ce > 0 && counts.ect1 == 0, "{counts:?}");
+    let lost = world.connection(0).stats().bytes_lost;
+    assert_eq!(lost, 0, "nothing was");
+}
+
+// spec: 13.5 congestion control; RFC 9000 13.4.2.1
+#[test]
+fn a_path_that_clears_or_changes_marks_is_used_without() {
+    for remark in [|_| EcnMark::None, |_| EcnMark::Ect1] {
+        let mut world = World::new(41);
+        world.remark = remark;
+        world.connect();
+        let channel = world.open(0, Capabilities(0));
+        fill(&mut world, channel, SECOND / 5);
+        assert!(!is_marking(&mut world, 0) && !is_marking(&mut world, 1));
+    }
+}
+
+// spec: 7.7 confirmed
+#[test]
+fn what_the_packet_that_confirms_acknowledges_is_not_sent_again() {
+    let mut world = World::new(42);
+    world.dial();
+    let label = vec![b'x'; 255].into();
+    let config = ChannelConfig { label, ..ChannelConfig::default() };
+    world.open_with(0, &config).expect("there is room");
+    let (count, counter) = std::sync::mpsc::channel();
+    world.tap = Some(Box::new(move |from, _, datagram| {
+        // Only CHANNEL_NEW with its label makes a packet this large.
+        if from == 0 && datagram[0] >> 6 == 0b10 && datagram.len() > 250 {
+            count.send(datagram.len()).expect("the test reads");
+        }
+        Some(Duration::ZERO)
+    }));
+    world.run(SECOND);
+    assert_eq!(counter.try_iter().count(), 1);
+}
