@@ -17,7 +17,11 @@ SCENARIO_SECONDS = 240
 SHORT = "env"
 
 # The first word of an example says which side it is.
-SIDES = {"echo": ("server", "client"), "send_lines": ("receive", "send")}
+SIDES = {
+    "echo": ("server", "client"),
+    "send_file": ("receive", "send"),
+    "send_lines": ("receive", "send"),
+}
 
 
 @pytest.fixture(scope="session")

@@ -110,15 +110,23 @@ def listen_at(node: channeler.Node, text: str) -> None:
         print(f"(give others an address of this machine in place of {host})", file=sys.stderr)
 
 
-def connect_to(node: channeler.Node, text: str) -> channeler.Connection:
-    """Begins a connection to PEERID@IP:PORT, as `listen_at` prints it."""
+def dial(node: channeler.Node, text: str) -> channeler.Connection:
+    """Begins a connection to PEERID@IP:PORT, as `listen_at` prints it, from a socket of the node
+    that fits.
+    """
     peer, at, address = text.partition("@")
     if not at:
         raise UsageError(f"'{text}' is not PEERID@IP:PORT, as the other side prints it")
     target = parse(channeler.Address.parse, address)
-    # We need a socket of the same family; which port does not matter.
-    node.bind("[::]:0" if ":" in target.host else "0.0.0.0:0")
     return node.connect(parse(channeler.PeerId.parse, peer), target)
+
+
+def connect_to(node: channeler.Node, text: str) -> channeler.Connection:
+    """The same for the first time: opens a socket of the peer's family; which port does not
+    matter.
+    """
+    node.bind("[::]:0" if "@[" in text else "0.0.0.0:0")
+    return dial(node, text)
 
 
 def close_and_wait(
