@@ -89,6 +89,9 @@ impl TlsContext {
         let issued = Arc::new(IssuedTickets::new(Arc::clone(&clock), options.tickets_issued_max));
         let received = Arc::new(ReceivedTickets::new(options.tickets_received_max));
         let provider = Arc::new(provider(&options));
+        // The first random byte of a process costs aws-lc some 40 ms: better now than in the first
+        // handshake. A failure shows there.
+        let _seeded = provider.secure_random.fill(&mut [0]);
         let verifier = Arc::new(AnyKey::new(provider.signature_verification_algorithms));
         let key = Arc::new(certified_key(identity));
         let key_log = Arc::new(Lines(options.key_log.map(OnceLock::from).unwrap_or_default()));
