@@ -21,9 +21,6 @@ use crate::wire::frame::{
 // spec: 10.1 numbers and fragments
 const FRAGMENT_MIN: usize = 64;
 
-/// Modes that are built: late and lost messages are gone.
-const MODES: u16 = Capabilities::ORDERED.0;
-
 impl From<EndError> for Breach {
     fn from(error: EndError) -> Breach {
         match error {
@@ -181,7 +178,7 @@ impl Connection {
         let config = &shared.config;
         let is_full = self.registry.len() >= config.channels_per_connection_max
             || shared.channels.len() >= config.channels_max;
-        let refusal = if new.capabilities.0 & !MODES != 0 {
+        let refusal = if new.capabilities.0 & !Capabilities::KNOWN.0 != 0 {
             Some(ChannelCode::Unsupported)
         } else if is_full {
             Some(ChannelCode::Resources)
@@ -206,6 +203,8 @@ impl Connection {
             label: new.label.as_slice().into(),
             limit: new.limit,
             is_early: inbound.place != frame::Place::Short,
+            resend_limit: u32::MAX,
+            message_lifetime: std::time::Duration::ZERO,
         };
         let handle = self.add_channel(shared, terms);
         if let Some(channel) = shared.channels.get_mut(handle.0) {
@@ -248,9 +247,6 @@ impl Connection {
         if !channel.is_reset() {
             self.report_opened(shared, handle, false);
         }
-        if before == Opening::Announced {
-            self.flush_waiting(shared, handle);
-        }
     }
 
     // spec: 8.10 CHANNEL_ACCEPT
@@ -283,8 +279,7 @@ impl Connection {
     fn raise(&mut self, shared: &mut Shared, handle: ChannelHandle, limit: u64) {
         let Some(channel) = shared.channels.get_mut(handle.0) else { return };
         if channel.sending.raise(limit) {
-            self.flush_waiting(shared, handle);
-            self.report_writable(shared, handle);
+            self.wake_channel(shared, handle);
         }
     }
 
@@ -307,18 +302,17 @@ impl Connection {
         if !credit_rose && !channels_rose {
             return;
         }
-        let handles: Vec<ChannelHandle> = self.registry.handles().collect();
-        for handle in handles {
-            let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
-            let may_open = channels_rose && channel.opening == Opening::Announced;
-            if may_open {
-                self.duties.note(handle, channel, Pending::NEW);
-            }
-            if credit_rose || may_open {
-                self.flush_waiting(shared, handle);
-            }
-            if credit_rose {
-                self.report_writable(shared, handle);
+        if credit_rose {
+            self.use_credit(shared);
+        }
+        if channels_rose {
+            let handles: Vec<ChannelHandle> = self.registry.handles().collect();
+            for handle in handles {
+                let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
+                if channel.opening == Opening::Announced {
+                    self.duties.note(handle, channel, Pending::NEW);
+                    self.wake(handle, channel);
+                }
             }
         }
         self.schedule(shared);
@@ -486,6 +480,7 @@ impl Connection {
     ) {
         let is_told = shared.channels.get(handle.0).is_none_or(|channel| channel.is_reset());
         if !is_told {
+            self.drop_outgoing(shared, handle, reason);
             let (connection, said) = (self.handle, said.map(Box::new));
             let event = Event::ChannelClosed { connection, channel: handle, reason, said };
             shared.events.push_back(event);
@@ -517,12 +512,9 @@ impl Connection {
 
     /// Drops what a channel holds in both directions.
     fn drop_queues(&mut self, shared: &mut Shared, handle: ChannelHandle) {
-        let Shared { channels, pool, stats, send_queue_bytes, spare_inboxes, .. } = shared;
+        self.drop_outgoing(shared, handle, Error::Closed);
+        let Shared { channels, stats, spare_inboxes, .. } = shared;
         let Some(channel) = channels.get_mut(handle.0) else { return };
-        *send_queue_bytes -= channel.outbox.clear(pool);
-        if let Some(waiting) = channel.waiting.take() {
-            *send_queue_bytes -= waiting.bytes();
-        }
         if let Some(inbox) = &mut channel.inbox {
             stats.receive_queue_bytes -= inbox.bytes() as u64;
             inbox.clear();
@@ -538,10 +530,8 @@ fn reset_reason(source: Source, code: u64) -> Error {
         (Source::Protocol, Some(ChannelCode::Refused)) => Error::Refused,
         (Source::Protocol, Some(ChannelCode::Unsupported)) => Error::Unsupported,
         (Source::Protocol, Some(ChannelCode::Resources)) => Error::Limit,
-        (
-            Source::Protocol,
-            Some(ChannelCode::Cancelled | ChannelCode::Early | ChannelCode::Loss),
-        )
+        (Source::Protocol, Some(ChannelCode::Loss)) => Error::Lost,
+        (Source::Protocol, Some(ChannelCode::Cancelled | ChannelCode::Early))
         | (Source::Protocol, None) => Error::PeerClosed,
     }
 }

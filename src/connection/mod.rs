@@ -5,8 +5,10 @@ mod application;
 mod channels;
 mod control;
 mod duties;
+mod early;
 mod ending;
 mod established;
+mod expiring;
 mod fates;
 pub(crate) mod handshake;
 mod inbound;
@@ -14,12 +16,14 @@ mod messages;
 mod opening;
 mod outbound;
 mod registry;
+mod sending;
 mod shared;
 #[cfg(test)]
 mod tests;
 mod tickets;
 mod timers;
 mod tokens;
+mod turns;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -149,6 +149,34 @@ impl Extras {
     }
 }
 
+/// Backlogs that ran empty, for the next channel that needs one: the steady state allocates
+/// nothing, and a channel keeps no memory for what it once held.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the boxes move between here and channels without a copy")]
+pub(crate) struct SpareBacklogs(Vec<Box<Backlog>>);
+
+impl SpareBacklogs {
+    /// Most that are kept.
+    const COUNT_MAX: usize = 64;
+
+    /// Entries of one that is not kept when it runs empty.
+    const ENTRIES_MAX: usize = 16 << 10;
+
+    pub(crate) fn take(&mut self) -> Box<Backlog> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    /// Takes the backlog of a channel back if it is empty.
+    pub(crate) fn put(&mut self, backlog: &mut Option<Box<Backlog>>) {
+        let Some(empty) = backlog.take_if(|backlog| backlog.is_empty()) else { return };
+        let is_small = empty.messages.capacity() <= SpareBacklogs::ENTRIES_MAX
+            && empty.extras.slots.len() <= SpareBacklogs::ENTRIES_MAX;
+        if is_small && self.0.len() < SpareBacklogs::COUNT_MAX {
+            self.0.push(empty);
+        }
+    }
+}
+
 impl Backlog {
     /// Takes a message in, to be sent behind the others.
     pub(crate) fn push(&mut self, message: &[u8], ask: Ask, chunks: &mut Chunks) {
@@ -214,9 +242,10 @@ impl Backlog {
         self.messages.len() - self.numbered
     }
 
-    /// Whether a message in it has a lifetime.
-    pub(crate) fn has_lifetimes(&self) -> bool {
-        self.expiring != 0
+    /// When the first message ends that has a lifetime.
+    pub(crate) fn next_expiry(&self) -> Option<Time> {
+        let extras = self.messages.iter().filter_map(|message| self.extras.get(message.extra));
+        extras.filter_map(|extra| extra.ask.expires).min()
     }
 
     /// The message that goes on next, and from where.

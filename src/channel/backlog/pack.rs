@@ -2,7 +2,7 @@
 
 use super::super::outbox::{Framing, HEADER_SIZE, Packet, TAG_SIZE};
 use super::super::send::{Room, Sending};
-use super::{Backlog, CHARGE, Lost, Piece, WHOLE, charge};
+use super::{Backlog, CHARGE, Lost, Piece, WHOLE};
 use crate::config::BATCH_BYTES_MAX;
 use crate::wire::frame::Data;
 use crate::wire::{WireError, Writer, varint};
@@ -28,6 +28,8 @@ pub(crate) struct Output<'a> {
     pub(crate) packets: &'a mut Vec<Packet>,
     /// What they hold, one behind the other.
     pub(crate) pieces: &'a mut Vec<Piece>,
+    /// Bytes of messages that were sent before.
+    pub(crate) resent: u64,
 }
 
 /// Why no more was put into packets.
@@ -75,7 +77,13 @@ impl Backlog {
             let out = &mut output.buf[used..used + stride - TAG_SIZE];
             let mut payload = Payload { out, at: start };
             payload.write(order.lead);
-            let stop = self.fill_packet(sending, order, limit, &mut payload, output.pieces);
+            let stop = self.fill_packet(
+                sending,
+                order,
+                limit,
+                &mut payload,
+                (output.pieces, &mut output.resent),
+            );
             let pieces = output.pieces.len() - before;
             if pieces == 0 {
                 return stop;
@@ -108,12 +116,13 @@ impl Backlog {
         order: &Order<'_>,
         limit: u64,
         payload: &mut Payload<'_>,
-        pieces: &mut Vec<Piece>,
+        (pieces, resent): (&mut Vec<Piece>, &mut u64),
     ) -> Stop {
         let from = pieces.len();
         while let Some(lost) = self.lost.front().copied() {
-            if !self.fill_lost(order, lost, payload, pieces, from) {
-                return Stop::Full;
+            match self.fill_lost(order, lost, payload, pieces, from) {
+                Some(len) => *resent += u64::from(len),
+                None => return Stop::Full,
             }
         }
         while let Some((index, offset)) = self.next_new() {
@@ -128,7 +137,7 @@ impl Backlog {
                 return Stop::Full;
             };
             let head = if is_new { CHARGE } else { 0 };
-            let len = match sending.grant(head, len, rest, limit) {
+            let len = match sending.grant(head, len, limit) {
                 Ok(len) => len,
                 Err(Room::Enough) => return Stop::Connection,
                 Err(room @ (Room::None | Room::Unreported)) => return Stop::Channel(room),
@@ -145,7 +154,7 @@ impl Backlog {
         Stop::Done
     }
 
-    /// Puts something lost into the packet, or a part of it; false when nothing of it fits.
+    /// Puts something lost into the packet, or a part of it; how much. None when nothing of it fits.
     fn fill_lost(
         &mut self,
         order: &Order<'_>,
@@ -153,32 +162,29 @@ impl Backlog {
         payload: &mut Payload<'_>,
         pieces: &mut Vec<Piece>,
         from: usize,
-    ) -> bool {
+    ) -> Option<u32> {
         let Some(index) = self.live(lost.first) else {
             self.advance_lost(lost, WHOLE);
-            return true;
+            return Some(0);
         };
         let message = self.messages[index];
         let (start, end) = self.gap(&message, lost.start, lost.end);
         if start >= end {
             // Acknowledged late.
             self.advance_lost(lost, WHOLE);
-            return true;
+            return Some(0);
         }
         let is_end = end == message.len;
-        let Some(len) = order.cut(payload, lost.first, (start, end - start), is_end) else {
-            return false;
-        };
+        let len = order.cut(payload, lost.first, (start, end - start), is_end)?;
         self.write(payload, index, (start, len), lost.resends, (pieces, from));
         self.advance_lost(lost, start + len);
-        true
+        Some(len)
     }
 
     /// What is in front of the queue of lost pieces was sent up to `to`.
     fn advance_lost(&mut self, lost: Lost, to: u32) {
-        let is_over = self.live(lost.first).is_none_or(|index| {
-            to >= lost.end.min(self.messages[index].len)
-        });
+        let is_over =
+            self.live(lost.first).is_none_or(|index| to >= lost.end.min(self.messages[index].len));
         self.lost.pop_front();
         if lost.count > 1 {
             let rest = Lost { first: lost.first + 1, count: lost.count - 1, start: 0, ..lost };
