@@ -31,8 +31,8 @@ pub(super) struct Turns {
     rights: VecDeque<(ChannelHandle, u64)>,
     /// Bytes that left.
     sent: u64,
-    /// From then on the next right counts.
-    rights_from: u64,
+    /// Bytes that may leave by right, as so many left otherwise.
+    right_credit: u64,
 }
 
 /// A channel that waits: (pass, entry, handle). Of equals the first comes first.
@@ -76,7 +76,7 @@ impl Turns {
     }
 
     fn next_by_right(&mut self, channels: &mut Slots<Channel>) -> Option<Next> {
-        while self.sent >= self.rights_from {
+        while self.right_credit > 0 {
             let (handle, at) = *self.rights.front().filter(|(_, at)| *at <= self.sent)?;
             self.rights.pop_front();
             let Some(channel) = channels.get_mut(handle.0) else { continue };
@@ -122,11 +122,131 @@ impl Turns {
         let turn = &mut channel.turn;
         turn.pass += bytes * u64::from(u8::MAX) / u64::from(channel.weight.max(1));
         turn.right_at = self.sent + RIGHT_BYTES;
-        if next.is_right {
-            self.rights_from = self.sent + bytes;
+        if !next.is_right {
+            self.right_credit = (self.right_credit + bytes).min(RIGHT_BYTES);
+        } else {
+            self.right_credit = self.right_credit.saturating_sub(bytes);
             if !std::mem::replace(&mut turn.has_right, true) {
                 self.rights.push_back((next.channel, turn.right_at));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::channel::Terms;
+    use crate::id::{Capabilities, ChannelNumber, ConnectionHandle, Handle, Role, Side, Version};
+
+    const BATCH: u64 = 64_000;
+    const PACKET: u64 = 1_200;
+
+    /// Channels of these priorities and weights that always have something to send; the bytes that
+    /// each got when `total` left.
+    fn share(channels: &[(u8, u8)], total: u64) -> Vec<u64> {
+        let mut slots = Slots::new(1, Version::V1);
+        let mut turns = Turns::default();
+        let mut handles = Vec::new();
+        for (index, (priority, weight)) in channels.iter().enumerate() {
+            let terms = Terms {
+                number: ChannelNumber::new(Side::Initiator, index as u32),
+                role: Role::Initiator,
+                capabilities: Capabilities(0),
+                priority: *priority,
+                weight: *weight,
+                label: Box::default(),
+                limit: 0,
+                is_early: false,
+                resend_limit: 0,
+                message_lifetime: Duration::ZERO,
+            };
+            let connection = ConnectionHandle(Handle::from_bits(1));
+            let handle = ChannelHandle(slots.insert(|_| Channel::new(connection, terms)));
+            handles.push(handle);
+            turns.ready(handle, slots.get_mut(handle.0).expect("it was just made"));
+        }
+        let mut bytes = vec![0; channels.len()];
+        while turns.sent < total {
+            let next = turns.next(&mut slots).expect("all have something");
+            let len = if next.is_right { PACKET } else { BATCH };
+            let index = handles.iter().position(|one| *one == next.channel).expect("known");
+            bytes[index] += len;
+            let channel = slots.get_mut(next.channel.0).expect("it is there");
+            turns.on_sent(next, channel, len);
+            turns.ready(next.channel, channel);
+        }
+        bytes
+    }
+
+    // spec: 10.6 order between channels
+    #[test]
+    fn bytes_are_shared_by_weight_and_priority_goes_before() {
+        let total = 50_000_000;
+        let bytes = share(&[(3, 10), (3, 20), (3, 70)], total);
+        for (got, percent) in bytes.iter().zip([10, 20, 70]) {
+            assert!(got.abs_diff(total * percent / 100) < total / 50, "{bytes:?}");
+        }
+        let bytes = share(&[(0, 1), (1, 255)], total);
+        assert!(bytes[0] > total * 9 / 10, "{bytes:?}");
+    }
+
+    // spec: 10.6 order between channels
+    #[test]
+    fn nobody_gets_less_than_the_256th_part() {
+        let total = 50_000_000;
+        let mut channels = vec![(0, 255); 3];
+        channels.extend([(7, 1); 20]);
+        channels.extend([(0, 1), (4, 255)]);
+        let bytes = share(&channels, total);
+        assert!(bytes.iter().all(|got| *got >= total / 256), "{bytes:?}");
+    }
+
+    // spec: 10.6 order between channels
+    #[test]
+    fn of_so_many_that_the_256th_part_is_not_there_each_gets_its_share_of_half() {
+        let total = 100_000_000;
+        let mut channels = vec![(0, 16)];
+        channels.extend([(7, 1); 1_000]);
+        let bytes = share(&channels, total);
+        assert!(bytes[0] > total * 2 / 5, "{}", bytes[0]);
+        assert!(bytes[1..].iter().all(|got| *got >= total / 2 / 1_100), "{bytes:?}");
+    }
+
+    // spec: 10.6 order between channels
+    #[test]
+    fn who_comes_back_after_a_rest_gets_no_more_than_its_share() {
+        let mut slots = Slots::new(1, Version::V1);
+        let mut turns = Turns::default();
+        let terms = || Terms {
+            number: ChannelNumber(0),
+            role: Role::Initiator,
+            capabilities: Capabilities(0),
+            priority: 3,
+            weight: 16,
+            label: Box::default(),
+            limit: 0,
+            is_early: false,
+            resend_limit: 0,
+            message_lifetime: Duration::ZERO,
+        };
+        let connection = ConnectionHandle(Handle::from_bits(1));
+        let mut add = || ChannelHandle(slots.insert(|_| Channel::new(connection, terms())));
+        let (busy, late) = (add(), add());
+        turns.ready(busy, slots.get_mut(busy.0).expect("there"));
+        let mut counts = [0, 0];
+        for round in 0..200 {
+            if round == 100 {
+                turns.ready(late, slots.get_mut(late.0).expect("there"));
+            }
+            let next = turns.next(&mut slots).expect("one is ready");
+            let channel = slots.get_mut(next.channel.0).expect("there");
+            turns.on_sent(next, channel, PACKET);
+            turns.ready(next.channel, channel);
+            counts[usize::from(next.channel == late)] += 1;
+        }
+        assert!((45..=55).contains(&counts[1]), "{counts:?}");
     }
 }

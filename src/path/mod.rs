@@ -231,7 +231,11 @@ impl Carrier {
     // spec: 7.7 confirmed
     pub(crate) fn lose_unanswered(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
         let Carrier { sent, rtt, congestion, ecn, .. } = self;
-        sent.lose_old(now, rtt.loss_delay(), &mut Listener { now, congestion, ecn, fates, loss: Fate::Dropped });
+        sent.lose_old(
+            now,
+            rtt.loss_delay(),
+            &mut Listener { now, congestion, ecn, fates, loss: Fate::Dropped },
+        );
     }
 
     /// Does what the loss and probe timers are for.
