@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::channel::{Channel, Packet, Pool, SpareInboxes};
+use crate::channel::{Channel, Packet, Pool, SpareInboxes, Spares};
 use crate::config::NodeConfig;
 use crate::crypto::{Identity, PublicKey, ResetKey, TlsContext};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PathId, Token, Version};
+use crate::info::Received;
 use crate::io::Event;
 use crate::path::{Fate, SentFrame};
 use crate::slots::Slots;
@@ -26,6 +27,11 @@ pub(crate) struct Shared {
     pub(crate) reset_key: Option<ResetKey>,
     pub(crate) channels: Slots<Channel>,
     pub(crate) spare_inboxes: SpareInboxes,
+    pub(crate) spares: Spares,
+    /// By how much receive windows of connections grew, all together.
+    pub(crate) grown_windows: u64,
+    /// Bytes held of the lowest unfinished messages of all channels.
+    pub(crate) unfinished_bytes: u64,
     pub(crate) pool: Pool,
     /// Bytes waiting to be sent in all channels.
     pub(crate) send_queue_bytes: usize,
@@ -76,6 +82,9 @@ pub(crate) enum Notice {
         /// Whether another attempt may be made (7.15).
         may_retry: bool,
     },
+    /// This channel of the connection holds more of unfinished messages than any other, and all
+    /// together hold too much: the node has it reset (`Connection::reset_overfull`).
+    Overfull(ChannelHandle),
     /// It ended for the application, which was told. It still answers packets.
     Closed,
     /// Nothing is left to do: drop it, its tokens and ids.
@@ -96,6 +105,9 @@ impl Shared {
             channels: Slots::new(config.tag, Version::V1),
             config,
             spare_inboxes: SpareInboxes::default(),
+            spares: Spares::default(),
+            grown_windows: 0,
+            unfinished_bytes: 0,
             pool: Pool::default(),
             send_queue_bytes: 0,
             blocked: VecDeque::new(),
@@ -125,6 +137,25 @@ impl Shared {
     pub(crate) fn channel_mut(&mut self, handle: ChannelHandle) -> Result<&mut Channel, Error> {
         let channel = self.channels.get_mut(handle.0).filter(|channel| !channel.is_reset());
         channel.ok_or(Error::InvalidChannelId)
+    }
+
+    /// Reads the oldest message of a channel, or the rest of one.
+    pub(super) fn read(
+        &mut self,
+        handle: ChannelHandle,
+        out: &mut [u8],
+    ) -> Result<Received, Error> {
+        let Shared { channels, spare_inboxes, spares, stats, .. } = self;
+        let channel = channels.get_mut(handle.0).filter(|channel| !channel.is_reset());
+        let channel = channel.ok_or(Error::InvalidChannelId)?;
+        let inbox = channel.inbox.as_mut().ok_or(Error::DataUnavailable)?;
+        let received = inbox.pop(out)?;
+        if let Some(spent) = inbox.take_spent() {
+            spares.buffers.put(spent, 0);
+        }
+        spare_inboxes.put(&mut channel.inbox);
+        stats.receive_queue_bytes -= received.len as u64;
+        Ok(received)
     }
 
     /// What a handshake borrows.
