@@ -114,9 +114,6 @@ pub const REPLAY_WINDOW: u64 = 8_192;
 /// Keys of channels that a connection keeps ready; others are derived again.
 pub const CHANNEL_KEYS_MAX: usize = 1_024;
 
-/// Gaps that the receiver of a v1 channel remembers; past it the oldest is given up on.
-pub const CHANNEL_GAPS_MAX: usize = 256;
-
 /// Tokens for paths not opened yet that a v1 peer is supplied with, of each parity.
 pub const TOKENS_AHEAD: usize = 2;
 
@@ -141,9 +138,6 @@ pub const TICKET_BYTES_MAX: usize = 32 << 10;
 /// Channels refused without having been made whose CHANNEL_RESET waits to be sent; one more closes
 /// the connection with INTERNAL.
 pub const REFUSALS_MAX: usize = 4_096;
-
-/// Position up to which a v1 peer may send: no limit, and far from overflow.
-pub const RECEIVE_LIMIT: u64 = 1 << 62;
 
 /// Stateless resets that a node sends in one second.
 pub const RESETS_MAX: u32 = 100;

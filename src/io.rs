@@ -143,6 +143,16 @@ pub enum Event {
         /// Its place in that buffer.
         bytes: Range<usize>,
     },
+    /// A message that came in several pieces, or out of turn, and so has a buffer of its own. Its
+    /// owner may give that back by `Node::recycle`.
+    Assembled {
+        /// Its connection.
+        connection: ConnectionHandle,
+        /// The channel it came on.
+        channel: ChannelHandle,
+        /// The message.
+        bytes: Vec<u8>,
+    },
     /// A channel went from empty to having messages to `receive`.
     Readable {
         /// Its connection.

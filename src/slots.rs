@@ -91,6 +91,14 @@ impl<T> Slots<T> {
         self.entries.iter().filter_map(|entry| entry.value.as_ref())
     }
 
+    /// Their handles, in the same order.
+    pub(crate) fn handles(&self) -> impl Iterator<Item = Handle> {
+        let used = self.entries.iter().enumerate().filter(|(_, entry)| entry.value.is_some());
+        used.map(|(slot, entry)| {
+            Handle::pack(self.tag, entry.generation, self.version, slot as u32)
+        })
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }

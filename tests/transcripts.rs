@@ -195,6 +195,7 @@ impl Pair {
                 | Event::MessageDelivered { .. }
                 | Event::MessageLost { .. }
                 | Event::MessagesSkipped { .. }
+                | Event::Assembled { .. }
                 | Event::Readable { .. }
                 | Event::Writable { .. }
                 | Event::PathChanged { .. }

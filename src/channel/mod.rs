@@ -1,8 +1,12 @@
 //! One channel of protocol v1: what its two directions have come to, what waits to be sent or read.
 
 mod backlog;
+mod buffers;
+mod credit;
 mod inbox;
+mod ledger;
 mod outbox;
+mod partial;
 mod receive;
 mod send;
 mod settled;
@@ -12,7 +16,7 @@ pub(crate) use backlog::{
 };
 pub(crate) use inbox::{Inbox, SpareInboxes};
 pub(crate) use outbox::{CHARGE, Framing, HEADER_SIZE, Outbox, Packet, Pool, TAG_SIZE, data_len};
-pub(crate) use receive::{Arrival, EndError, Receiving};
+pub(crate) use receive::{Arrival, Desk, Fault, Intake, Receiving, Spares, charge_of, check_data};
 pub(crate) use send::{Room, Sending};
 pub(crate) use settled::Settled;
 
@@ -46,7 +50,7 @@ pub(crate) struct Channel {
     pub(crate) is_finished: bool,
     /// Whether the peer will be told, after a while, what was given up.
     pub(crate) is_skip_due: bool,
-    /// The limit that CHANNEL_NEW gave.
+    /// The limit that CHANNEL_NEW gave, ours or the peer's.
     announced_limit: u64,
     pub(crate) sending: Sending,
     pub(crate) receiving: Receiving,
@@ -126,6 +130,8 @@ impl Pending {
     pub(crate) const RESET: Pending = Pending(1 << 3);
     pub(crate) const SKIP: Pending = Pending(1 << 4);
     pub(crate) const BLOCKED: Pending = Pending(1 << 5);
+    /// MAX_CHANNEL_DATA.
+    pub(crate) const LIMIT: Pending = Pending(1 << 6);
 
     pub(crate) fn set(&mut self, one: Pending) {
         self.0 |= one.0;
@@ -171,6 +177,8 @@ pub(crate) struct Terms {
     pub(crate) label: Box<[u8]>,
     /// Position up to which we may send.
     pub(crate) limit: u64,
+    /// Position up to which the peer may send at first.
+    pub(crate) window: u32,
     pub(crate) is_early: bool,
     pub(crate) resend_limit: u32,
     pub(crate) message_lifetime: Duration,
@@ -178,10 +186,9 @@ pub(crate) struct Terms {
 
 impl Channel {
     pub(crate) fn new(connection: ConnectionHandle, terms: Terms) -> Channel {
-        let is_ordered = terms.capabilities.0 & Capabilities::ORDERED.0 != 0;
-        let opening = match terms.role {
-            Role::Initiator => Opening::Announced,
-            Role::Responder => Opening::Open,
+        let (opening, announced_limit) = match terms.role {
+            Role::Initiator => (Opening::Announced, u64::from(terms.window)),
+            Role::Responder => (Opening::Open, terms.limit),
         };
         Channel {
             connection,
@@ -196,9 +203,9 @@ impl Channel {
             ending: Ending::None,
             is_finished: false,
             is_skip_due: false,
-            announced_limit: terms.limit,
+            announced_limit,
             sending: Sending::new(terms.limit),
-            receiving: Receiving::new(is_ordered),
+            receiving: Receiving::new(terms.capabilities, terms.window),
             pending: Pending::default(),
             turn: Turn::default(),
             resend_limit: terms.resend_limit,
@@ -222,6 +229,12 @@ impl Channel {
             Ending::None | Ending::Closing => false,
             Ending::Reset(_) => true,
         }
+    }
+
+    /// The limit that CHANNEL_NEW gives, each time that it is sent.
+    // spec: 8.9 CHANNEL_NEW
+    pub(crate) fn announced_limit(&self) -> u64 {
+        self.announced_limit
     }
 
     /// Whether this is what the peer opened it with.

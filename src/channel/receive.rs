@@ -1,233 +1,561 @@
 //! The direction of a channel in which the peer sends: what came, what is missing, where it ends.
 
-use super::settled::Settled;
-use crate::config::CHANNEL_GAPS_MAX;
+mod apart;
+#[cfg(test)]
+mod tests;
 
-/// What was received on a channel.
-#[derive(Debug, Default)]
+pub(crate) use apart::Spares;
+
+use super::CHARGE;
+use super::credit::Credit;
+use super::partial::{Partial, Piece};
+use crate::id::Capabilities;
+use crate::wire::frame::Data;
+use apart::{Apart, Held};
+
+/// What was received on a channel. What is rare, or lasts a while only, is in a box.
+#[derive(Debug)]
 pub(crate) struct Receiving {
-    /// Mode 010: late messages are dropped.
-    is_ordered: bool,
-    /// What was received, or is no longer waited for.
-    settled: Settled,
-    /// Charge of everything received (11.1).
-    charge: u64,
-    /// Above every number received.
-    end: u64,
-    /// How many messages there are in all, and their charge, once the peer said so.
-    last: Option<End>,
-    /// The number of the highest DATA_SKIP.
-    skipped_to: u64,
+    /// Every message below it is settled (10.2).
+    floor: u64,
+    credit: Credit,
+    apart: Option<Box<Apart>>,
+    mode: Capabilities,
+    /// The power of two that was enough for the last message in pieces.
+    expected_bits: u8,
+}
+
+/// What the channels of a connection have in common as receivers.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    pub(crate) credit: Credit,
+    /// Bytes held of each channel's lowest unfinished message, all together.
+    pub(crate) unfinished: u64,
+}
+
+/// What it takes to receive something.
+pub(crate) struct Desk<'a> {
+    pub(crate) intake: &'a mut Intake,
+    pub(crate) spares: &'a mut Spares,
+    /// The same sum as `Intake::unfinished`, of the whole node.
+    pub(crate) node_unfinished: &'a mut u64,
+    /// Bytes of the largest message taken.
+    pub(crate) message_max: u64,
+}
+
+/// What is to be done with a piece of a message that came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Nothing so far, or it was here before, or it is too late.
+    Nothing,
+    /// The piece is a message: deliver it. So many were skipped for it.
+    Deliver { skipped: u64 },
+    /// The piece was the last of this message, whose charge is held.
+    Assembled { bytes: Vec<u8>, skipped: u64 },
+    /// There is no room to remember it: its packet is as good as lost.
+    Refuse,
+}
+
+/// A rule that the peer broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    ChannelState,
+    FlowControl,
+    TooLarge,
+    Protocol,
 }
 
 /// Where the peer's direction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct End {
+struct End {
     /// None in a reset, which does not tell it.
-    pub(crate) count: Option<u64>,
-    pub(crate) position: u64,
+    count: Option<u64>,
+    position: u64,
 }
 
-/// What is to be done with a message that came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    /// Deliver it; so many numbers were given up on for it.
-    Deliver { skipped: u64 },
-    /// Drop it: it was here before, or a later one was.
-    Late,
-    /// The peer broke its own word: it is past the end.
-    PastEnd,
+impl Intake {
+    pub(crate) fn new(window: u32) -> Intake {
+        Intake { credit: Credit::new(window), unfinished: 0 }
+    }
+
+    /// Whether the peer should hear of a new limit.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        self.credit.is_due(self.unfinished)
+    }
+
+    /// The limit to tell the peer.
+    pub(crate) fn raise(&mut self) -> u64 {
+        self.credit.raise(self.unfinished)
+    }
 }
 
-/// Positions that contradict each other: FLOW_CONTROL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EndError {
-    /// CHANNEL_STATE.
-    State,
-    /// FLOW_CONTROL.
-    Position,
+/// Refuses what no DATA may say.
+// spec: 10.1 numbers and fragments
+pub(crate) fn check_data(data: &Data<'_>, message_max: u64) -> Result<(), Fault> {
+    let end = data.offset.checked_add(data.bytes.len() as u64);
+    if end.is_none_or(|end| end > message_max) {
+        return Err(Fault::TooLarge);
+    }
+    let is_short = data.bytes.len() < Data::FRAGMENT_LEN_MIN;
+    if is_short && !data.is_final { Err(Fault::Protocol) } else { Ok(()) }
 }
 
 impl Receiving {
-    pub(crate) fn new(is_ordered: bool) -> Receiving {
-        Receiving { is_ordered, ..Receiving::default() }
+    /// A direction in this mode, of which so much may come at first.
+    pub(crate) fn new(mode: Capabilities, window: u32) -> Receiving {
+        Receiving { floor: 0, credit: Credit::new(window), apart: None, mode, expected_bits: 0 }
     }
 
-    /// A whole message came.
+    pub(crate) fn credit(&self) -> &Credit {
+        &self.credit
+    }
+
+    pub(crate) fn credit_mut(&mut self) -> &mut Credit {
+        &mut self.credit
+    }
+
+    /// A message, or a piece of one, came.
     // spec: 10.3 modes
     #[inline]
-    pub(crate) fn arrive(&mut self, number: u64, charge: u64) -> Arrival {
-        if self.last.is_some_and(|end| end.count.is_some_and(|count| number >= count)) {
-            return Arrival::PastEnd;
+    pub(crate) fn arrive(
+        &mut self,
+        data: &Data<'_>,
+        desk: &mut Desk<'_>,
+    ) -> Result<Arrival, Fault> {
+        check_data(data, desk.message_max)?;
+        let is_whole = data.is_final && data.offset == 0;
+        if is_whole && data.number == self.floor && self.apart.is_none() {
+            self.receive(charge_of(data.bytes.len() as u64), desk.intake)?;
+            self.floor += 1;
+            return Ok(Arrival::Deliver { skipped: 0 });
         }
-        // The last number of all is none: there would be no count to close behind it.
-        let Some(end) = number.checked_add(1) else { return Arrival::PastEnd };
-        if number == self.settled.floor() && self.settled.insert(number, 1, 0) {
-            self.charge += charge;
-            self.end = self.end.max(end);
-            return Arrival::Deliver { skipped: 0 };
+        if data.number < self.floor {
+            return Ok(Arrival::Nothing);
         }
-        self.arrive_apart(number, charge)
+        let before = self.unfinished();
+        let arrival = self.arrive_apart(data, desk);
+        self.note_unfinished(before, desk);
+        self.tidy(desk);
+        arrival
     }
 
-    #[cold]
-    fn arrive_apart(&mut self, number: u64, charge: u64) -> Arrival {
-        let mut skipped = 0;
-        if self.is_ordered {
-            if number < self.settled.floor() {
-                return Arrival::Late;
-            }
-            skipped = self.settled.skip_to(number);
-            self.settled.insert(number, 1, 0);
-        } else {
-            if !self.settled.insert(number, 1, 0) {
-                return Arrival::Late;
-            }
-            if self.settled.gaps() > CHANNEL_GAPS_MAX {
-                skipped = self.settled.close_lowest_gap();
+    fn arrive_apart(&mut self, data: &Data<'_>, desk: &mut Desk<'_>) -> Result<Arrival, Fault> {
+        let number = data.number;
+        let apart = self.apart.get_or_insert_with(|| desk.spares.take());
+        if apart.last.is_some_and(|end| end.count.is_some_and(|count| number >= count)) {
+            return Err(Fault::ChannelState);
+        }
+        if apart.ledger.contains(number) || apart.find_held(number).is_ok() {
+            return Ok(Arrival::Nothing);
+        }
+        if number != self.floor && !self.holds() && !self.has_room_apart() {
+            return Ok(Arrival::Refuse);
+        }
+        let piece = Piece { offset: data.offset, is_final: data.is_final, bytes: data.bytes };
+        match self.find_partial(number) {
+            Ok(at) => self.take_piece(at, &piece, desk),
+            Err(at) => {
+                self.check_number(number)?;
+                if data.is_final && data.offset == 0 {
+                    return self.take_whole(number, data.bytes, desk);
+                }
+                self.begin(at, number, &piece, desk);
+                self.take_piece(at, &piece, desk)
             }
         }
-        self.charge += charge;
-        self.end = self.end.max(number + 1);
-        Arrival::Deliver { skipped }
+    }
+
+    /// Refuses a number that the peer cannot have come to: all below it were begun, and each costs
+    /// at least its 32 bytes.
+    // spec: 10.1 numbers and fragments, 11.3 receiving
+    fn check_number(&self, number: u64) -> Result<(), Fault> {
+        if number < self.end() {
+            return Ok(());
+        }
+        let known = self.apart.as_ref().map_or(0, |apart| apart.known());
+        let missing = number - self.floor - known;
+        let charge = missing.checked_add(1).and_then(|count| count.checked_mul(SMALLEST));
+        let is_within = charge.is_some_and(|charge| charge <= self.credit.left());
+        if is_within { Ok(()) } else { Err(Fault::FlowControl) }
+    }
+
+    /// A message came in one piece, and nothing of it before.
+    fn take_whole(
+        &mut self,
+        number: u64,
+        bytes: &[u8],
+        desk: &mut Desk<'_>,
+    ) -> Result<Arrival, Fault> {
+        let charge = charge_of(bytes.len() as u64);
+        self.receive(charge, desk.intake)?;
+        if self.holds() && number != self.floor {
+            self.hold(charge, desk.intake);
+            let (mut kept, _) = desk.spares.buffers.take(bytes.len(), 0);
+            kept.extend_from_slice(bytes);
+            self.keep(number, kept);
+            return Ok(Arrival::Nothing);
+        }
+        let delivered = self.settle(number, charge, desk);
+        Ok(delivered.map_or(Arrival::Nothing, |skipped| Arrival::Deliver { skipped }))
+    }
+
+    /// Makes room for a message in pieces.
+    fn begin(&mut self, at: usize, number: u64, first: &Piece<'_>, desk: &mut Desk<'_>) {
+        let is_late = number < self.next();
+        let expected = 1 << self.expected_bits;
+        let Some(apart) = &mut self.apart else { return };
+        let partial = match is_late {
+            true => Partial::dropped(number),
+            false => Partial::new(number, first, expected, &mut desk.spares.buffers),
+        };
+        apart.partials.insert(at, partial);
+    }
+
+    /// A piece of a message that is known.
+    // spec: 10.2 reassembly
+    fn take_piece(
+        &mut self,
+        at: usize,
+        piece: &Piece<'_>,
+        desk: &mut Desk<'_>,
+    ) -> Result<Arrival, Fault> {
+        let Some(partial) = self.apart.as_mut().and_then(|apart| apart.partials.get_mut(at)) else {
+            return Ok(Arrival::Nothing);
+        };
+        partial.check(piece)?;
+        if !partial.takes(piece) {
+            return Ok(Arrival::Refuse);
+        }
+        let known = if partial.is_begun() { charge_of(partial.high()) } else { 0 };
+        let charge = charge_of(partial.high().max(piece.end())) - known;
+        self.credit.receive(charge)?;
+        desk.intake.credit.receive(charge)?;
+        partial.insert(piece, &mut desk.spares.buffers);
+        let is_whole = partial.is_whole();
+        self.hold(charge, desk.intake);
+        if !is_whole {
+            return Ok(Arrival::Nothing);
+        }
+        let partial = self.apart.as_mut().and_then(|apart| apart.partials.remove(at));
+        let Some(partial) = partial else { return Ok(Arrival::Nothing) };
+        Ok(self.finish(partial, desk))
+    }
+
+    /// A message in pieces is whole.
+    fn finish(&mut self, partial: Partial, desk: &mut Desk<'_>) -> Arrival {
+        let (number, charge) = (partial.number, charge_of(partial.high()));
+        let is_dropped = partial.is_dropped();
+        let bytes = partial.into_bytes(&mut desk.spares.buffers);
+        let bits = bytes.len().max(1).ilog2() + u32::from(!bytes.len().is_power_of_two());
+        self.expected_bits = bits.min(EXPECTED_BITS_MAX) as u8;
+        if self.holds() && number != self.floor {
+            self.keep(number, bytes);
+            return Arrival::Nothing;
+        }
+        let delivered = self.settle(number, charge, desk).filter(|_| !is_dropped);
+        match delivered {
+            Some(skipped) => Arrival::Assembled { bytes, skipped },
+            None => {
+                self.let_go(charge, desk.intake);
+                desk.spares.buffers.put(bytes, 0);
+                Arrival::Nothing
+            }
+        }
+    }
+
+    /// A message is here, and settled by that. How many it skips, if it is to be delivered.
+    // spec: 10.3 modes
+    fn settle(&mut self, number: u64, charge: u64, desk: &mut Desk<'_>) -> Option<u64> {
+        let next = self.next();
+        let drops_late = self.drops_late();
+        let is_next = number == self.floor;
+        let apart = self.apart.as_mut()?;
+        if is_next {
+            self.floor = apart.ledger.absorb(number + 1);
+        } else {
+            apart.ledger.insert(number, charge);
+        }
+        if !drops_late {
+            return Some(0);
+        }
+        if number < next {
+            return None;
+        }
+        apart.next = number + 1;
+        apart.drop_late(number, &mut desk.spares.buffers);
+        Some(number - next)
+    }
+
+    /// Keeps a message until it is its turn.
+    fn keep(&mut self, number: u64, bytes: Vec<u8>) {
+        if let Some(apart) = &mut self.apart
+            && let Err(at) = apart.find_held(number)
+        {
+            apart.held.insert(at, Held { number, bytes });
+        }
+    }
+
+    /// The next message that was held until its turn, or that is let go as what is missing below
+    /// `skipped_to` does not come. Its charge is still held.
+    pub(crate) fn release(&mut self, skipped_to: u64, spares: &mut Spares) -> Option<Vec<u8>> {
+        let front = self.apart.as_ref().and_then(|apart| apart.held.front());
+        let front = front.map(|held| held.number);
+        if front.is_none_or(|number| number >= skipped_to) {
+            self.floor = self.floor.max(skipped_to);
+        }
+        let number = front.filter(|number| *number == self.floor || *number < skipped_to)?;
+        self.floor = number + 1;
+        let held = self.apart.as_mut().and_then(|apart| apart.held.pop_front());
+        self.tidy_spare(spares);
+        held.map(|held| held.bytes)
     }
 
     /// The peer gave up on all that did not come below `number`; returns how many that are.
+    /// `release` up to `number` follows.
     // spec: 10.5 skipping
-    pub(crate) fn skip(&mut self, number: u64, position: u64) -> Result<u64, EndError> {
-        if number <= self.skipped_to {
+    pub(crate) fn skip(
+        &mut self,
+        number: u64,
+        position: u64,
+        desk: &mut Desk<'_>,
+    ) -> Result<u64, Fault> {
+        if self.mode.has(Capabilities::CLOSE_ON_LOSS) {
+            return Err(Fault::ChannelState);
+        }
+        if number <= self.floor {
             return Ok(0);
         }
-        if self.last.is_some_and(|end| end.count.is_some_and(|count| number > count)) {
-            return Err(EndError::State);
+        let end = self.last();
+        if end.is_some_and(|end| end.count.is_some_and(|count| number > count)) {
+            return Err(Fault::ChannelState);
         }
-        if position / u64::from(super::outbox::CHARGE) < number {
-            return Err(EndError::Position);
+        let known = self.apart.as_ref().map_or(0, |apart| apart.known_below(number));
+        let unseen = number - self.floor - known;
+        self.receive_skipped(number, position, unseen, desk)?;
+        let before = self.unfinished();
+        let next = self.next();
+        let mut discarded = 0;
+        if let Some(apart) = &mut self.apart {
+            while apart.partials.front().is_some_and(|partial| partial.number < number) {
+                let Some(mut partial) = apart.partials.pop_front() else { break };
+                let charge = charge_of(partial.high());
+                partial.drop_bytes(&mut desk.spares.buffers);
+                self.credit.let_go(charge);
+                desk.intake.credit.let_go(charge);
+                discarded += 1;
+            }
         }
-        self.skipped_to = number;
-        Ok(self.settled.skip_to(number))
+        self.note_unfinished(before, desk);
+        let skipped =
+            if self.drops_late() { number.saturating_sub(next) } else { unseen + discarded };
+        if !self.holds() {
+            self.floor = number;
+            if let Some(apart) = &mut self.apart {
+                self.floor = apart.ledger.absorb(number);
+                apart.next = apart.next.max(number);
+            }
+        }
+        self.tidy(desk);
+        Ok(skipped)
+    }
+
+    /// Counts what was given up, so that all below `number` costs `position`. Where a part of what
+    /// came is known only roughly, too little is counted, and never too much.
+    // spec: 11.3 receiving
+    fn receive_skipped(
+        &mut self,
+        number: u64,
+        position: u64,
+        unseen: u64,
+        desk: &mut Desk<'_>,
+    ) -> Result<(), Fault> {
+        let above = self.apart.as_ref().map(|apart| apart.above(number)).unwrap_or_default();
+        let received = self.credit.received();
+        let below_least = received.saturating_sub(above.most);
+        let below_most = received.saturating_sub(above.least);
+        let unseen = unseen.checked_mul(SMALLEST).ok_or(Fault::FlowControl)?;
+        if position < below_least.saturating_add(unseen) {
+            return Err(Fault::FlowControl);
+        }
+        self.receive(position.saturating_sub(below_most), desk.intake)
     }
 
     /// CHANNEL_CLOSE.
     // spec: 8.11 CHANNEL_CLOSE
-    pub(crate) fn close(&mut self, count: u64, position: u64) -> Result<(), EndError> {
+    pub(crate) fn close(
+        &mut self,
+        count: u64,
+        position: u64,
+        desk: &mut Desk<'_>,
+    ) -> Result<(), Fault> {
         let end = End { count: Some(count), position };
-        match self.last {
-            Some(before) if before.count.is_some() && before != end => return Err(EndError::State),
-            Some(before) if before.position != position => return Err(EndError::Position),
+        match self.last() {
+            Some(before) if before.count.is_some() && before != end => {
+                return Err(Fault::ChannelState);
+            }
+            Some(before) if before.position != position => return Err(Fault::FlowControl),
             Some(_) | None => {}
         }
-        if count < self.end {
-            return Err(EndError::State);
+        if count < self.end() {
+            return Err(Fault::ChannelState);
         }
-        if position < self.charge {
-            return Err(EndError::Position);
-        }
-        self.last = Some(end);
+        self.check_position(position)?;
+        self.apart.get_or_insert_with(|| desk.spares.take()).last = Some(end);
         Ok(())
     }
 
     /// CHANNEL_RESET.
     // spec: 9.5 reset
-    pub(crate) fn reset(&mut self, position: u64, limit: u64) -> Result<(), EndError> {
-        let differs = self.last.is_some_and(|end| end.position != position);
-        if differs || position < self.charge || position > limit {
-            return Err(EndError::Position);
+    pub(crate) fn reset(&mut self, position: u64, desk: &mut Desk<'_>) -> Result<(), Fault> {
+        if self.last().is_some_and(|end| end.position != position) {
+            return Err(Fault::FlowControl);
         }
-        self.last = self.last.or(Some(End { count: None, position }));
+        self.check_position(position)?;
+        let apart = self.apart.get_or_insert_with(|| desk.spares.take());
+        apart.last = apart.last.or(Some(End { count: None, position }));
         Ok(())
     }
 
+    fn check_position(&self, position: u64) -> Result<(), Fault> {
+        let is_good = (self.credit.received()..=self.credit.limit()).contains(&position);
+        if is_good { Ok(()) } else { Err(Fault::FlowControl) }
+    }
+
+    /// Nothing more of it is taken in: the peer's final position, if it is known, is all that came.
+    // spec: 9.5 reset, 11.3 receiving
+    pub(crate) fn count_rest(&mut self, intake: &mut Intake) -> Result<(), Fault> {
+        let position = self.last().map_or(0, |end| end.position);
+        let rest = position.saturating_sub(self.credit.received());
+        self.receive(rest, intake)
+    }
+
+    /// Throws away all that is held.
+    pub(crate) fn discard(&mut self, desk: &mut Desk<'_>) {
+        let before = self.unfinished();
+        if let Some(apart) = &mut self.apart {
+            apart.clear(&mut desk.spares.buffers);
+        }
+        desk.intake.credit.let_go(self.credit.let_go_of_all());
+        self.note_unfinished(before, desk);
+        self.tidy(desk);
+    }
+
+    /// Some of what was held was read.
+    #[inline]
+    pub(crate) fn let_go(&mut self, charge: u64, intake: &mut Intake) {
+        self.credit.let_go(charge);
+        intake.credit.let_go(charge);
+    }
+
+    /// Some of what came is held.
+    pub(crate) fn hold(&mut self, charge: u64, intake: &mut Intake) {
+        self.credit.hold(charge);
+        intake.credit.hold(charge);
+    }
+
+    #[inline]
+    fn receive(&mut self, charge: u64, intake: &mut Intake) -> Result<(), Fault> {
+        self.credit.receive(charge)?;
+        intake.credit.receive(charge)
+    }
+
+    /// Whether the peer should hear of a new limit.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        self.credit.is_due(self.unfinished()) && self.last().is_none()
+    }
+
+    /// The limit to tell the peer.
+    pub(crate) fn raise(&mut self) -> u64 {
+        let unfinished = self.unfinished();
+        self.credit.raise(unfinished)
+    }
+
     /// Whether everything came, or is no longer waited for.
+    #[inline]
     pub(crate) fn is_ended(&self) -> bool {
-        self.last.is_some_and(|end| end.count.is_some_and(|count| self.settled.floor() >= count))
+        self.last().is_some_and(|end| end.count.is_some_and(|count| self.floor >= count))
     }
 
     /// Whether the peer's final position is known.
     pub(crate) fn has_end(&self) -> bool {
-        self.last.is_some()
+        self.last().is_some()
+    }
+
+    /// Bytes held of the lowest unfinished message.
+    #[inline]
+    pub(crate) fn unfinished(&self) -> u64 {
+        let front = self.apart.as_ref().and_then(|apart| apart.partials.front());
+        front.map_or(0, |partial| partial.held())
+    }
+
+    /// Bytes of messages that cannot be delivered yet.
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        self.apart.as_ref().map_or(0, |apart| apart.bytes())
+    }
+
+    fn last(&self) -> Option<End> {
+        self.apart.as_ref().and_then(|apart| apart.last)
+    }
+
+    /// Above every number seen.
+    fn end(&self) -> u64 {
+        self.apart.as_ref().map_or(self.floor, |apart| self.floor.max(apart.end()))
+    }
+
+    /// Mode 010: messages below it are too late.
+    fn next(&self) -> u64 {
+        self.apart.as_ref().map_or(self.floor, |apart| self.floor.max(apart.next))
+    }
+
+    /// Whether later messages wait for earlier ones.
+    fn holds(&self) -> bool {
+        let waits = self.mode.0 & (Capabilities::RESEND.0 | Capabilities::CLOSE_ON_LOSS.0) != 0;
+        self.mode.has(Capabilities::ORDERED) && waits
+    }
+
+    /// Whether late messages are of no use.
+    fn drops_late(&self) -> bool {
+        self.mode == Capabilities::ORDERED
+    }
+
+    fn has_room_apart(&self) -> bool {
+        self.apart.as_ref().is_none_or(|apart| apart.ledger.has_room())
+    }
+
+    fn find_partial(&self, number: u64) -> Result<usize, usize> {
+        self.apart.as_ref().map_or(Err(0), |apart| apart.find_partial(number))
+    }
+
+    /// Corrects the sums of unfinished bytes.
+    fn note_unfinished(&self, before: u64, desk: &mut Desk<'_>) {
+        let after = self.unfinished();
+        desk.intake.unfinished = desk.intake.unfinished - before + after;
+        *desk.node_unfinished = *desk.node_unfinished - before + after;
+    }
+
+    fn tidy(&mut self, desk: &mut Desk<'_>) {
+        self.tidy_spare(desk.spares);
+    }
+
+    /// Gives back what is not needed any more.
+    fn tidy_spare(&mut self, spares: &mut Spares) {
+        if let Some(apart) = self.apart.take_if(|apart| apart.is_idle(self.floor)) {
+            spares.put(apart);
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DELIVER: Arrival = Arrival::Deliver { skipped: 0 };
-
-    // spec: 10.3 modes
-    #[test]
-    fn unordered_takes_every_number_once_in_any_order() {
-        let mut receiving = Receiving::new(false);
-        for number in [0, 3, 1, 5, 2, 4] {
-            assert_eq!(receiving.arrive(number, 40), DELIVER);
-            assert_eq!(receiving.arrive(number, 40), Arrival::Late);
-        }
-        assert_eq!(receiving.settled.floor(), 6);
-    }
-
-    // spec: 10.3 modes
-    #[test]
-    fn ordered_drops_what_comes_late() {
-        let mut receiving = Receiving::new(true);
-        assert_eq!(receiving.arrive(0, 40), DELIVER);
-        assert_eq!(receiving.arrive(3, 40), Arrival::Deliver { skipped: 2 });
-        assert_eq!(receiving.arrive(2, 40), Arrival::Late);
-        assert_eq!(receiving.arrive(4, 40), DELIVER);
-    }
-
-    // spec: 8.14 DATA
-    #[test]
-    fn numbers_at_the_end_of_all_are_taken_once_or_refused() {
-        for is_ordered in [false, true] {
-            let mut receiving = Receiving::new(is_ordered);
-            assert_eq!(receiving.skip(1 << 58, u64::MAX), Ok(1 << 58));
-            let arrival = receiving.arrive(u64::MAX - 1, 40);
-            assert!(matches!(arrival, Arrival::Deliver { .. }), "{arrival:?}");
-            assert_eq!(receiving.arrive(u64::MAX - 1, 40), Arrival::Late);
-            assert_eq!(receiving.arrive(u64::MAX, 40), Arrival::PastEnd);
-            assert_eq!(receiving.arrive(u64::MAX, 40), Arrival::PastEnd);
-        }
-    }
-
-    // spec: 8.11 CHANNEL_CLOSE
-    #[test]
-    fn a_close_holds_the_peer_to_its_word() {
-        let mut receiving = Receiving::new(false);
-        assert_eq!(receiving.arrive(1, 40), DELIVER);
-        assert_eq!(receiving.close(1, 80), Err(EndError::State), "number 1 was there");
-        assert_eq!(receiving.close(2, 39), Err(EndError::Position));
-        assert_eq!(receiving.close(2, 80), Ok(()));
-        assert_eq!(receiving.close(2, 80), Ok(()), "repeated");
-        assert_eq!(receiving.close(3, 80), Err(EndError::State));
-        assert_eq!(receiving.arrive(2, 40), Arrival::PastEnd);
-        assert!(!receiving.is_ended());
-        assert_eq!(receiving.skip(2, 80), Ok(1));
-        assert!(receiving.is_ended());
-    }
-
-    // spec: 16.1 table
-    #[test]
-    fn gaps_are_bounded_and_the_oldest_is_given_up() {
-        let mut receiving = Receiving::new(false);
-        for number in 0..CHANNEL_GAPS_MAX as u64 {
-            assert_eq!(receiving.arrive(2 * number + 1, 40), DELIVER);
-        }
-        let next = 2 * CHANNEL_GAPS_MAX as u64 + 1;
-        assert_eq!(receiving.arrive(next, 40), Arrival::Deliver { skipped: 1 });
-        assert_eq!(receiving.arrive(0, 40), Arrival::Late);
-        assert_eq!(receiving.arrive(2, 40), DELIVER);
-    }
-
-    // spec: 9.5 reset
-    #[test]
-    fn a_reset_cannot_deny_what_came() {
-        let mut receiving = Receiving::new(false);
-        assert_eq!(receiving.arrive(0, 140), DELIVER);
-        assert_eq!(receiving.reset(139, 1000), Err(EndError::Position));
-        assert_eq!(receiving.reset(1001, 1000), Err(EndError::Position));
-        assert_eq!(receiving.reset(200, 1000), Ok(()));
-        assert_eq!(receiving.reset(201, 1000), Err(EndError::Position));
-        assert!(receiving.has_end() && !receiving.is_ended());
-    }
+/// What a message of so many bytes costs.
+// spec: 11.1 charge
+#[inline]
+pub(crate) fn charge_of(bytes: u64) -> u64 {
+    bytes + SMALLEST
 }
+
+/// What every message costs at least.
+const SMALLEST: u64 = CHARGE as u64;
+
+/// Larger messages than this power of two grow into their memory.
+const EXPECTED_BITS_MAX: u32 = 20;

@@ -57,30 +57,6 @@ impl Settled {
         !self.contains(first) && self.insert_apart(Run { start: first, end, charge })
     }
 
-    /// Forgets the lowest gap: what is missing there is no longer waited for. Returns how many
-    /// numbers that were.
-    pub(crate) fn close_lowest_gap(&mut self) -> u64 {
-        let Some(run) = self.above.first().copied() else { return 0 };
-        let skipped = run.start - self.floor;
-        self.floor = run.start;
-        self.absorb();
-        skipped
-    }
-
-    /// Settles all below `number`; returns how many were not.
-    pub(crate) fn skip_to(&mut self, number: u64) -> u64 {
-        let mut skipped = 0;
-        while self.above.first().is_some_and(|run| run.start < number) {
-            skipped += self.close_lowest_gap();
-        }
-        if self.floor < number {
-            skipped += number - self.floor;
-            self.floor = number;
-            self.absorb();
-        }
-        skipped
-    }
-
     fn insert_apart(&mut self, new: Run) -> bool {
         let at = self.above.partition_point(|run| run.start < new.start);
         let touches_before = at > 0 && self.above[at - 1].end == new.start;
@@ -151,18 +127,5 @@ mod tests {
         assert_eq!((settled.floor(), settled.gaps()), (0, 1));
         assert!(settled.insert(0, 1, 1));
         assert_eq!((settled.floor(), settled.base(), settled.gaps()), (9, 9, 0));
-    }
-
-    // spec: 10.5 skipping
-    #[test]
-    fn skipping_counts_what_was_missing_only() {
-        let mut settled = Settled::default();
-        settled.insert(2, 2, 2);
-        settled.insert(6, 1, 1);
-        assert_eq!(settled.skip_to(5), 3, "0, 1 and 4");
-        assert_eq!((settled.floor(), settled.gaps()), (5, 1));
-        assert_eq!(settled.skip_to(3), 0, "never back");
-        assert_eq!(settled.skip_to(6), 1);
-        assert_eq!(settled.floor(), 7);
     }
 }

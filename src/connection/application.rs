@@ -1,12 +1,13 @@
 //! What the application does with a connection and its channels.
 
+use super::limits::FirstWindows;
 use super::shared::Shared;
 use super::{Connection, Life};
 use crate::channel::{Channel, Ending, LEAD_MAX, Pending, Terms};
-use crate::config::{ChannelConfig, LABEL_BYTES_MAX, RECEIVE_LIMIT};
+use crate::config::{ChannelConfig, LABEL_BYTES_MAX};
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, Role};
-use crate::info::{CloseReason, Received};
+use crate::info::CloseReason;
 use crate::time::Time;
 use crate::wire::Writer;
 use crate::wire::frame::{ChannelNew, Frame, Label, Source};
@@ -48,6 +49,7 @@ impl Connection {
             weight: config.weight,
             label: config.label.clone(),
             limit: limit.unwrap_or(0),
+            window: FirstWindows::of(&shared.config).channel,
             is_early: false,
             resend_limit: config.resend_limit,
             message_lifetime: config.message_lifetime,
@@ -98,30 +100,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads the oldest message, or the rest of one.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidChannelId`, `DataUnavailable` when nothing waits.
-    pub(crate) fn receive(
-        &mut self,
-        shared: &mut Shared,
-        now: Time,
-        handle: ChannelHandle,
-        out: &mut [u8],
-    ) -> Result<Received, Error> {
-        let Shared { channels, spare_inboxes, stats, .. } = &mut *shared;
-        let channel = channels.get_mut(handle.0).filter(|channel| !channel.is_reset());
-        let channel = channel.ok_or(Error::InvalidChannelId)?;
-        let received = channel.inbox.as_mut().ok_or(Error::DataUnavailable)?.pop(out)?;
-        spare_inboxes.put(&mut channel.inbox);
-        stats.receive_queue_bytes -= received.len as u64;
-        if channel.inbox.is_none() && channel.receiving.has_end() {
-            self.direction_ended(shared, now, handle);
-        }
-        Ok(received)
-    }
-
     /// Begins a key update as soon as the rules allow it.
     ///
     /// # Errors
@@ -155,7 +133,7 @@ pub(super) fn write_lead<'a>(channel: &Channel, room: &'a mut [u8; LEAD_MAX]) ->
     let frame = Frame::ChannelNew(ChannelNew {
         channel: channel.number,
         capabilities: channel.capabilities,
-        limit: RECEIVE_LIMIT,
+        limit: channel.announced_limit(),
         priority: channel.priority,
         weight: channel.weight,
         label,

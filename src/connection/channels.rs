@@ -1,148 +1,30 @@
 //! One handler a message: those that are about channels.
 
 use super::inbound::Inbound;
+use super::limits::FirstWindows;
 use super::registry::Place;
 use super::shared::Shared;
 use super::{Breach, Connection};
-use crate::channel::{Arrival, Channel, EndError, Ending, Opening, Pending, Reset, Terms};
-use crate::config::RECEIVE_LIMIT;
+use crate::channel::{Channel, Desk, Ending, Opening, Pending, Reset, Terms};
+use crate::config::REFUSALS_MAX;
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ChannelNumber, Role};
 use crate::info::CloseReason;
 use crate::io::Event;
-use crate::stats::DropReason;
 use crate::time::Time;
 use crate::wire::codes::{ChannelCode, ConnectionCode};
-use crate::wire::frame::{
-    self, ChannelClose, ChannelLimit, ChannelNew, ChannelReset, Data, DataSkip, Source,
-};
-
-/// Bytes that a fragment has at least that is not its message's last.
-// spec: 10.1 numbers and fragments
-const FRAGMENT_MIN: usize = 64;
-
-impl From<EndError> for Breach {
-    fn from(error: EndError) -> Breach {
-        match error {
-            EndError::State => ConnectionCode::ChannelState.into(),
-            EndError::Position => ConnectionCode::FlowControl.into(),
-        }
-    }
-}
+use crate::wire::frame::{self, ChannelClose, ChannelLimit, ChannelNew, ChannelReset, Source};
 
 impl Connection {
     /// The channel that a message names; none when it is to be ignored.
     #[inline]
-    fn named(&mut self, number: ChannelNumber) -> Result<Option<ChannelHandle>, Breach> {
+    pub(super) fn named(&mut self, number: ChannelNumber) -> Result<Option<ChannelHandle>, Breach> {
         match self.registry.find(number) {
             Place::Live(handle) => Ok(Some(handle)),
             Place::Ended => Ok(None),
             Place::Unused | Place::NeverOpened => Err(ConnectionCode::ChannelState.into()),
             Place::OverLimit => Err(ConnectionCode::ChannelLimit.into()),
         }
-    }
-
-    // spec: 8.14 DATA
-    #[inline]
-    pub(super) fn handle_data(
-        &mut self,
-        shared: &mut Shared,
-        inbound: &Inbound,
-        buffer: &[u8],
-        data: &Data<'_>,
-    ) -> Result<(), Breach> {
-        if inbound.channel.is_none() {
-            return Err(ConnectionCode::Protocol.into());
-        }
-        let Some(handle) = self.named(inbound.channel)? else { return Ok(()) };
-        let Some(channel) = shared.channels.get_mut(handle.0) else { return Ok(()) };
-        if data.bytes.len() as u64 > shared.config.message_bytes_max as u64 {
-            return Err(ConnectionCode::TooLarge.into());
-        }
-        if data.offset > 0 || !data.is_final {
-            return self.handle_fragment(shared, inbound, handle, data);
-        }
-        if channel.is_reset() {
-            return Ok(());
-        }
-        if channel.opening != Opening::Open {
-            self.opened(shared, handle);
-        }
-        let Some(channel) = shared.channels.get_mut(handle.0) else { return Ok(()) };
-        let charge = data.bytes.len() as u64 + u64::from(crate::channel::CHARGE);
-        match channel.receiving.arrive(data.number, charge) {
-            Arrival::Deliver { skipped } => channel.stats.count_dropped(skipped),
-            Arrival::Late => {
-                channel.stats.count_dropped(1);
-                return Ok(());
-            }
-            Arrival::PastEnd => return Err(ConnectionCode::ChannelState.into()),
-        }
-        channel.stats.messages_received += 1;
-        channel.stats.bytes_received += data.bytes.len() as u64;
-        shared.stats.messages_received += 1;
-        self.deliver(shared, inbound, handle, buffer, data.bytes);
-        if shared.channels.get(handle.0).is_some_and(|channel| channel.receiving.is_ended()) {
-            self.direction_ended(shared, inbound.now, handle);
-        }
-        Ok(())
-    }
-
-    /// Lends a message to the application, or keeps it until it is read.
-    #[inline]
-    fn deliver(
-        &mut self,
-        shared: &mut Shared,
-        inbound: &Inbound,
-        handle: ChannelHandle,
-        buffer: &[u8],
-        message: &[u8],
-    ) {
-        let Shared { channels, config, events, stats, spare_inboxes, .. } = shared;
-        let Some(channel) = channels.get_mut(handle.0) else { return };
-        let is_behind = channel.inbox.as_ref().is_some_and(|inbox| !inbox.is_empty());
-        if config.lend_messages && inbound.may_lend && !is_behind {
-            let start = message.as_ptr() as usize - buffer.as_ptr() as usize;
-            let bytes = start..start + message.len();
-            let connection = self.handle;
-            return events.push_back(Event::Message { connection, channel: handle, bytes });
-        }
-        let node_bytes = stats.receive_queue_bytes + message.len() as u64;
-        let has_room = node_bytes <= config.node_receive_queue_bytes_max as u64;
-        let (bytes_max, messages_max) =
-            (config.receive_queue_bytes_max, config.receive_queue_messages_max);
-        let inbox = channel.inbox.get_or_insert_with(|| spare_inboxes.take());
-        let was_empty = inbox.is_empty();
-        if !has_room || !inbox.push(message, bytes_max, messages_max) {
-            channel.stats.count_dropped(1);
-            stats.dropped[DropReason::ReceiveQueueFull as usize] += 1;
-            spare_inboxes.put(&mut channel.inbox);
-            return;
-        }
-        stats.receive_queue_bytes = node_bytes;
-        if was_empty {
-            events.push_back(Event::Readable { connection: self.handle, channel: handle });
-        }
-    }
-
-    /// Fragments belong to modes that no channel of ours has.
-    fn handle_fragment(
-        &mut self,
-        shared: &mut Shared,
-        inbound: &Inbound,
-        handle: ChannelHandle,
-        data: &Data<'_>,
-    ) -> Result<(), Breach> {
-        if !data.is_final && data.bytes.len() < FRAGMENT_MIN {
-            return Err(ConnectionCode::Protocol.into());
-        }
-        let end = data.offset.checked_add(data.bytes.len() as u64);
-        if end.is_none_or(|end| end > shared.config.message_bytes_max as u64) {
-            return Err(ConnectionCode::TooLarge.into());
-        }
-        let code = ChannelCode::Unsupported.code();
-        self.reset(shared, inbound.now, handle, (Source::Protocol, code), Error::Unsupported);
-        Ok(())
     }
 
     // spec: 9.2 opening
@@ -188,10 +70,10 @@ impl Connection {
             None
         };
         if let Some(code) = refusal {
-            self.registry.pass_over(new.channel);
-            self.duties.max_channels |= self.registry.raise_peer().is_some();
-            let has_room = self.duties.refuse(new.channel, code as u8);
-            self.schedule(shared);
+            // What was sent on it costs credit of the connection: its sender will say how much.
+            let has_room = self.refused.len() < REFUSALS_MAX;
+            self.refused.insert(new.channel);
+            self.pass_over(shared, new.channel, code)?;
             return if has_room { Ok(()) } else { Err(ConnectionCode::Internal.into()) };
         }
         let terms = Terms {
@@ -202,6 +84,7 @@ impl Connection {
             weight: new.weight,
             label: new.label.as_slice().into(),
             limit: new.limit,
+            window: FirstWindows::of(&shared.config).channel,
             is_early: inbound.place != frame::Place::Short,
             resend_limit: u32::MAX,
             message_lifetime: std::time::Duration::ZERO,
@@ -212,6 +95,40 @@ impl Connection {
         }
         self.report_opened(shared, handle, true);
         self.schedule(shared);
+        Ok(())
+    }
+
+    /// A channel of the peer's is over before it began.
+    fn pass_over(
+        &mut self,
+        shared: &mut Shared,
+        number: ChannelNumber,
+        code: ChannelCode,
+    ) -> Result<(), Breach> {
+        self.registry.pass_over(number);
+        self.duties.max_channels |= self.registry.raise_peer().is_some();
+        let has_room = self.duties.refuse(number, code as u8);
+        self.schedule(shared);
+        if has_room { Ok(()) } else { Err(ConnectionCode::Internal.into()) }
+    }
+
+    /// The final position of a channel that was never made here counts as consumed.
+    // spec: 9.5 reset, 11.3 receiving
+    fn count_refused(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        number: ChannelNumber,
+        position: u64,
+    ) -> Result<(), Breach> {
+        if !self.refused.remove(&number) {
+            return Ok(());
+        }
+        if position > u64::from(FirstWindows::of(&shared.config).channel) {
+            return Err(ConnectionCode::FlowControl.into());
+        }
+        self.intake.credit.receive(position)?;
+        self.note_connection_limit(shared, now);
         Ok(())
     }
 
@@ -237,7 +154,7 @@ impl Connection {
     }
 
     /// The accepting side knows the channel: it said something on it.
-    fn opened(&mut self, shared: &mut Shared, handle: ChannelHandle) {
+    pub(super) fn opened(&mut self, shared: &mut Shared, handle: ChannelHandle) {
         let Some(channel) = shared.channels.get_mut(handle.0) else { return };
         let before = std::mem::replace(&mut channel.opening, Opening::Open);
         if before == Opening::Open {
@@ -325,28 +242,23 @@ impl Connection {
         now: Time,
         close: &ChannelClose,
     ) -> Result<(), Breach> {
-        let Some(handle) = self.named(close.channel)? else { return Ok(()) };
+        let Some(handle) = self.named(close.channel)? else {
+            return self.count_refused(shared, now, close.channel, close.position);
+        };
         self.opened(shared, handle);
-        let Some(channel) = shared.channels.get_mut(handle.0) else { return Ok(()) };
-        channel.receiving.close(close.count, close.position)?;
-        self.direction_ended(shared, now, handle);
-        Ok(())
-    }
-
-    // spec: 8.15 DATA_SKIP, 10.5 skipping
-    pub(super) fn handle_skip(
-        &mut self,
-        shared: &mut Shared,
-        now: Time,
-        skip: &DataSkip,
-    ) -> Result<(), Breach> {
-        let Some(handle) = self.named(skip.channel)? else { return Ok(()) };
-        self.opened(shared, handle);
-        let Some(channel) = shared.channels.get_mut(handle.0) else { return Ok(()) };
-        let skipped = channel.receiving.skip(skip.number, skip.position)?;
-        channel.stats.count_dropped(skipped);
-        self.direction_ended(shared, now, handle);
-        Ok(())
+        let message_max = shared.config.message_bytes_max as u64;
+        let Shared { channels, spares, unfinished_bytes, .. } = &mut *shared;
+        let Some(channel) = channels.get_mut(handle.0) else { return Ok(()) };
+        let intake = &mut self.intake;
+        let mut desk = Desk { intake, spares, node_unfinished: unfinished_bytes, message_max };
+        channel.receiving.close(close.count, close.position, &mut desk)?;
+        if channel.is_reset() {
+            channel.receiving.count_rest(&mut self.intake)?;
+            self.note_limits(shared, now, handle);
+            self.check_gone(shared, now, handle);
+            return Ok(());
+        }
+        self.check_direction(shared, now, handle)
     }
 
     /// The peer's direction may have ended: then the application hears of it after the last
@@ -383,22 +295,26 @@ impl Connection {
         now: Time,
         reset: &ChannelReset<'_>,
     ) -> Result<(), Breach> {
-        let handle = match self.registry.find(reset.channel) {
+        let (number, position) = (reset.channel, reset.position);
+        let handle = match self.registry.find(number) {
             Place::Live(handle) => handle,
-            Place::Ended => return Ok(()),
+            Place::Ended => return self.count_refused(shared, now, number, position),
             Place::Unused => {
-                self.registry.pass_over(reset.channel);
-                self.duties.max_channels |= self.registry.raise_peer().is_some();
                 // Its sender waits for our position.
-                let has_room = self.duties.refuse(reset.channel, ChannelCode::Cancelled as u8);
-                self.schedule(shared);
-                return if has_room { Ok(()) } else { Err(ConnectionCode::Internal.into()) };
+                self.pass_over(shared, number, ChannelCode::Cancelled)?;
+                self.refused.insert(number);
+                return self.count_refused(shared, now, number, position);
             }
             Place::NeverOpened => return Err(ConnectionCode::ChannelState.into()),
             Place::OverLimit => return Err(ConnectionCode::ChannelLimit.into()),
         };
-        let Some(channel) = shared.channels.get_mut(handle.0) else { return Ok(()) };
-        channel.receiving.reset(reset.position, RECEIVE_LIMIT)?;
+        let message_max = shared.config.message_bytes_max as u64;
+        let Shared { channels, spares, unfinished_bytes, .. } = &mut *shared;
+        let Some(channel) = channels.get_mut(handle.0) else { return Ok(()) };
+        let intake = &mut self.intake;
+        let mut desk = Desk { intake, spares, node_unfinished: unfinished_bytes, message_max };
+        channel.receiving.reset(position, &mut desk)?;
+        channel.receiving.count_rest(desk.intake)?;
         if !channel.is_reset() {
             let text = String::from_utf8_lossy(reset.reason.as_slice()).into_owned();
             let said = CloseReason { code: reset.code, text };
@@ -407,6 +323,7 @@ impl Connection {
             let said = CloseReason { code: reset.code, text: String::new() };
             self.mute(shared, handle, reset.source, said, true);
         }
+        self.note_limits(shared, now, handle);
         self.check_gone(shared, now, handle);
         Ok(())
     }
@@ -438,6 +355,7 @@ impl Connection {
     ) {
         self.report_channel_end(shared, handle, reason, Some(said.clone()));
         self.mute(shared, handle, source, said, false);
+        self.note_connection_limit(shared, now);
         self.check_gone(shared, now, handle);
     }
 
@@ -462,6 +380,9 @@ impl Connection {
             is_acknowledged,
         }));
         channel.pending = Pending::default();
+        // A position within the channel's limit that the connection's does not have room for: the
+        // peer broke it, and hears of it with what it sends next.
+        let _ = channel.receiving.count_rest(&mut self.intake);
         if !is_enough {
             self.duties.note(handle, channel, Pending::RESET);
         } else if !is_acknowledged {
@@ -513,13 +434,7 @@ impl Connection {
     /// Drops what a channel holds in both directions.
     fn drop_queues(&mut self, shared: &mut Shared, handle: ChannelHandle) {
         self.drop_outgoing(shared, handle, Error::Closed);
-        let Shared { channels, stats, spare_inboxes, .. } = shared;
-        let Some(channel) = channels.get_mut(handle.0) else { return };
-        if let Some(inbox) = &mut channel.inbox {
-            stats.receive_queue_bytes -= inbox.bytes() as u64;
-            inbox.clear();
-        }
-        spare_inboxes.put(&mut channel.inbox);
+        self.discard_received(shared, handle);
     }
 }
 

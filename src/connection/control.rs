@@ -8,7 +8,6 @@ use super::application::write_lead;
 use super::outbound::Gathered;
 use super::shared::Shared;
 use crate::channel::{Channel, Ending, LEAD_MAX, Opening, Pending};
-use crate::config::RECEIVE_LIMIT;
 use crate::id::{ChannelHandle, ChannelNumber};
 use crate::path::SentFrame;
 use crate::time::Time;
@@ -125,6 +124,10 @@ impl Connection {
             let frame = Frame::MaxChannels { count: self.registry.peer_limit() };
             duties.max_channels = !gatherer.push(&frame, SentFrame::MaxChannels);
         }
+        if duties.max_data {
+            let frame = Frame::MaxData { limit: self.intake.raise() };
+            duties.max_data = !gatherer.push(&frame, SentFrame::MaxData);
+        }
         if duties.channels_blocked {
             let frame = Frame::ChannelsBlocked { count: self.registry.limit() };
             duties.channels_blocked = !gatherer.push(&frame, SentFrame::ChannelsBlocked);
@@ -213,7 +216,7 @@ fn gather_channel(
         }
         channel.pending.clear(Pending::NEW);
     }
-    for what in [Pending::ACCEPT, Pending::BLOCKED, Pending::SKIP, Pending::CLOSE] {
+    for what in [Pending::ACCEPT, Pending::LIMIT, Pending::BLOCKED, Pending::SKIP, Pending::CLOSE] {
         if !channel.pending.has(what) {
             continue;
         }
@@ -247,13 +250,17 @@ fn gather_channel(
 
 fn channel_frame(
     handle: ChannelHandle,
-    channel: &Channel,
+    channel: &mut Channel,
     what: Pending,
 ) -> Option<(Frame<'static>, SentFrame)> {
     let (number, sending) = (channel.number, &channel.sending);
     Some(match what {
+        Pending::LIMIT => {
+            let limit = ChannelLimit { channel: number, limit: channel.receiving.raise() };
+            (Frame::MaxChannelData(limit), SentFrame::MaxChannelData(handle))
+        }
         Pending::ACCEPT => {
-            let limit = ChannelLimit { channel: number, limit: RECEIVE_LIMIT };
+            let limit = ChannelLimit { channel: number, limit: channel.receiving.credit().limit() };
             (Frame::ChannelAccept(limit), SentFrame::Accept(handle))
         }
         Pending::BLOCKED => {

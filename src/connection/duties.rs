@@ -25,6 +25,7 @@ pub(super) struct Duties {
     pub(super) abandons: VecDeque<(PathId, u8)>,
     pub(super) ping: bool,
     pub(super) max_channels: bool,
+    pub(super) max_data: bool,
     pub(super) channels_blocked: bool,
     pub(super) data_blocked: bool,
     pub(super) ack_rate: bool,
@@ -79,6 +80,7 @@ impl Duties {
     pub(super) fn is_waiting(&self) -> bool {
         self.ping
             || self.max_channels
+            || self.max_data
             || self.channels_blocked
             || self.data_blocked
             || self.ack_rate

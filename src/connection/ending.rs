@@ -321,6 +321,7 @@ impl Connection {
     pub(super) fn forget_all(&mut self, shared: &mut Shared) {
         let handles: Vec<ChannelHandle> = self.registry.handles().collect();
         handles.into_iter().for_each(|handle| self.remove_channel(shared, handle));
+        self.forget_windows(shared);
         self.established = None;
         self.opening = None;
         self.duties.clear();

@@ -104,6 +104,8 @@ impl Connection {
             | SentFrame::Accept(_)
             | SentFrame::Refusal { .. }
             | SentFrame::Blocked(_)
+            | SentFrame::MaxChannelData(_)
+            | SentFrame::MaxData
             | SentFrame::DataBlocked
             | SentFrame::MaxChannels
             | SentFrame::ChannelsBlocked
@@ -145,6 +147,8 @@ impl Connection {
             SentFrame::Reset(handle) => self.note_lost(shared, handle, Pending::RESET),
             SentFrame::Skip { channel, .. } => self.note_lost(shared, channel, Pending::SKIP),
             SentFrame::Blocked(handle) => self.note_lost(shared, handle, Pending::BLOCKED),
+            SentFrame::MaxChannelData(handle) => self.note_lost(shared, handle, Pending::LIMIT),
+            SentFrame::MaxData => duties.max_data = true,
             SentFrame::Refusal { number, code } => duties.refusals.push_back((number, code)),
             SentFrame::DataBlocked => {
                 let flow = self.established.as_ref().map(|established| &established.flow);
@@ -178,6 +182,7 @@ impl Connection {
             Pending::CLOSE => !channel.sending.is_close_acked(),
             Pending::RESET => channel.is_reset(),
             Pending::SKIP => !channel.is_reset(),
+            Pending::LIMIT => !channel.is_reset() && !channel.receiving.has_end(),
             Pending::BLOCKED => channel.sending.is_blocked() && !channel.is_reset(),
             _ => !channel.is_reset(),
         };

@@ -129,6 +129,7 @@ impl Connection {
             may_lend,
         };
         match self.handle_messages(shared, &inbound, buffer, payload) {
+            Ok(_) if std::mem::take(&mut self.refuses_packet) => {}
             Ok(asks) => self.note_received(shared, &opened, asks, source),
             Err(breach) => self.breach(shared, now, breach),
         }

@@ -64,7 +64,7 @@ impl Connection {
                 self.handle_max_channels(*count);
                 Ok(())
             }
-            Frame::DataSkip(skip) => self.handle_skip(shared, now, skip),
+            Frame::DataSkip(skip) => self.handle_skip(shared, inbound, skip),
             Frame::MaxChannelData(limit) => self.handle_max_channel_data(shared, limit),
             Frame::MaxData { limit } => {
                 self.handle_max_data(*limit);

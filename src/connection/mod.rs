@@ -4,6 +4,7 @@ mod adoption;
 mod application;
 mod channels;
 mod control;
+mod delivery;
 mod duties;
 mod early;
 mod ending;
@@ -12,6 +13,7 @@ mod expiring;
 mod fates;
 pub(crate) mod handshake;
 mod inbound;
+mod limits;
 mod messages;
 mod opening;
 mod outbound;
@@ -25,6 +27,7 @@ mod timers;
 mod tokens;
 mod turns;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -32,8 +35,9 @@ pub(crate) use ending::CloseSaid;
 pub(crate) use inbound::Source;
 pub(crate) use shared::{Notice, Shared};
 
+use crate::channel::Intake;
 use crate::crypto::PublicKey;
-use crate::id::{ConnectionHandle, PeerId, Side};
+use crate::id::{ChannelNumber, ConnectionHandle, PeerId, Side};
 use crate::io::Local;
 use crate::path::Path;
 use crate::stats::ConnectionStats;
@@ -42,6 +46,7 @@ use duties::Duties;
 use ending::{Breach, Life};
 use established::Established;
 use handshake::Handshake;
+use limits::FirstWindows;
 use opening::Opening;
 use registry::Registry;
 
@@ -68,6 +73,14 @@ pub(crate) struct Connection {
     is_reported: bool,
     registry: Registry,
     duties: Duties,
+    /// Flow control over all channels, as the receiver.
+    intake: Intake,
+    /// By how much its window grew, which counts for the node.
+    grown_window: u32,
+    /// Channels of the peer's that were refused, and whose final position is not known.
+    refused: BTreeSet<ChannelNumber>,
+    /// What is being read cannot be remembered: its packet is not acknowledged.
+    refuses_packet: bool,
     /// There until both sides are confirmed, or the handshake failed and is over.
     handshake: Option<Box<Handshake>>,
     /// What waits for the handshake's end.
@@ -106,6 +119,10 @@ impl Connection {
             is_reported: false,
             registry: Registry::new(side, peer_channels_max),
             duties: Duties::default(),
+            intake: Intake::new(FirstWindows::of(config).connection),
+            grown_window: 0,
+            refused: BTreeSet::new(),
+            refuses_packet: false,
             handshake: None,
             opening: None,
             established: None,
@@ -138,6 +155,7 @@ impl Connection {
             packets_sent: carrier.sent.next_number(),
             bytes_lost: carrier.congestion.totals().1,
             send_credit_bytes: established.flow.room(),
+            receive_queue_bytes: self.intake.credit.held(),
             ..stats
         }
     }

@@ -5,11 +5,14 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::channel::{Channel, Chunks, Packet, Piece, Pool, Report, SpareBacklogs, SpareInboxes};
+use crate::channel::{
+    Channel, Chunks, Packet, Piece, Pool, Report, SpareBacklogs, SpareInboxes, Spares,
+};
 use crate::config::NodeConfig;
 use crate::crypto::{Identity, PublicKey, ResetKey, TlsContext};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PathId, Token, Version};
+use crate::info::Received;
 use crate::io::Event;
 use crate::path::{Fate, SentFrame};
 use crate::slots::Slots;
@@ -27,6 +30,11 @@ pub(crate) struct Shared {
     pub(crate) channels: Slots<Channel>,
     pub(crate) spare_inboxes: SpareInboxes,
     pub(crate) spare_backlogs: SpareBacklogs,
+    pub(crate) spares: Spares,
+    /// By how much receive windows of connections grew, all together.
+    pub(crate) grown_windows: u64,
+    /// Bytes held of the lowest unfinished messages of all channels.
+    pub(crate) unfinished_bytes: u64,
     pub(crate) pool: Pool,
     pub(crate) chunks: Chunks,
     /// Bytes waiting in all channels to be sent, or to be acknowledged.
@@ -80,6 +88,9 @@ pub(crate) enum Notice {
         /// Whether another attempt may be made (7.15).
         may_retry: bool,
     },
+    /// This channel of the connection holds more of unfinished messages than any other, and all
+    /// together hold too much: the node has it reset (`Connection::reset_overfull`).
+    Overfull(ChannelHandle),
     /// It ended for the application, which was told. It still answers packets.
     Closed,
     /// Nothing is left to do: drop it, its tokens and ids.
@@ -101,6 +112,9 @@ impl Shared {
             config,
             spare_inboxes: SpareInboxes::default(),
             spare_backlogs: SpareBacklogs::default(),
+            spares: Spares::default(),
+            grown_windows: 0,
+            unfinished_bytes: 0,
             pool: Pool::default(),
             chunks: Chunks::default(),
             send_queue_bytes: 0,
@@ -131,6 +145,25 @@ impl Shared {
     pub(crate) fn channel_mut(&mut self, handle: ChannelHandle) -> Result<&mut Channel, Error> {
         let channel = self.channels.get_mut(handle.0).filter(|channel| !channel.is_reset());
         channel.ok_or(Error::InvalidChannelId)
+    }
+
+    /// Reads the oldest message of a channel, or the rest of one.
+    pub(super) fn read(
+        &mut self,
+        handle: ChannelHandle,
+        out: &mut [u8],
+    ) -> Result<Received, Error> {
+        let Shared { channels, spare_inboxes, spares, stats, .. } = self;
+        let channel = channels.get_mut(handle.0).filter(|channel| !channel.is_reset());
+        let channel = channel.ok_or(Error::InvalidChannelId)?;
+        let inbox = channel.inbox.as_mut().ok_or(Error::DataUnavailable)?;
+        let received = inbox.pop(out)?;
+        if let Some(spent) = inbox.take_spent() {
+            spares.buffers.put(spent, 0);
+        }
+        spare_inboxes.put(&mut channel.inbox);
+        stats.receive_queue_bytes -= received.len as u64;
+        Ok(received)
     }
 
     /// What a handshake borrows.

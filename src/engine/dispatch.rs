@@ -27,12 +27,15 @@ pub trait Owner {
 #[derive(Debug, Default)]
 pub struct Events {
     queue: VecDeque<Event>,
+    /// Buffers of messages that were reported, for the node to use again.
+    spent: Vec<Vec<u8>>,
 }
 
 impl Events {
     /// Takes what the node has to say. Call it under the node's lock, right after
     /// `handle_datagram`: lent messages are ranges of that buffer.
     pub fn collect(&mut self, node: &mut Node) {
+        node.recycle(&mut self.spent);
         node.take_events(&mut self.queue);
     }
 
@@ -51,7 +54,11 @@ impl Events {
         // Not left in place: should the handler panic, none of them is reported again.
         let mut queue = std::mem::take(&mut self.queue);
         let result = queue.iter().try_for_each(|event| report(event, handler, bytes, owner));
-        queue.clear();
+        for event in queue.drain(..) {
+            if let Event::Assembled { bytes, .. } = event {
+                self.spent.push(bytes);
+            }
+        }
         self.queue = queue;
         result
     }
@@ -78,6 +85,12 @@ fn report(
         }
         Event::Message { bytes: range, .. } | Event::Datagram { bytes: range, .. } => {
             handler.event(event, &bytes[range.clone()]);
+        }
+        // To a handler a message is a message.
+        Event::Assembled { connection, channel, bytes } => {
+            let (connection, channel) = (*connection, *channel);
+            let event = Event::Message { connection, channel, bytes: 0..bytes.len() };
+            handler.event(&event, bytes);
         }
         Event::Connected { .. }
         | Event::ConnectionClosed { .. }

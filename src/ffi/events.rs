@@ -17,7 +17,10 @@ use crate::io::{CloseReason, Event};
 /// The event as the caller sees it; None for those with a function of their own.
 pub(super) fn told(event: &Event) -> Option<channeler_event> {
     Some(match *event {
-        Event::ConnectionRequest { .. } | Event::Message { .. } | Event::Datagram { .. } => {
+        Event::ConnectionRequest { .. }
+        | Event::Message { .. }
+        | Event::Assembled { .. }
+        | Event::Datagram { .. } => {
             return None;
         }
         Event::Connected { connection, peer } => {
@@ -101,6 +104,7 @@ fn told_of_channel(event: &Event) -> Option<channeler_event> {
         | Event::Connected { .. }
         | Event::ConnectionClosed { .. }
         | Event::Message { .. }
+        | Event::Assembled { .. }
         | Event::PathChanged { .. }
         | Event::PathUnreachable { .. }
         | Event::PacketSizeReduced { .. }
@@ -125,6 +129,7 @@ pub(super) fn said(event: &Event) -> Option<&CloseReason> {
         | Event::MessageLost { .. }
         | Event::MessagesSkipped { .. }
         | Event::Message { .. }
+        | Event::Assembled { .. }
         | Event::Readable { .. }
         | Event::Writable { .. }
         | Event::PathChanged { .. }
@@ -154,6 +159,7 @@ pub(super) fn level(event: &Event) -> u32 {
         | Event::MessageLost { .. }
         | Event::MessagesSkipped { .. }
         | Event::Message { .. }
+        | Event::Assembled { .. }
         | Event::Readable { .. }
         | Event::Writable { .. }
         | Event::Packet { .. }
@@ -195,6 +201,9 @@ pub(super) fn line(event: &Event) -> String {
             format!("{}: channel {:?}: {count} messages lost", id(connection), channel.0)
         }
         Event::Message { connection, channel, bytes } => {
+            format!("{}: channel {:?}: {} bytes", id(connection), channel.0, bytes.len())
+        }
+        Event::Assembled { connection, channel, bytes } => {
             format!("{}: channel {:?}: {} bytes", id(connection), channel.0, bytes.len())
         }
         Event::Readable { connection, channel } => {

@@ -182,7 +182,10 @@ impl Endpoint {
         Ok(ChannelStats {
             send_queue_bytes: channel.queued_bytes() as u64,
             send_queue_messages: channel.queued_packets() as u64,
-            receive_queue_bytes: channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes()) as u64,
+            receive_queue_bytes: channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes()) as u64
+                + channel.receiving.waiting_bytes(),
+            receive_credit_bytes: channel.receiving.credit().left(),
+            receive_window_bytes: u64::from(channel.receiving.credit().window()),
             send_credit_bytes: channel.sending.limit().saturating_sub(channel.sending.position()),
             receive_queue_messages: channel.inbox.as_ref().map_or(0, |inbox| inbox.len()) as u64,
             ..channel.stats

@@ -184,6 +184,11 @@ impl Endpoint {
         }
     }
 
+    /// Takes back the buffer of a message.
+    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
+        self.shared.spares.buffers.put(buffer, 0);
+    }
+
     pub(super) fn config(&self) -> &NodeConfig {
         &self.shared.config
     }
@@ -225,6 +230,11 @@ impl Endpoint {
             Notice::TokenRetired(token) => self.table.retire(token, handle),
             Notice::AttemptFailed { reason, code, may_retry } => {
                 self.handle_attempt_failed(now, handle, reason, code, may_retry);
+            }
+            Notice::Overfull(channel) => {
+                if let Some(member) = self.table.get_mut(handle) {
+                    member.connection.reset_overfull(&mut self.shared, now, channel);
+                }
             }
             Notice::Closed => self.handle_closed(handle),
             Notice::Gone => self.forget(now, handle),

@@ -135,6 +135,15 @@ impl Node {
         v1.or_else(|| self.v0.as_mut()?.poll_event())
     }
 
+    /// Takes back buffers that `Event::Assembled` gave away, to be used again; those that are of no
+    /// use go. Leaves `buffers` empty.
+    pub fn recycle(&mut self, buffers: &mut Vec<Vec<u8>>) {
+        match &mut self.v1 {
+            Some(v1) => buffers.drain(..).for_each(|buffer| v1.recycle(buffer)),
+            None => buffers.clear(),
+        }
+    }
+
     /// Moves all that `poll_event` has to the back of `events`.
     pub fn take_events(&mut self, events: &mut VecDeque<Event>) {
         if let Some(v1) = &mut self.v1 {

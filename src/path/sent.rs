@@ -25,6 +25,10 @@ pub(crate) enum SentFrame {
     Skip { channel: ChannelHandle, number: u64 },
     /// CHANNEL_DATA_BLOCKED.
     Blocked(ChannelHandle),
+    /// MAX_CHANNEL_DATA.
+    MaxChannelData(ChannelHandle),
+    /// MAX_DATA.
+    MaxData,
     /// DATA_BLOCKED.
     DataBlocked,
     /// MAX_CHANNELS.

@@ -451,10 +451,17 @@ impl World {
     fn drain_events(&mut self, index: usize, lent: &[u8]) {
         let slot = &mut self.nodes[index];
         while let Some(event) = slot.node.poll_event() {
-            let mut copy = Vec::new();
-            if let Event::Message { bytes, .. } | Event::Datagram { bytes, .. } = &event {
-                copy.extend_from_slice(&lent[bytes.clone()]);
-            }
+            let (event, copy) = if let Event::Message { ref bytes, .. }
+            | Event::Datagram { ref bytes, .. } = event
+            {
+                let copy = lent[bytes.clone()].to_vec();
+                (event, copy)
+            } else if let Event::Assembled { connection, channel, bytes } = event {
+                // To a program the two are the same, as the engine has it.
+                (Event::Message { connection, channel, bytes: 0..bytes.len() }, bytes)
+            } else {
+                (event, Vec::new())
+            };
             self.network.write_trace(&format!("{} node {index} {event:?}", self.now));
             slot.events.push(Happened { at: self.now, event, bytes: copy });
         }

@@ -124,7 +124,8 @@ impl Model {
             Event::Packet { .. } => return Err("the profile is not the reference's".to_owned()),
             Event::MessageDelivered { .. }
             | Event::MessageLost { .. }
-            | Event::MessagesSkipped { .. } => return Err("v0 knows no fates".to_owned()),
+            | Event::MessagesSkipped { .. }
+            | Event::Assembled { .. } => return Err("v0 knows no fates".to_owned()),
             Event::ChannelFinished { .. } => return Err("half-closing is off".to_owned()),
             Event::Datagram { .. } => return Err("raw datagrams are off".to_owned()),
         }

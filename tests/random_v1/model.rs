@@ -93,7 +93,9 @@ impl Model {
                 }
                 self.ended_channels.insert(channel);
             }
-            Event::Message { channel, .. } | Event::Readable { channel, .. } => {
+            Event::Message { channel, .. }
+            | Event::Assembled { channel, .. }
+            | Event::Readable { channel, .. } => {
                 let is_opened = self.channels.get(&channel).is_some_and(|one| one.is_opened);
                 if !is_opened {
                     return Err(format!("a message on {channel:?}, which is not open"));

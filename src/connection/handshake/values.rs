@@ -3,6 +3,7 @@
 
 use rand_chacha::rand_core::Rng;
 
+use super::super::limits::FirstWindows;
 use super::Env;
 use crate::config::NodeConfig;
 use crate::id::{Side, Token};
@@ -21,22 +22,19 @@ pub(super) fn ours(env: &mut Env<'_>, side: Side) -> (Token, Params) {
     (token, params)
 }
 
-/// What a node with these settings says. In this part receive windows do not exist: they are as
-/// large as can be.
+/// What a node with these settings says.
 fn of_config(config: &NodeConfig, token: Token) -> Params {
     let mut params = Params::new(token);
     let idle = u64::try_from(config.idle_timeout.as_millis()).unwrap_or(u64::MAX);
     params.idle_timeout_ms = idle.min(IDLE_MS_MAX);
     params.ack_delay_max_us = u64::try_from(config.ack_delay.as_micros()).unwrap_or(u64::MAX);
     params.message_max = config.message_bytes_max as u64;
-    params.data_max = WINDOW;
-    params.channel_data_max = WINDOW;
+    let windows = FirstWindows::of(config);
+    params.data_max = u64::from(windows.connection);
+    params.channel_data_max = u64::from(windows.channel);
     params.channels_max = config.peer_channels_max as u64;
     params
 }
-
-/// 2^62: unlimited, and far from overflow.
-const WINDOW: u64 = 1 << 62;
 
 /// The largest idle timeout that the parameter can say.
 const IDLE_MS_MAX: u64 = 1 << 40;

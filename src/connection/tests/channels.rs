@@ -7,7 +7,6 @@ use crate::config::ChannelConfig;
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ChannelNumber};
 use crate::io::{CloseReason, Event};
-use crate::stats::DropReason;
 
 const SECOND: Duration = Duration::from_secs(1);
 const NONE: Capabilities = Capabilities(0);
@@ -289,32 +288,6 @@ fn capabilities_without_a_meaning_are_refused_on_both_sides() {
     assert_eq!(world.connection_end(0), None, "the connection goes on");
 }
 
-// spec: 16.1 table
-#[test]
-fn a_full_receive_queue_drops_and_counts() {
-    let mut world = World::with(14, |config| {
-        config.lend_messages = false;
-        config.receive_queue_messages_max = 3;
-    });
-    world.connect();
-    let (channel, accepted) = open_both(&mut world, NONE);
-    for _ in 0..5 {
-        assert_eq!(world.send_message(0, channel, b"message"), Ok(()));
-    }
-    world.run(SECOND);
-    let shared = &world.ends[1].shared;
-    assert_eq!(shared.stats.dropped(DropReason::ReceiveQueueFull), 2);
-    assert_eq!(shared.channel(accepted).expect("it is open").stats.messages_dropped, 2);
-    let mut out = [0; 16];
-    for _ in 0..3 {
-        let read = world.with_connection(1, |connection, shared, now| {
-            connection.receive(shared, now, accepted, &mut out)
-        });
-        assert_eq!(read.map(|read| read.len), Ok(7));
-    }
-    assert_eq!(world.ends[1].shared.stats.receive_queue_bytes, 0);
-}
-
 // spec: 9.4 graceful close
 #[test]
 fn unread_messages_outlive_the_close_behind_them() {
@@ -421,5 +394,7 @@ fn lost_messages_are_counted_on_both_sides_and_never_sent_again() {
     assert_eq!(ours.stats.messages_lost, 2);
     assert_eq!(ours.sending.skip(), None, "the peer knows");
     let theirs = world.ends[1].shared.channel(accepted).expect("it is open");
-    assert_eq!(theirs.stats.messages_dropped, 2);
+    assert_eq!(theirs.stats.messages_skipped, 2);
+    let skipped = |event: &&Event| matches!(event, Event::MessagesSkipped { count: 2, .. });
+    assert_eq!(world.ends[1].events.iter().filter(skipped).count(), 1);
 }

@@ -99,6 +99,7 @@ impl Pair {
                 | Event::MessageDelivered { .. }
                 | Event::MessageLost { .. }
                 | Event::MessagesSkipped { .. }
+                | Event::Assembled { .. }
                 | Event::ChannelClosed { .. }
                 | Event::Readable { .. }
                 | Event::Writable { .. }

@@ -82,5 +82,5 @@ fn parameters_of_both_sides_reach_the_other() {
     let params = &pair.initiator.complete.as_ref().expect("complete").params;
     assert_eq!((params.idle_timeout_ms, params.channels_max), (7_000, 3));
     assert_eq!((params.message_max, params.ack_delay_max_us), (5_000, 3_000));
-    assert_eq!((params.data_max, params.channel_data_max), (1 << 62, 1 << 62));
+    assert_eq!((params.data_max, params.channel_data_max), (256 << 10, 64 << 10));
 }

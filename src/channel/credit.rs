@@ -1,0 +1,167 @@
+//! Flow control as the receiver: what came, what of it is held, and how much more the peer may
+//! send.
+// spec: 11.3 receiving
+
+use std::time::Duration;
+
+use super::receive::Fault;
+use crate::time::Time;
+
+/// The account of one channel, or of a connection with all its channels. Sums of charges (11.1)
+/// over its whole life.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Credit {
+    received: u64,
+    /// The part of it that is held: unread, or of unfinished messages.
+    held: u64,
+    /// The highest limit that the peer was told.
+    limit: u64,
+    window: u32,
+    /// When the limit was last raised, in microseconds, cut to 32 bits.
+    raised_us: u32,
+}
+
+impl Credit {
+    /// An account whose limit is its first window.
+    pub(crate) fn new(window: u32) -> Credit {
+        Credit { received: 0, held: 0, limit: u64::from(window), window, raised_us: 0 }
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(crate) fn held(&self) -> u64 {
+        self.held
+    }
+
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    pub(crate) fn window(&self) -> u32 {
+        self.window
+    }
+
+    /// Charge that the peer may still send.
+    pub(crate) fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.received)
+    }
+
+    /// So much more came.
+    #[inline]
+    pub(crate) fn receive(&mut self, charge: u64) -> Result<(), Fault> {
+        let received = self.received.checked_add(charge).filter(|sum| *sum <= self.limit);
+        self.received = received.ok_or(Fault::FlowControl)?;
+        Ok(())
+    }
+
+    /// Some of what came is held.
+    #[inline]
+    pub(crate) fn hold(&mut self, charge: u64) {
+        self.held += charge;
+    }
+
+    /// Some of what was held was read, or thrown away.
+    #[inline]
+    pub(crate) fn let_go(&mut self, charge: u64) {
+        debug_assert!(charge <= self.held, "only what was held");
+        self.held = self.held.saturating_sub(charge);
+    }
+
+    /// Nothing is held any more; how much that was.
+    pub(crate) fn let_go_of_all(&mut self) -> u64 {
+        std::mem::take(&mut self.held)
+    }
+
+    /// The limit that could be given now. `unfinished`: bytes held of the message that must be
+    /// finished before anything can be read.
+    #[inline]
+    fn next_limit(&self, unfinished: u64) -> u64 {
+        self.limit.max(self.received - self.held + u64::from(self.window) + unfinished)
+    }
+
+    /// Whether the peer should hear of a new limit: half of the window is used.
+    #[inline]
+    pub(crate) fn is_due(&self, unfinished: u64) -> bool {
+        let half = u64::from(self.window / 2).max(1);
+        self.next_limit(unfinished) - self.limit >= half
+    }
+
+    /// The limit to tell the peer.
+    pub(crate) fn raise(&mut self, unfinished: u64) -> u64 {
+        self.limit = self.next_limit(unfinished);
+        self.limit
+    }
+
+    /// By how much the window should grow, now that half of it was used: if that took less than a
+    /// round trip, it is smaller than twice what the path carries in one.
+    pub(crate) fn growth(&mut self, now: Time, rtt: Duration, window_max: u32) -> u32 {
+        let micros = |nanos: u128| nanos / 1_000;
+        let now_us = micros(u128::from(now.as_nanos())) as u32;
+        let elapsed = u128::from(now_us.wrapping_sub(self.raised_us));
+        self.raised_us = now_us;
+        if elapsed >= micros(rtt.as_nanos()) {
+            return 0;
+        }
+        window_max.max(self.window).min(self.window.saturating_mul(2)) - self.window
+    }
+
+    pub(crate) fn grow(&mut self, by: u32) {
+        self.window = self.window.saturating_add(by);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RTT: Duration = Duration::from_millis(20);
+
+    fn at(ms: u64) -> Time {
+        Time::from_nanos(ms * 1_000_000)
+    }
+
+    // spec: 11.3 receiving
+    #[test]
+    fn the_limit_holds_to_the_byte_and_rises_with_what_is_let_go() {
+        let mut credit = Credit::new(1_000);
+        assert_eq!(credit.receive(1_000), Ok(()));
+        assert_eq!(credit.receive(1), Err(Fault::FlowControl));
+        assert_eq!(credit.receive(u64::MAX), Err(Fault::FlowControl));
+        credit.hold(1_000);
+        assert!(!credit.is_due(0), "nothing was read");
+        credit.let_go(499);
+        assert!(!credit.is_due(0), "less than half of the window");
+        credit.let_go(1);
+        assert!(credit.is_due(0));
+        assert_eq!(credit.raise(0), 1_500);
+        assert!(!credit.is_due(0));
+        assert_eq!((credit.left(), credit.held()), (500, 500));
+    }
+
+    // spec: 11.3 receiving
+    #[test]
+    fn a_message_larger_than_the_window_gets_room_for_its_rest() {
+        let mut credit = Credit::new(1_000);
+        credit.receive(1_000).expect("within the window");
+        credit.hold(1_000);
+        assert!(credit.is_due(968));
+        assert_eq!(credit.raise(968), 1_968);
+        assert_eq!(credit.raise(0), 1_968, "a limit is never taken back");
+    }
+
+    // spec: 11.3 receiving
+    #[test]
+    fn a_window_grows_while_half_of_it_is_used_within_a_round_trip() {
+        let mut credit = Credit::new(1_000);
+        assert_eq!(credit.growth(at(1_000), RTT, 10_000), 0, "slow so far");
+        assert_eq!(credit.growth(at(1_010), RTT, 10_000), 1_000);
+        credit.grow(1_000);
+        assert_eq!(credit.growth(at(1_020), RTT, 3_500), 1_500, "up to the maximum");
+        credit.grow(1_500);
+        assert_eq!(credit.growth(at(1_030), RTT, 3_500), 0);
+        assert_eq!(credit.growth(at(1_030), RTT, 1_000), 0, "never smaller");
+        assert_eq!(credit.growth(at(1_060), RTT, 10_000), 0, "it is large enough");
+    }
+}

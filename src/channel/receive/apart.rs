@@ -1,0 +1,141 @@
+//! What a channel remembers of messages that are out of turn or in pieces.
+
+use std::collections::VecDeque;
+
+use super::super::buffers::Buffers;
+use super::super::ledger::{Above, Ledger};
+use super::super::partial::Partial;
+use super::{End, SMALLEST, charge_of};
+
+/// It goes when it is empty: see `Spares`.
+#[derive(Debug, Default)]
+pub(crate) struct Apart {
+    /// What is settled above the floor, in modes that deliver out of turn.
+    pub(super) ledger: Ledger,
+    /// Messages in pieces, by rising number.
+    pub(super) partials: VecDeque<Partial>,
+    /// Whole messages that wait for earlier ones, by rising number.
+    pub(super) held: VecDeque<Held>,
+    /// How many messages there are in all, and their charge, once the peer said so.
+    pub(super) last: Option<End>,
+    /// Mode 010: messages below it are too late.
+    pub(super) next: u64,
+}
+
+/// A whole message that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) number: u64,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Memory that channels give back and take again, so that the steady state allocates nothing, and
+/// that a channel keeps none for what it once held.
+#[derive(Debug, Default)]
+pub(crate) struct Spares {
+    pub(crate) buffers: Buffers,
+    #[expect(clippy::vec_box, reason = "the boxes move between here and channels without a copy")]
+    aparts: Vec<Box<Apart>>,
+}
+
+/// Spares that are kept, and queues in them beyond which one is not.
+const APARTS_MAX: usize = 64;
+const KEPT_MAX: usize = 1_024;
+
+impl Spares {
+    pub(super) fn take(&mut self) -> Box<Apart> {
+        self.aparts.pop().unwrap_or_default()
+    }
+
+    pub(super) fn put(&mut self, mut apart: Box<Apart>) {
+        let is_small = apart.partials.capacity() <= KEPT_MAX && apart.held.capacity() <= KEPT_MAX;
+        if is_small && self.aparts.len() < APARTS_MAX {
+            apart.next = 0;
+            self.aparts.push(apart);
+        }
+    }
+}
+
+impl Apart {
+    /// Whether it says nothing that the floor does not.
+    pub(super) fn is_idle(&self, floor: u64) -> bool {
+        self.partials.is_empty()
+            && self.held.is_empty()
+            && self.ledger.is_empty()
+            && self.last.is_none()
+            && self.next <= floor
+    }
+
+    /// Above every number seen.
+    pub(super) fn end(&self) -> u64 {
+        let partial = self.partials.back().map_or(0, |partial| partial.number + 1);
+        let held = self.held.back().map_or(0, |held| held.number + 1);
+        self.ledger.end().unwrap_or(0).max(partial).max(held)
+    }
+
+    /// Messages above the floor of which something came.
+    pub(super) fn known(&self) -> u64 {
+        self.ledger.count() + self.partials.len() as u64 + self.held.len() as u64
+    }
+
+    /// Those of them below `number`.
+    pub(super) fn known_below(&self, number: u64) -> u64 {
+        let partials = self.partials.partition_point(|partial| partial.number < number);
+        let held = self.held.partition_point(|held| held.number < number);
+        self.ledger.count_below(number) + partials as u64 + held as u64
+    }
+
+    /// What came at `number` and above it costs.
+    pub(super) fn above(&self, number: u64) -> Above {
+        let partials = self.partials.iter().rev().take_while(|partial| partial.number >= number);
+        let partials: u64 = partials.map(|partial| charge_of(partial.high())).sum();
+        let held = self.held.iter().rev().take_while(|held| held.number >= number);
+        let held: u64 = held.map(|held| charge_of(held.bytes.len() as u64)).sum();
+        let Above { least, most } = self.ledger.above(number, SMALLEST);
+        Above { least: least + partials + held, most: most + partials + held }
+    }
+
+    pub(super) fn find_partial(&self, number: u64) -> Result<usize, usize> {
+        // Mostly there is one, or what comes is new.
+        match self.partials.back() {
+            None => Err(0),
+            Some(last) if last.number < number => Err(self.partials.len()),
+            Some(last) if last.number == number => Ok(self.partials.len() - 1),
+            Some(_) => self.partials.binary_search_by_key(&number, |partial| partial.number),
+        }
+    }
+
+    pub(super) fn find_held(&self, number: u64) -> Result<usize, usize> {
+        match self.held.back() {
+            None => Err(0),
+            Some(last) if last.number < number => Err(self.held.len()),
+            Some(_) => self.held.binary_search_by_key(&number, |held| held.number),
+        }
+    }
+
+    /// Messages below `number` are too late now: their bytes go, and only the account stays.
+    pub(super) fn drop_late(&mut self, number: u64, buffers: &mut Buffers) {
+        let late = self.partials.iter_mut().take_while(|partial| partial.number < number);
+        for partial in late.filter(|partial| !partial.is_dropped()) {
+            partial.drop_bytes(buffers);
+        }
+    }
+
+    /// Throws away what waits.
+    pub(super) fn clear(&mut self, buffers: &mut Buffers) {
+        for mut partial in self.partials.drain(..) {
+            partial.drop_bytes(buffers);
+        }
+        for held in self.held.drain(..) {
+            buffers.put(held.bytes, 0);
+        }
+        self.ledger = Ledger::default();
+        self.next = 0;
+    }
+
+    /// Bytes of messages that wait.
+    pub(super) fn bytes(&self) -> u64 {
+        let partials: u64 = self.partials.iter().map(|partial| partial.held()).sum();
+        partials + self.held.iter().map(|held| held.bytes.len() as u64).sum::<u64>()
+    }
+}

@@ -1,0 +1,135 @@
+//! How much the peer may send, and what it costs us.
+// spec: 11.3 receiving
+
+use std::time::Duration;
+
+use super::Connection;
+use super::shared::{Notice, Shared};
+use crate::channel::Pending;
+use crate::config::NodeConfig;
+use crate::error::Error;
+use crate::id::ChannelHandle;
+use crate::time::Time;
+use crate::wire::codes::ChannelCode;
+use crate::wire::frame::Source;
+
+/// What a connection's first window is, in those of channels.
+const FIRST_WINDOWS: usize = 4;
+
+/// The windows that channels and connections begin with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstWindows {
+    pub(super) channel: u32,
+    pub(super) connection: u32,
+}
+
+impl FirstWindows {
+    pub(super) fn of(config: &NodeConfig) -> FirstWindows {
+        let window = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let channel = config.receive_window_min;
+        let all = channel.saturating_mul(FIRST_WINDOWS);
+        let connection = all.min(config.connection_receive_bytes_max).max(channel);
+        FirstWindows { channel: window(channel), connection: window(connection) }
+    }
+}
+
+impl Connection {
+    /// Has the peer told of higher limits, if half of a window was used. A window that is used up
+    /// within a round trip grows.
+    #[inline]
+    pub(super) fn note_limits(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+        let is_due = shared.channels.get(handle.0).is_some_and(|channel| {
+            !channel.pending.has(Pending::LIMIT) && channel.receiving.is_due()
+        });
+        if is_due {
+            self.raise_channel(shared, now, handle);
+        }
+        self.note_connection_limit(shared, now);
+    }
+
+    /// The same for the connection's limit alone.
+    #[inline]
+    pub(super) fn note_connection_limit(&mut self, shared: &mut Shared, now: Time) {
+        if !self.duties.max_data && self.intake.is_due() {
+            self.raise_connection(shared, now);
+        }
+    }
+
+    fn raise_channel(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+        let rtt = self.rtt();
+        let window_max = self.intake.credit.window();
+        let Some(channel) = shared.channels.get_mut(handle.0) else { return };
+        if channel.is_reset() {
+            return;
+        }
+        let credit = channel.receiving.credit_mut();
+        let growth = credit.growth(now, rtt, window_max);
+        credit.grow(growth);
+        self.duties.note(handle, channel, Pending::LIMIT);
+        self.schedule(shared);
+    }
+
+    fn raise_connection(&mut self, shared: &mut Shared, now: Time) {
+        let rtt = self.rtt();
+        let config = &shared.config;
+        let window_max = u32::try_from(config.connection_receive_bytes_max).unwrap_or(u32::MAX);
+        let left = (config.node_receive_bytes_max as u64).saturating_sub(shared.grown_windows);
+        let growth = self.intake.credit.growth(now, rtt, window_max);
+        let growth = growth.min(u32::try_from(left).unwrap_or(u32::MAX));
+        self.intake.credit.grow(growth);
+        self.grown_window += growth;
+        shared.grown_windows += u64::from(growth);
+        self.duties.max_data = true;
+        self.schedule(shared);
+    }
+
+    /// Gives back the node's budget.
+    pub(super) fn forget_windows(&mut self, shared: &mut Shared) {
+        shared.grown_windows -= u64::from(std::mem::take(&mut self.grown_window));
+    }
+
+    /// What a round trip takes; nothing before it was measured.
+    fn rtt(&self) -> Duration {
+        let carrier = self.established.as_ref().map(|established| &established.carrier);
+        carrier.map_or(Duration::ZERO, |carrier| carrier.rtt.smoothed())
+    }
+
+    /// Messages larger than their windows hold too much together: the channel that holds most is
+    /// reset, here or, if the whole node holds too much, wherever it is.
+    #[inline]
+    pub(super) fn check_unfinished(&mut self, shared: &mut Shared, now: Time) {
+        let config = &shared.config;
+        if self.intake.unfinished > config.connection_receive_bytes_max as u64 {
+            let handles = self.registry.handles();
+            let largest = handles.max_by_key(|handle| unfinished(shared, *handle));
+            if let Some(handle) = largest {
+                self.reset_overfull(shared, now, handle);
+            }
+        }
+        if shared.unfinished_bytes > shared.config.node_receive_bytes_max as u64 {
+            let all = shared.channels.handles().map(ChannelHandle);
+            let Some(largest) = all.max_by_key(|handle| unfinished(shared, *handle)) else {
+                return;
+            };
+            let Some(channel) = shared.channels.get(largest.0) else { return };
+            let connection = channel.connection;
+            if connection == self.handle {
+                self.reset_overfull(shared, now, largest);
+            } else {
+                shared.notify(connection, Notice::Overfull(largest));
+            }
+        }
+    }
+
+    /// Resets a channel because of what it holds.
+    pub(crate) fn reset_overfull(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+        if shared.channel(handle).is_ok() {
+            let said = (Source::Protocol, ChannelCode::Resources.code());
+            self.reset(shared, now, handle, said, Error::Limit);
+        }
+    }
+}
+
+fn unfinished(shared: &Shared, handle: ChannelHandle) -> u64 {
+    shared.channels.get(handle.0).map_or(0, |channel| channel.receiving.unfinished())
+}
