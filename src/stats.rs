@@ -264,10 +264,3 @@ pub struct ChannelStats {
     /// Our receive window now: unread bytes that stop the peer; in v0 0.
     pub receive_window_bytes: u64,
 }
-
-impl ChannelStats {
-    /// Counts messages dropped; how many numbers it skips is for a peer to say.
-    pub(crate) fn count_dropped(&mut self, messages: u64) {
-        self.messages_dropped = self.messages_dropped.saturating_add(messages);
-    }
-}

@@ -1,5 +1,6 @@
 //! One channel of protocol v1: what its two directions have come to, what waits to be sent or read.
 
+mod backlog;
 mod buffers;
 mod credit;
 mod inbox;
@@ -10,11 +11,16 @@ mod receive;
 mod send;
 mod settled;
 
+pub(crate) use backlog::{
+    Ask, Backlog, Chunks, Order, Output, Piece, Report, Settling, SpareBacklogs, Stop,
+};
 pub(crate) use inbox::{Inbox, SpareInboxes};
 pub(crate) use outbox::{CHARGE, Framing, HEADER_SIZE, Outbox, Packet, Pool, TAG_SIZE, data_len};
 pub(crate) use receive::{Arrival, Desk, Fault, Intake, Receiving, Spares, charge_of, check_data};
 pub(crate) use send::{Room, Sending};
 pub(crate) use settled::Settled;
+
+use std::time::Duration;
 
 use crate::config::LABEL_BYTES_MAX;
 use crate::id::{Capabilities, ChannelNumber, ConnectionHandle, Role};
@@ -50,17 +56,28 @@ pub(crate) struct Channel {
     pub(crate) receiving: Receiving,
     /// Messages to be sent, as which they are.
     pub(crate) pending: Pending,
-    /// Whether it has its turn in the connection's queue of data.
-    pub(crate) is_ready: bool,
+    /// Its place in the connection's order of data.
+    pub(crate) turn: Turn,
+    /// How often a piece of a message goes again; `u32::MAX`: as often as it takes.
+    pub(crate) resend_limit: u32,
+    /// How long a message is worth sending; zero: for ever.
+    pub(crate) message_lifetime: Duration,
     /// Whether it has an entry in the connection's queue of control messages.
     pub(crate) is_noted: bool,
-    /// Whether `send` said `WouldBlock` and no `Writable` followed yet.
-    pub(crate) wants_writable: bool,
+    /// Bytes of the message for which `send` said `WouldBlock`, until `Writable` follows.
+    pub(crate) wants_writable: Option<u32>,
     /// Whether it waits for room in the node's queue (`Shared::blocked`).
     pub(crate) is_blocked: bool,
+    /// Whether it waits for the connection's limit of data to rise.
+    pub(crate) awaits_credit: bool,
+    /// Whether it waits for acknowledgements because it keeps too much.
+    pub(crate) is_stuffed: bool,
+    /// Whether it is among those whose messages may become too old.
+    pub(crate) is_expiring: bool,
+    /// Messages that go once and fit a packet, while there is no backlog.
     pub(crate) outbox: Outbox,
-    /// Messages that no packet takes yet: see `Waiting`.
-    pub(crate) waiting: Option<Box<Waiting>>,
+    /// All others that are to be sent, or resent, or of which the fate matters.
+    pub(crate) backlog: Option<Box<Backlog>>,
     /// There while messages wait; see `SpareInboxes`.
     pub(crate) inbox: Option<Box<Inbox>>,
     pub(crate) stats: ChannelStats,
@@ -133,51 +150,21 @@ impl Pending {
     }
 }
 
-/// Messages that no packet takes yet: the connection is not there, or the message leaves no room
-/// for CHANNEL_NEW beside it, or flow control stopped an earlier one.
-#[derive(Debug, Default)]
-pub(crate) struct Waiting {
-    bytes: Vec<u8>,
-    lengths: Vec<u32>,
-    /// Messages already taken, and their bytes.
-    taken: usize,
-    taken_bytes: usize,
+/// The place of a channel in the order in which data leaves.
+// spec: 10.6 order between channels
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Turn {
+    /// Whether it has something to send and waits for its turn.
+    pub(crate) is_ready: bool,
+    /// Which of its entries in the queue counts.
+    pub(crate) entry: u64,
+    /// How far it has come among those of its priority: bytes by weight.
+    pub(crate) pass: u64,
+    /// Whether it is in the queue of those that get something in any case.
+    pub(crate) has_right: bool,
+    /// How many bytes must have left of all channels when it next gets some.
+    pub(crate) right_at: u64,
 }
-
-impl Waiting {
-    pub(crate) fn push(&mut self, message: &[u8]) {
-        self.bytes.extend_from_slice(message);
-        self.lengths.push(u32::try_from(message.len()).expect("a message fits a packet"));
-    }
-
-    pub(crate) fn front(&self) -> Option<&[u8]> {
-        let len = *self.lengths.get(self.taken)? as usize;
-        self.bytes.get(self.taken_bytes..self.taken_bytes + len)
-    }
-
-    pub(crate) fn pop(&mut self) {
-        if let Some(len) = self.lengths.get(self.taken) {
-            self.taken += 1;
-            self.taken_bytes += *len as usize;
-        }
-        // A queue that is never empty must not keep all that ever went through it.
-        if self.taken > COMPACT_MIN && self.taken * 2 > self.lengths.len() {
-            self.lengths.drain(..std::mem::take(&mut self.taken));
-            self.bytes.drain(..std::mem::take(&mut self.taken_bytes));
-        }
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.len() - self.taken_bytes
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.lengths.len() - self.taken
-    }
-}
-
-/// Messages taken from a queue before it is worth moving the others.
-const COMPACT_MIN: usize = 64;
 
 /// What a channel begins with.
 #[derive(Debug)]
@@ -193,6 +180,8 @@ pub(crate) struct Terms {
     /// Position up to which the peer may send at first.
     pub(crate) window: u32,
     pub(crate) is_early: bool,
+    pub(crate) resend_limit: u32,
+    pub(crate) message_lifetime: Duration,
 }
 
 impl Channel {
@@ -218,12 +207,17 @@ impl Channel {
             sending: Sending::new(terms.limit),
             receiving: Receiving::new(terms.capabilities, terms.window),
             pending: Pending::default(),
-            is_ready: false,
+            turn: Turn::default(),
+            resend_limit: terms.resend_limit,
+            message_lifetime: terms.message_lifetime,
             is_noted: false,
-            wants_writable: false,
+            wants_writable: None,
             is_blocked: false,
+            awaits_credit: false,
+            is_stuffed: false,
+            is_expiring: false,
             outbox: Outbox::default(),
-            waiting: None,
+            backlog: None,
             inbox: None,
             stats: ChannelStats::default(),
         }
@@ -252,14 +246,35 @@ impl Channel {
             && &self.label[..] == new.label.as_slice()
     }
 
-    /// Bytes of messages that wait to leave, packet headers included.
+    /// Whether what is lost goes again.
+    pub(crate) fn resends(&self) -> bool {
+        self.capabilities.has(Capabilities::RESEND)
+    }
+
+    /// Whether a message given up ends it.
+    pub(crate) fn closes_on_loss(&self) -> bool {
+        self.capabilities.has(Capabilities::CLOSE_ON_LOSS)
+    }
+
+    /// Bytes of messages that wait to leave, with what they cost besides.
     pub(crate) fn queued_bytes(&self) -> usize {
-        self.outbox.bytes() + self.waiting.as_ref().map_or(0, |waiting| waiting.bytes())
+        self.outbox.bytes() + self.backlog.as_ref().map_or(0, |backlog| backlog.unsent_bytes())
     }
 
     /// Messages or packets that wait to leave.
     pub(crate) fn queued_packets(&self) -> usize {
-        self.outbox.packets() + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
+        let waiting = self.backlog.as_ref().map_or(0, |backlog| backlog.unsent_messages());
+        self.outbox.packets() + waiting
+    }
+
+    /// Whether something did not leave yet for the first time.
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.outbox.is_empty() || self.backlog.as_ref().is_some_and(|one| one.has_unsent())
+    }
+
+    /// Whether there is something to put into packets.
+    pub(crate) fn wants_to_send(&self) -> bool {
+        !self.outbox.is_empty() || self.backlog.as_ref().is_some_and(|one| one.wants_to_send())
     }
 
     /// Whether both directions are over and nothing is owed: it can be forgotten.

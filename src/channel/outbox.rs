@@ -50,8 +50,10 @@ pub(crate) struct Packet {
     pub(crate) count: u32,
     /// What they cost (11.1).
     pub(crate) charge: u32,
-    /// Bytes at the front that open the channel (9.2).
+    /// Whether bytes at the front open the channel (9.2).
     pub(crate) has_lead: bool,
+    /// Of a packet filled from a backlog: how many pieces of messages it holds.
+    pub(crate) pieces: u16,
 }
 
 /// Buffers that were sent, kept for the next batches, so that the steady state allocates nothing.

@@ -1,6 +1,7 @@
 //! The direction of a channel in which we send: numbers, charge, what became of messages.
 
 use super::settled::Settled;
+use crate::wire::frame::Data;
 
 /// What was sent on a channel, and what of it is over.
 #[derive(Debug, Default)]
@@ -14,11 +15,24 @@ pub(crate) struct Sending {
     /// The limit that the peer was told to be in our way.
     blocked_at: Option<u64>,
     settled: Settled,
+    close: Close,
+    skip: Skip,
+}
+
+/// What the peer is to know of what was given up.
+// spec: 10.5 skipping
+#[derive(Debug, Default)]
+struct Skip {
     /// Above every number that was given up.
     given_up: u64,
     /// Above every number that the peer knows not to wait for.
-    skip_acked: u64,
-    close: Close,
+    acked: u64,
+    /// The lowest number given up that no DATA_SKIP covered.
+    from: Option<u64>,
+    /// Charge given up since the last one.
+    charge: u64,
+    /// Whether it is to be said as soon as all below is settled.
+    is_wanted: bool,
 }
 
 /// How far CHANNEL_CLOSE has come.
@@ -67,7 +81,7 @@ impl Sending {
         if self.position.saturating_add(charge) <= self.limit {
             return Room::Enough;
         }
-        if self.blocked_at == Some(self.limit) { Room::None } else { Room::Unreported }
+        self.refusal()
     }
 
     pub(crate) fn set_reported(&mut self) {
@@ -91,6 +105,44 @@ impl Sending {
         self.limit = limit;
     }
 
+    /// Whether more was sent than the limit now allows, as it was another's then.
+    pub(crate) fn is_over_limit(&self) -> bool {
+        self.position > self.limit
+    }
+
+    /// How many of `len` bytes may leave now of a message that has `rest` left, `head` being what
+    /// it costs besides. `limit` is the position that the connection's limit allows. An error says
+    /// which limit it was: this channel's, or, with `Room::Enough`, the connection's.
+    // spec: 11.2 sending, 10.1 numbers and fragments
+    #[inline]
+    pub(crate) fn grant(&self, head: u32, len: u32, limit: u64) -> Result<u32, Room> {
+        let left = self.limit.min(limit).saturating_sub(self.position);
+        let left = left.saturating_sub(u64::from(head));
+        if left >= u64::from(len) {
+            return Ok(len);
+        }
+        if left >= Data::FRAGMENT_LEN_MIN as u64 {
+            return Ok(left as u32);
+        }
+        Err(if self.limit <= limit { self.refusal() } else { Room::Enough })
+    }
+
+    fn refusal(&self) -> Room {
+        if self.is_blocked() { Room::None } else { Room::Unreported }
+    }
+
+    /// The next message takes its number.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.next += 1;
+    }
+
+    /// Something leaves for the first time.
+    #[inline]
+    pub(crate) fn spend(&mut self, charge: u64) {
+        self.position += charge;
+    }
+
     /// The next message goes into a packet.
     #[inline]
     pub(crate) fn advance(&mut self, charge: u64) -> u64 {
@@ -102,17 +154,20 @@ impl Sending {
 
     /// Messages were acknowledged.
     #[inline]
-    pub(crate) fn acknowledge(&mut self, first: u64, count: u32, charge: u32) {
-        self.settled.insert(first, count, u64::from(charge));
+    pub(crate) fn acknowledge(&mut self, first: u64, count: u32, charge: u64) {
+        self.settled.insert(first, count, charge);
     }
 
     /// Messages were lost for good; whether they had not been acknowledged meanwhile.
     // spec: 10.4 giving up
-    pub(crate) fn give_up(&mut self, first: u64, count: u32, charge: u32) -> bool {
-        if !self.settled.insert(first, count, u64::from(charge)) {
+    pub(crate) fn give_up(&mut self, first: u64, count: u32, charge: u64) -> bool {
+        if !self.settled.insert(first, count, charge) {
             return false;
         }
-        self.given_up = self.given_up.max(first + u64::from(count));
+        let skip = &mut self.skip;
+        skip.given_up = skip.given_up.max(first + u64::from(count));
+        skip.from = Some(skip.from.map_or(first, |from| from.min(first)));
+        skip.charge = skip.charge.saturating_add(charge);
         true
     }
 
@@ -120,12 +175,40 @@ impl Sending {
     // spec: 10.5 skipping
     pub(crate) fn skip(&self) -> Option<(u64, u64)> {
         let number = self.settled.floor();
-        let is_owed = self.skip_acked < self.given_up && self.skip_acked < number;
+        let is_owed = self.skip.acked < self.skip.given_up && self.skip.acked < number;
         is_owed.then(|| (number, self.settled.base()))
     }
 
+    /// The peer is to know of what was given up as soon as it helps.
+    pub(crate) fn want_skip(&mut self) {
+        self.skip.is_wanted = self.skip.from.is_some();
+    }
+
+    /// Whether a DATA_SKIP is wanted that says more than the last.
+    #[inline]
+    pub(crate) fn is_skip_due(&self) -> bool {
+        self.skip.is_wanted && self.skip.from.is_some_and(|from| from < self.settled.floor())
+    }
+
+    /// Whether what was given up holds back over a quarter of the window.
+    // spec: 10.5 skipping
+    pub(crate) fn is_skip_pressing(&self) -> bool {
+        // The peer consumed at most what was settled and not given up.
+        let consumed = self.settled.base().saturating_sub(self.skip.charge);
+        self.skip.charge > self.limit.saturating_sub(consumed) / 4
+    }
+
+    /// DATA_SKIP to this number goes into a packet.
+    pub(crate) fn on_skip_sent(&mut self, number: u64) {
+        let skip = &mut self.skip;
+        skip.charge = 0;
+        // What lies above is not known one by one: any progress may be some.
+        skip.from = (skip.given_up > number).then_some(number);
+        skip.is_wanted &= skip.from.is_some();
+    }
+
     pub(crate) fn on_skip_acked(&mut self, number: u64) {
-        self.skip_acked = self.skip_acked.max(number);
+        self.skip.acked = self.skip.acked.max(number);
     }
 
     pub(crate) fn set_closed(&mut self) {
@@ -151,7 +234,7 @@ impl Sending {
     pub(crate) fn is_ended(&self) -> bool {
         self.close == Close::Acknowledged
             && self.settled.floor() == self.next
-            && self.skip_acked >= self.given_up
+            && self.skip.acked >= self.skip.given_up
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::Connection;
 use super::shared::Shared;
-use crate::channel::Pending;
+use crate::channel::{Pending, Turn};
 use crate::error::Error;
 use crate::id::ChannelHandle;
 
@@ -18,7 +18,9 @@ impl Connection {
         for handle in &handles {
             if let Some(channel) = shared.channels.get_mut(handle.0) {
                 self.registry.remove(channel.number);
-                (channel.is_noted, channel.is_ready) = (false, false);
+                channel.is_noted = false;
+                channel.turn = Turn::default();
+                channel.is_expiring = false;
             }
         }
         self.duties.clear();
@@ -42,7 +44,10 @@ impl Connection {
             channel.sending.reset_limit(limit);
             self.registry.insert(number, handle);
             self.duties.note(handle, channel, Pending::NEW);
-            self.flush_waiting(shared, handle);
+            if let Some(at) = channel.backlog.as_ref().and_then(|one| one.next_expiry()) {
+                self.duties.expiring.note(handle, channel, at);
+            }
+            self.wake_channel(shared, handle);
         }
         self.schedule(shared);
     }

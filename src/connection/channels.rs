@@ -86,6 +86,8 @@ impl Connection {
             limit: new.limit,
             window: FirstWindows::of(&shared.config).channel,
             is_early: inbound.place != frame::Place::Short,
+            resend_limit: u32::MAX,
+            message_lifetime: std::time::Duration::ZERO,
         };
         let handle = self.add_channel(shared, terms);
         if let Some(channel) = shared.channels.get_mut(handle.0) {
@@ -162,9 +164,6 @@ impl Connection {
         if !channel.is_reset() {
             self.report_opened(shared, handle, false);
         }
-        if before == Opening::Announced {
-            self.flush_waiting(shared, handle);
-        }
     }
 
     // spec: 8.10 CHANNEL_ACCEPT
@@ -197,8 +196,7 @@ impl Connection {
     fn raise(&mut self, shared: &mut Shared, handle: ChannelHandle, limit: u64) {
         let Some(channel) = shared.channels.get_mut(handle.0) else { return };
         if channel.sending.raise(limit) {
-            self.flush_waiting(shared, handle);
-            self.report_writable(shared, handle);
+            self.wake_channel(shared, handle);
         }
     }
 
@@ -221,18 +219,17 @@ impl Connection {
         if !credit_rose && !channels_rose {
             return;
         }
-        let handles: Vec<ChannelHandle> = self.registry.handles().collect();
-        for handle in handles {
-            let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
-            let may_open = channels_rose && channel.opening == Opening::Announced;
-            if may_open {
-                self.duties.note(handle, channel, Pending::NEW);
-            }
-            if credit_rose || may_open {
-                self.flush_waiting(shared, handle);
-            }
-            if credit_rose {
-                self.report_writable(shared, handle);
+        if credit_rose {
+            self.use_credit(shared);
+        }
+        if channels_rose {
+            let handles: Vec<ChannelHandle> = self.registry.handles().collect();
+            for handle in handles {
+                let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
+                if channel.opening == Opening::Announced {
+                    self.duties.note(handle, channel, Pending::NEW);
+                    self.wake(handle, channel);
+                }
             }
         }
         self.schedule(shared);
@@ -404,6 +401,7 @@ impl Connection {
     ) {
         let is_told = shared.channels.get(handle.0).is_none_or(|channel| channel.is_reset());
         if !is_told {
+            self.drop_outgoing(shared, handle, reason);
             let (connection, said) = (self.handle, said.map(Box::new));
             let event = Event::ChannelClosed { connection, channel: handle, reason, said };
             shared.events.push_back(event);
@@ -435,12 +433,7 @@ impl Connection {
 
     /// Drops what a channel holds in both directions.
     fn drop_queues(&mut self, shared: &mut Shared, handle: ChannelHandle) {
-        let Shared { channels, pool, send_queue_bytes, .. } = &mut *shared;
-        let Some(channel) = channels.get_mut(handle.0) else { return };
-        *send_queue_bytes -= channel.outbox.clear(pool);
-        if let Some(waiting) = channel.waiting.take() {
-            *send_queue_bytes -= waiting.bytes();
-        }
+        self.drop_outgoing(shared, handle, Error::Closed);
         self.discard_received(shared, handle);
     }
 }
@@ -452,10 +445,8 @@ fn reset_reason(source: Source, code: u64) -> Error {
         (Source::Protocol, Some(ChannelCode::Refused)) => Error::Refused,
         (Source::Protocol, Some(ChannelCode::Unsupported)) => Error::Unsupported,
         (Source::Protocol, Some(ChannelCode::Resources)) => Error::Limit,
-        (
-            Source::Protocol,
-            Some(ChannelCode::Cancelled | ChannelCode::Early | ChannelCode::Loss),
-        )
+        (Source::Protocol, Some(ChannelCode::Loss)) => Error::Lost,
+        (Source::Protocol, Some(ChannelCode::Cancelled | ChannelCode::Early))
         | (Source::Protocol, None) => Error::PeerClosed,
     }
 }

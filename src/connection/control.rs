@@ -225,7 +225,7 @@ fn gather_channel(
             continue;
         };
         // CHANNEL_CLOSE follows the last message: whoever sends that notes the channel again.
-        if what == Pending::CLOSE && !(channel.outbox.is_empty() && channel.waiting.is_none()) {
+        if what == Pending::CLOSE && channel.has_unsent() {
             continue;
         }
         let is_led = lead.is_empty() || gatherer.frames.contains(&new[0]);
@@ -240,6 +240,9 @@ fn gather_channel(
         channel.pending.clear(what);
         if what == Pending::CLOSE {
             channel.sending.set_closed();
+        }
+        if let SentFrame::Skip { number, .. } = sent {
+            channel.sending.on_skip_sent(number);
         }
     }
     true

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use super::expiring::Expiring;
+use super::turns::Turns;
 use crate::channel::{Channel, Pending};
 use crate::config::REFUSALS_MAX;
 use crate::id::{ChannelHandle, ChannelNumber, PathId};
@@ -10,10 +12,12 @@ use crate::id::{ChannelHandle, ChannelNumber, PathId};
 /// Queues of things to be said. Each holds an entry once.
 #[derive(Debug, Default)]
 pub(super) struct Duties {
-    /// Channels with packets, by priority.
-    ready: [VecDeque<ChannelHandle>; PRIORITIES],
-    /// Turns taken.
-    turn: u32,
+    /// Channels with something to send.
+    pub(super) turns: Turns,
+    /// Channels that wait for the connection's limit of data.
+    pub(super) credit_waiters: VecDeque<ChannelHandle>,
+    /// Channels whose messages may become too old.
+    pub(super) expiring: Expiring,
     /// Channels with control messages.
     noted: VecDeque<ChannelHandle>,
     pub(super) refusals: VecDeque<(ChannelNumber, u8)>,
@@ -31,38 +35,15 @@ pub(super) struct Duties {
     pub(super) channels_rose: bool,
 }
 
-/// Priorities of channels: 0 to 7 (8.9).
-const PRIORITIES: usize = 8;
-
-/// Every so many turns one goes to a priority that would not have it, each of those in turn: an
-/// eighth of this part of the bytes is everybody's.
-// spec: 10.6 order between channels
-const TURNS_OF_RIGHT: u32 = 16;
-
 impl Duties {
-    /// Gives a channel with packets its turn.
+    /// Gives a channel with something to send its turn.
     #[inline]
     pub(super) fn ready(&mut self, handle: ChannelHandle, channel: &mut Channel) {
-        if !std::mem::replace(&mut channel.is_ready, true) {
-            let priority = usize::from(channel.priority).min(PRIORITIES - 1);
-            self.ready[priority].push_back(handle);
-        }
-    }
-
-    /// The channel whose turn it is; it has to be given the next one.
-    pub(super) fn next_ready(&mut self) -> Option<ChannelHandle> {
-        self.turn = self.turn.wrapping_add(1);
-        if self.turn.is_multiple_of(TURNS_OF_RIGHT) {
-            let right = (self.turn / TURNS_OF_RIGHT) as usize % PRIORITIES;
-            if let Some(handle) = self.ready[right].pop_front() {
-                return Some(handle);
-            }
-        }
-        self.ready.iter_mut().find_map(VecDeque::pop_front)
+        self.turns.ready(handle, channel);
     }
 
     pub(super) fn has_ready(&self) -> bool {
-        self.ready.iter().any(|queue| !queue.is_empty())
+        self.turns.has_ready()
     }
 
     /// Has a channel say something.

@@ -345,6 +345,8 @@ impl Connection {
         if channel.ending == Ending::None {
             channel.ending = Ending::Closing;
             self.duties.note(handle, channel, Pending::CLOSE);
+            // spec: 10.5 skipping: who closes waits for nothing any more
+            self.want_skip(shared, handle);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 
+use crate::channel::Piece;
 use crate::config::NodeConfig;
 use crate::crypto::{Epochs, Limits};
 use crate::id::{ChannelHandle, Side, Token};
@@ -64,6 +65,8 @@ pub(super) struct Overdue {
 pub(super) enum Late {
     /// They are given up then.
     Messages { first: u64, count: u32, charge: u32 },
+    /// The same, of messages that are kept.
+    Piece(Piece),
     /// The peer is told then that they are.
     Skip,
 }

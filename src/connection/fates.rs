@@ -4,11 +4,13 @@
 use super::Connection;
 use super::established::{Late, Overdue};
 use super::shared::Shared;
-use crate::channel::{Ending, Opening, Pending};
-use crate::config::NodeConfig;
-use crate::id::ChannelHandle;
+use crate::channel::{Ending, Opening, Pending, Piece};
+use crate::error::Error;
+use crate::id::{Capabilities, ChannelHandle};
 use crate::path::{Fate, SentFrame};
 use crate::time::Time;
+use crate::wire::codes::ChannelCode;
+use crate::wire::frame::Source;
 
 impl Connection {
     /// Does what follows from `fates`, and empties it.
@@ -21,20 +23,38 @@ impl Connection {
         for (frame, fate) in fates.drain(..) {
             match fate {
                 Fate::Acked => self.frame_acked(shared, now, frame),
-                Fate::Lost => self.frame_lost(shared, now, frame),
+                Fate::Lost => self.frame_lost(shared, now, frame, true),
+                Fate::Dropped => self.frame_lost(shared, now, frame, false),
             }
         }
     }
 
     #[inline]
     fn frame_acked(&mut self, shared: &mut Shared, now: Time, frame: SentFrame) {
-        let SentFrame::Data { channel, first, count, charge } = frame else {
+        let handle = if let SentFrame::Data { channel, first, count, charge } = frame {
+            let Some(known) = shared.channels.get_mut(channel.0) else { return };
+            known.sending.acknowledge(first, u32::from(count), u64::from(charge));
+            channel
+        } else if let SentFrame::Messages { channel, .. } | SentFrame::Part { channel, .. } = frame
+        {
+            self.with_backlog(shared, channel, |backlog, settling| {
+                if let Some(piece) = piece_of(frame, settling.sending.next()) {
+                    backlog.acknowledge(piece, settling);
+                }
+            });
+            channel
+        } else {
             return self.control_acked(shared, now, frame);
         };
-        let Some(known) = shared.channels.get_mut(channel.0) else { return };
-        known.sending.acknowledge(first, u32::from(count), charge);
-        if known.ending != Ending::None {
-            self.check_gone(shared, now, channel);
+        let Some(channel) = shared.channels.get_mut(handle.0) else { return };
+        if std::mem::take(&mut channel.is_stuffed) {
+            self.wake(handle, channel);
+        }
+        if channel.sending.is_skip_due() {
+            self.duties.note(handle, channel, Pending::SKIP);
+        }
+        if channel.ending != Ending::None {
+            self.check_gone(shared, now, handle);
         }
     }
 
@@ -45,7 +65,6 @@ impl Connection {
                 if channel.opening == Opening::Announced {
                     channel.opening = Opening::Known;
                     channel.pending.clear(Pending::NEW);
-                    self.flush_waiting(shared, handle);
                 }
             }
             SentFrame::Close(handle) => self.end_acked(shared, now, handle, false),
@@ -80,6 +99,8 @@ impl Connection {
                 }
             }
             SentFrame::Data { .. }
+            | SentFrame::Messages { .. }
+            | SentFrame::Part { .. }
             | SentFrame::Accept(_)
             | SentFrame::Refusal { .. }
             | SentFrame::Blocked(_)
@@ -106,12 +127,19 @@ impl Connection {
         self.check_gone(shared, now, handle);
     }
 
-    fn frame_lost(&mut self, shared: &mut Shared, now: Time, frame: SentFrame) {
+    /// What is done when a packet was lost. `counts`: by the path, not by us.
+    fn frame_lost(&mut self, shared: &mut Shared, now: Time, frame: SentFrame, counts: bool) {
         let duties = &mut self.duties;
         match frame {
             SentFrame::Data { channel, first, count, charge } => {
                 let count = u32::from(count);
                 self.messages_lost(now, channel, Late::Messages { first, count, charge });
+            }
+            SentFrame::Messages { channel, .. } | SentFrame::Part { channel, .. } => {
+                let next = shared.channels.get(channel.0).map(|channel| channel.sending.next());
+                if let Some(piece) = next.and_then(|next| piece_of(frame, next)) {
+                    self.piece_lost(shared, now, channel, piece, counts);
+                }
             }
             SentFrame::New(handle) => self.note_lost(shared, handle, Pending::NEW),
             SentFrame::Accept(handle) => self.note_lost(shared, handle, Pending::ACCEPT),
@@ -165,6 +193,28 @@ impl Connection {
         }
     }
 
+    /// What of messages was lost goes again, or is given up when that is over.
+    // spec: 10.4 giving up
+    pub(super) fn piece_lost(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        handle: ChannelHandle,
+        piece: Piece,
+        counts: bool,
+    ) {
+        let Some(channel) = shared.channels.get_mut(handle.0) else { return };
+        let Some(backlog) = channel.backlog.as_mut() else { return };
+        let resends = piece.resends();
+        if !channel.capabilities.has(Capabilities::RESEND)
+            || counts && u32::from(resends) >= channel.resend_limit
+        {
+            return self.messages_lost(now, handle, Late::Piece(piece));
+        }
+        backlog.resend(piece, resends.saturating_add(u16::from(counts)));
+        self.wake(handle, channel);
+    }
+
     /// Messages are given up one probe timeout after their packet was lost, as it may only be late.
     // spec: 10.4 giving up
     fn messages_lost(&mut self, now: Time, channel: ChannelHandle, what: Late) {
@@ -180,54 +230,85 @@ impl Connection {
             let front = established.overdue.front().copied().filter(|overdue| overdue.at <= now);
             let Some(Overdue { channel: handle, what, .. }) = front else { return };
             established.overdue.pop_front();
-            let pto = established.pto_max();
-            let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
             match what {
                 Late::Messages { first, count, charge } => {
-                    if !channel.sending.give_up(first, count, charge) || channel.is_reset() {
-                        continue;
-                    }
-                    channel.stats.count_dropped(u64::from(count));
-                    // spec: 10.5 skipping: at once when the channel closes, else a while later
-                    if channel.ending != Ending::None {
-                        self.duties.note(handle, channel, Pending::SKIP);
-                        self.schedule(shared);
-                    } else if !std::mem::replace(&mut channel.is_skip_due, true) {
-                        let skip = Overdue { at: now + pto, channel: handle, what: Late::Skip };
-                        established.overdue.push_back(skip);
-                    }
+                    let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
+                    let is_new = channel.sending.give_up(first, count, u64::from(charge));
+                    let given_up = if is_new { u64::from(count) } else { 0 };
+                    self.on_given_up(shared, now, handle, given_up);
+                }
+                Late::Piece(piece) => {
+                    let given_up = self.with_backlog(shared, handle, |backlog, settling| {
+                        backlog.give_up(piece, settling)
+                    });
+                    self.on_given_up(shared, now, handle, given_up.unwrap_or(0));
                 }
                 Late::Skip => {
+                    let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
                     channel.is_skip_due = false;
-                    if channel.sending.skip().is_some() && !channel.is_reset() {
-                        self.duties.note(handle, channel, Pending::SKIP);
-                        self.schedule(shared);
-                    }
+                    self.want_skip(shared, handle);
                 }
             }
         }
     }
 
-    /// Tells the application that a channel has room, if it waits for that.
-    pub(super) fn report_writable(&mut self, shared: &mut Shared, handle: ChannelHandle) {
-        let Shared { channels, config, events, send_queue_bytes, blocked, .. } = shared;
-        let Some(channel) = channels.get_mut(handle.0) else { return };
-        if !channel.wants_writable || !has_room(config, channel) || channel.is_reset() {
+    /// Messages with a number were given up.
+    // spec: 10.3 modes, 10.5 skipping
+    pub(super) fn on_given_up(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        handle: ChannelHandle,
+        count: u64,
+    ) {
+        let Some(channel) = shared.channels.get_mut(handle.0).filter(|_| count > 0) else { return };
+        if channel.is_reset() {
             return;
         }
-        if *send_queue_bytes <= config.node_send_queue_bytes_max / 2 {
-            channel.wants_writable = false;
-            events
-                .push_back(crate::io::Event::Writable { connection: self.handle, channel: handle });
-        } else if !std::mem::replace(&mut channel.is_blocked, true) {
-            blocked.push_back(handle);
+        channel.stats.messages_lost = channel.stats.messages_lost.saturating_add(count);
+        if channel.closes_on_loss() {
+            let loss = (Source::Protocol, ChannelCode::Loss.code());
+            return self.reset(shared, now, handle, loss, Error::Lost);
+        }
+        if !channel.pending.is_empty() {
+            // CHANNEL_CLOSE may have waited for what now is not sent.
+            self.duties.note_again(handle, channel);
+        }
+        let holds_back = Capabilities(Capabilities::RESEND.0 | Capabilities::ORDERED.0);
+        let is_urgent = channel.capabilities.has(holds_back)
+            || channel.ending != Ending::None
+            || channel.sending.is_skip_pressing();
+        if is_urgent {
+            self.want_skip(shared, handle);
+        } else if !std::mem::replace(&mut channel.is_skip_due, true)
+            && let Some(established) = &mut self.established
+        {
+            let at = now + established.pto_max();
+            established.overdue.push_back(Overdue { at, channel: handle, what: Late::Skip });
+        }
+        self.report_writable(shared, handle);
+        self.schedule(shared);
+    }
+
+    /// Has the peer told of what was given up, as soon as it helps.
+    pub(super) fn want_skip(&mut self, shared: &mut Shared, handle: ChannelHandle) {
+        let Some(channel) = shared.channels.get_mut(handle.0) else { return };
+        channel.sending.want_skip();
+        if channel.sending.is_skip_due() && !channel.is_reset() {
+            self.duties.note(handle, channel, Pending::SKIP);
+            self.schedule(shared);
         }
     }
 }
 
-/// Whether half of a channel's queue is free, and nothing waits for credit.
-fn has_room(config: &NodeConfig, channel: &crate::channel::Channel) -> bool {
-    channel.waiting.is_none()
-        && channel.outbox.bytes() <= config.send_queue_bytes_max / 2
-        && channel.outbox.packets() <= config.send_queue_packets_max / 2
+/// What of messages a packet held. `next` is the number of the channel's next message: the one that
+/// is meant lies below it, not far.
+fn piece_of(frame: SentFrame, next: u64) -> Option<Piece> {
+    if let SentFrame::Messages { first, count, resends, .. } = frame {
+        return Some(Piece::Whole { first, count, resends });
+    }
+    let SentFrame::Part { number, offset, len, resends, .. } = frame else { return None };
+    let behind = (next as u32).wrapping_sub(number);
+    let number = next.checked_sub(u64::from(behind))?;
+    Some(Piece::Part { number, offset, len, resends })
 }

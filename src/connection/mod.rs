@@ -6,8 +6,10 @@ mod channels;
 mod control;
 mod delivery;
 mod duties;
+mod early;
 mod ending;
 mod established;
+mod expiring;
 mod fates;
 pub(crate) mod handshake;
 mod inbound;
@@ -16,12 +18,14 @@ mod messages;
 mod opening;
 mod outbound;
 mod registry;
+mod sending;
 mod shared;
 #[cfg(test)]
 mod tests;
 mod tickets;
 mod timers;
 mod tokens;
+mod turns;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

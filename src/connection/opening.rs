@@ -39,7 +39,7 @@ pub(super) struct Opening {
 struct EarlyMessage {
     channel: ChannelHandle,
     number: u64,
-    bytes: Vec<u8>,
+    charge: u64,
     /// Whether the present attempt carries it.
     is_out: bool,
 }
@@ -54,20 +54,17 @@ impl Opening {
         &mut self,
         payload: usize,
         frames: Vec<SentFrame>,
-        channel: ChannelHandle,
-        number: u64,
-        message: &[u8],
+        (channel, number): (ChannelHandle, u64),
+        charge: u64,
     ) {
         self.early_frames.resize_with(payload, Vec::new);
         self.early_frames.push(frames);
-        let bytes = message.to_vec();
-        self.early_messages.push(EarlyMessage { channel, number, bytes, is_out: true });
+        self.early_messages.push(EarlyMessage { channel, number, charge, is_out: true });
     }
 
     /// Charge of all early messages.
     pub(super) fn early_charge(&self) -> u64 {
-        let charges = self.early_messages.iter().map(|message| message.bytes.len() + 32);
-        charges.sum::<usize>() as u64
+        self.early_messages.iter().map(|message| message.charge).sum()
     }
 }
 
@@ -285,11 +282,9 @@ impl Connection {
         self.established = Some(established);
         let unsent =
             opening.early_messages.drain(..).filter(|one| !one.is_out || early != Some(true));
-        let unsent = unsent.map(|one| (one.channel, one.number, one.bytes)).collect();
-        self.start_channels(shared);
+        let unsent = unsent.map(|one| (one.channel, one.number)).collect();
+        self.start_channels(shared, now);
         self.resend_early(shared, unsent);
-        let handles: Vec<ChannelHandle> = self.registry.handles().collect();
-        handles.into_iter().for_each(|handle| self.flush_waiting(shared, handle));
         if self.side == Side::Responder {
             self.handshake = None;
             self.confirm(shared);
@@ -399,9 +394,9 @@ impl Connection {
     }
 
     /// Lets channels that were opened before the connection was there begin.
-    fn start_channels(&mut self, shared: &mut Shared) {
+    fn start_channels(&mut self, shared: &mut Shared, now: Time) {
         let Some(established) = &self.established else { return };
-        let limit = established.peer.channel_data_max;
+        let (limit, most) = (established.peer.channel_data_max, established.peer.message_max);
         let handles: Vec<_> = self.registry.handles().collect();
         for handle in handles {
             let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
@@ -409,6 +404,12 @@ impl Connection {
                 channel.sending.reset_limit(limit);
                 self.duties.note(handle, channel, Pending::NEW);
             }
+            // Nobody knew what the peer takes.
+            let discarded = self.with_backlog(shared, handle, |backlog, settling| {
+                backlog.discard_larger(most, settling)
+            });
+            self.on_discarded(shared, now, handle, discarded.unwrap_or(0));
+            self.wake_channel(shared, handle);
         }
     }
 }

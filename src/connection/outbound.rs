@@ -2,10 +2,15 @@
 //! place.
 
 use super::Connection;
+use super::application::write_lead;
 use super::ending::Life;
 use super::established::Established;
+use super::established::Flow;
 use super::shared::Shared;
-use crate::channel::{HEADER_SIZE, Packet, TAG_SIZE};
+use super::turns::Next;
+use crate::channel::{
+    Channel, Framing, HEADER_SIZE, LEAD_MAX, Opening, Order, Output, Packet, Piece, Stop, TAG_SIZE,
+};
 use crate::crypto::SealInfo;
 use crate::id::{ChannelHandle, ChannelNumber};
 use crate::io::{EcnMark, SendError, Transmit};
@@ -17,6 +22,84 @@ use crate::wire::short;
 /// Packets that only acknowledge, after which one asks to be acknowledged itself: else both sides
 /// would remember for ever what was long settled.
 const SILENT_PACKETS_MAX: u32 = 32;
+
+/// Packets of one channel, and what those hold that its backlog filled.
+#[derive(Debug, Default)]
+struct Batch {
+    packets: Vec<Packet>,
+    pieces: Vec<Piece>,
+}
+
+/// How a backlog is to fill packets.
+struct Filling {
+    framing: Framing,
+    most: usize,
+    kept_max: usize,
+}
+
+impl Filling {
+    // spec: 11.2 sending
+    fn fill(
+        &self,
+        flow: &mut Flow,
+        channel: &mut Channel,
+        buf: &mut Vec<u8>,
+        batch: &mut Batch,
+    ) -> Stop {
+        let mut room = [0; LEAD_MAX];
+        let lead: &[u8] = match channel.opening {
+            // spec: 9.2 opening: every packet with data carries CHANNEL_NEW until it is known
+            Opening::Announced => write_lead(channel, &mut room),
+            Opening::Known | Opening::Open => &[],
+        };
+        let order = Order {
+            framing: self.framing,
+            lead,
+            may_split: channel.resends(),
+            credit: flow.room(),
+            most: self.most.min(self.framing.segments_max),
+            kept_max: self.kept_max,
+        };
+        let Some(backlog) = &mut channel.backlog else { return Stop::Done };
+        let before = channel.sending.position();
+        let Batch { packets, pieces } = batch;
+        let mut output = Output { buf, packets, pieces, resent: 0 };
+        let stop = backlog.fill(&mut channel.sending, &order, &mut output);
+        channel.stats.bytes_resent += output.resent;
+        flow.advance(channel.sending.position() - before);
+        stop
+    }
+}
+
+/// Notes what a packet holds.
+#[inline]
+fn note_data(
+    established: &mut Established,
+    channel: ChannelHandle,
+    packet: &Packet,
+    pieces: &[Piece],
+) {
+    let sent = &mut established.carrier.sent;
+    if pieces.is_empty() {
+        let (first, count, charge) = (packet.first, packet.count as u16, packet.charge);
+        return sent.note(SentFrame::Data { channel, first, count, charge });
+    }
+    for piece in pieces {
+        sent.note(match *piece {
+            Piece::Whole { first, count, resends } => {
+                SentFrame::Messages { channel, first, count, resends }
+            }
+            // The lower half tells them apart: no backlog holds so many.
+            Piece::Part { number, offset, len, resends } => {
+                SentFrame::Part { channel, number: number as u32, offset, len, resends }
+            }
+        });
+    }
+}
+
+/// Every path carries packets of so many bytes, which CHANNEL_NEW with the longest label and a
+/// fragment fit; whatever size is configured.
+const PACKET_LEAST: usize = 512;
 
 /// What was put into a packet besides data.
 #[derive(Debug, Clone, Copy, Default)]
@@ -151,54 +234,75 @@ impl Connection {
         budget: u64,
         buf: &mut Vec<u8>,
     ) -> Option<(usize, usize)> {
-        let mut packets = std::mem::take(&mut shared.scratch.packets);
+        let mut batch = Batch {
+            packets: std::mem::take(&mut shared.scratch.packets),
+            pieces: std::mem::take(&mut shared.scratch.pieces),
+        };
         let mut taken = None;
-        while let Some(handle) = self.duties.next_ready() {
-            if let Some(number) = self.take_packets(shared, handle, budget, buf, &mut packets) {
-                taken = Some((handle, number));
+        while let Some(next) = self.duties.turns.next(&mut shared.channels) {
+            if let Some(number) = self.take_packets(shared, next, budget, buf, &mut batch) {
+                taken = Some((next.channel, number));
                 break;
             }
         }
         let mut sent = None;
-        if let Some((handle, number)) = taken
-            && !packets.is_empty()
+        if let Some(channel) = taken
+            && !batch.packets.is_empty()
         {
-            self.report_writable(shared, handle);
-            sent = Some(self.seal_data(shared, now, (handle, number), &mut packets, buf));
+            self.report_writable(shared, channel.0);
+            sent = Some(self.seal_data(shared, now, channel, &mut batch, buf));
         }
-        packets.clear();
-        shared.scratch.packets = packets;
+        batch.packets.clear();
+        batch.pieces.clear();
+        (shared.scratch.packets, shared.scratch.pieces) = (batch.packets, batch.pieces);
         sent.filter(|(len, _)| *len > 0)
     }
 
-    /// Moves packets of a channel to `buf`; the channel's id, or none when it has nothing.
+    /// Moves packets of a channel to `buf`; the channel's id, or none when it has nothing that may
+    /// leave.
     fn take_packets(
         &mut self,
         shared: &mut Shared,
-        handle: ChannelHandle,
+        next: Next,
         budget: u64,
         buf: &mut Vec<u8>,
-        packets: &mut Vec<Packet>,
+        batch: &mut Batch,
     ) -> Option<ChannelNumber> {
-        let Shared { channels, pool, send_queue_bytes, .. } = shared;
+        let handle = next.channel;
+        let Shared { channels, pool, send_queue_bytes, config, .. } = &mut *shared;
         let channel = channels.get_mut(handle.0)?;
-        channel.is_ready = false;
-        let established = self.established.as_ref()?;
+        let established = self.established.as_mut()?;
         let carrier = &established.carrier;
         // The window lets the last packet pass that begins inside of it.
         let in_window = budget.div_ceil(self.path.packet_size as u64);
-        let number_len = channel.outbox.number_len()?;
+        let number_len = channel.outbox.number_len().unwrap_or_else(|| carrier.number_len(0));
         let most = in_window.min(established.epochs.seals_left());
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let most = most.min(carrier.numbers_left(number_len));
-        *send_queue_bytes -= channel.outbox.take(most, buf, packets, pool);
+        let most = if next.is_right { most.min(1) } else { most };
+        let mut stop = Stop::Full;
         if !channel.outbox.is_empty() {
-            self.duties.ready(handle, channel);
-        } else if !channel.pending.is_empty() {
+            *send_queue_bytes -= channel.outbox.take(most, buf, &mut batch.packets, pool);
+        } else if most > 0 && channel.backlog.is_some() {
+            let packet_size = self.path.packet_size.max(PACKET_LEAST);
+            let framing = Framing { packet_size, segments_max: config.segments_max, number_len };
+            let filling = Filling { framing, most, kept_max: Connection::kept_max(config) };
+            let resent = channel.stats.bytes_resent;
+            stop = filling.fill(&mut established.flow, channel, buf, batch);
+            self.stats.bytes_resent += channel.stats.bytes_resent - resent;
+        }
+        let bytes: usize = batch.packets.iter().map(|packet| packet.size).sum();
+        self.duties.turns.on_sent(next, channel, bytes as u64);
+        self.on_stop(handle, channel, stop);
+        channel.turn.is_ready &= stop == Stop::Full && channel.wants_to_send();
+        if stop == Stop::Full {
+            self.wake(handle, channel);
+        }
+        if !channel.has_unsent() && !channel.pending.is_empty() {
             // CHANNEL_CLOSE waited for that.
             self.duties.note_again(handle, channel);
         }
-        Some(channel.number)
+        (!batch.packets.is_empty() || most == 0).then_some(channel.number)
     }
 
     /// Seals packets that lie in `buf` one behind the other. What is owed to the peer goes into the
@@ -208,30 +312,26 @@ impl Connection {
         shared: &mut Shared,
         now: Time,
         channel: (ChannelHandle, ChannelNumber),
-        packets: &mut [Packet],
+        batch: &mut Batch,
         buf: &mut Vec<u8>,
     ) -> (usize, usize) {
         let mut frames = std::mem::take(&mut shared.scratch.frames);
         frames.clear();
-        self.fill_last(shared, now, packets, buf, &mut frames);
+        self.fill_last(shared, now, &mut batch.packets, buf, &mut frames);
         let Some(established) = &mut self.established else { return (0, 0) };
         established.set_busy(now);
         established.asked_at.get_or_insert(now);
-        let stride = packets.first().map_or(0, |packet| packet.size);
-        let count = packets.len();
-        let mut start = 0;
-        for (index, packet) in packets.iter().enumerate() {
+        let stride = batch.packets.first().map_or(0, |packet| packet.size);
+        let count = batch.packets.len();
+        let (mut start, mut pieces) = (0, &batch.pieces[..]);
+        for (index, packet) in batch.packets.iter().enumerate() {
             let bytes = &mut buf[start..start + packet.size];
             let number = established.carrier.sent.begin(&mut shared.rng);
             if packet.has_lead {
                 established.carrier.sent.note(SentFrame::New(channel.0));
             }
-            established.carrier.sent.note(SentFrame::Data {
-                channel: channel.0,
-                first: packet.first,
-                count: packet.count as u16,
-                charge: packet.charge,
-            });
+            let (own, others) = pieces.split_at(usize::from(packet.pieces));
+            note_data(established, channel.0, packet, own);
             if index + 1 == count {
                 frames.iter().for_each(|frame| established.carrier.sent.note(*frame));
             }
@@ -240,9 +340,13 @@ impl Connection {
             if !established.seal(now, &info, bytes, true, true) {
                 break;
             }
-            start += packet.size;
+            (start, pieces) = (start + packet.size, others);
         }
         established.carrier.probes = established.carrier.probes.saturating_sub(count as u8);
+        // The keys were used up: what did not leave is as good as lost.
+        for piece in pieces {
+            self.piece_lost(shared, now, channel.0, *piece, false);
+        }
         shared.scratch.frames = frames;
         (start, stride)
     }

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::channel::{Channel, Packet, Pool, SpareInboxes, Spares};
+use crate::channel::{
+    Channel, Chunks, Packet, Piece, Pool, Report, SpareBacklogs, SpareInboxes, Spares,
+};
 use crate::config::NodeConfig;
 use crate::crypto::{Identity, PublicKey, ResetKey, TlsContext};
 use crate::error::Error;
@@ -32,8 +34,10 @@ pub(crate) struct Shared {
     pub(crate) grown_windows: u64,
     /// Bytes held of the lowest unfinished messages of all channels.
     pub(crate) unfinished_bytes: u64,
+    pub(crate) spare_backlogs: SpareBacklogs,
     pub(crate) pool: Pool,
-    /// Bytes waiting to be sent in all channels.
+    pub(crate) chunks: Chunks,
+    /// Bytes waiting in all channels to be sent, or to be acknowledged.
     pub(crate) send_queue_bytes: usize,
     /// Channels that wait for room in the node's queue, each once.
     pub(crate) blocked: VecDeque<ChannelHandle>,
@@ -50,6 +54,8 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) packets: Vec<Packet>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) reports: Vec<Report>,
     pub(super) frames: Vec<SentFrame>,
     pub(super) fates: Vec<(SentFrame, Fate)>,
 }
@@ -108,7 +114,9 @@ impl Shared {
             spares: Spares::default(),
             grown_windows: 0,
             unfinished_bytes: 0,
+            spare_backlogs: SpareBacklogs::default(),
             pool: Pool::default(),
+            chunks: Chunks::default(),
             send_queue_bytes: 0,
             blocked: VecDeque::new(),
             events: VecDeque::new(),
@@ -177,7 +185,7 @@ impl Shared {
         while let Some(handle) = self.blocked.pop_front() {
             let Some(channel) = self.channels.get_mut(handle.0) else { continue };
             channel.is_blocked = false;
-            if std::mem::replace(&mut channel.wants_writable, false) && !channel.is_reset() {
+            if channel.wants_writable.take().is_some() && !channel.is_reset() {
                 let connection = channel.connection;
                 self.events.push_back(Event::Writable { connection, channel: handle });
             }

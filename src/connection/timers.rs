@@ -11,9 +11,14 @@ impl Connection {
     pub(crate) fn poll_timeout(&self, shared: &Shared) -> Option<Time> {
         let handshake = self.handshake.as_ref().and_then(|handshake| handshake.poll_timeout());
         let own = match &self.life {
-            Life::Open => self.running_timers(shared),
+            Life::Open => {
+                let expiring = self.duties.expiring.poll_timeout();
+                self.running_timers(shared).into_iter().chain(expiring).min()
+            }
             Life::Lingering(lingering) => {
-                self.running_timers(shared).into_iter().chain([lingering.deadline]).min()
+                let expiring = self.duties.expiring.poll_timeout();
+                let timers = self.running_timers(shared).into_iter().chain(expiring);
+                timers.chain([lingering.deadline]).min()
             }
             Life::Closing(closing) => Some(closing.until),
             Life::Draining { until } => Some(*until),
@@ -58,6 +63,7 @@ impl Connection {
     }
 
     fn handle_running(&mut self, shared: &mut Shared, now: Time) {
+        self.handle_expiring(shared, now);
         let Some(established) = &mut self.established else { return };
         let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
         if is_due(established.idle_at(&shared.config)) {

@@ -85,7 +85,7 @@ impl Endpoint {
     ) -> Result<(), Error> {
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
-        let result = member.connection.send(&mut self.shared, channel, message);
+        let result = member.connection.send(&mut self.shared, now, channel, message);
         // What is queued changes no timer until it is taken, and then the timer is set.
         if !self.shared.notices.is_empty() {
             self.settle(now, handle);
@@ -204,8 +204,8 @@ impl Endpoint {
             is_encrypted: connection.is_complete(),
             public_key: connection.public_key,
             is_connected: connection.is_confirmed(),
-            packet_message_bytes: connection.message_bytes_max(),
-            message_bytes_max: connection.message_bytes_max(),
+            packet_message_bytes: connection.packet_message_bytes(),
+            message_bytes_max: connection.message_bytes_max(&self.shared.config),
         })
     }
 

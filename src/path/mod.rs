@@ -200,7 +200,7 @@ impl Carrier {
         fates: &mut Vec<(SentFrame, Fate)>,
     ) -> Result<AckOutcome, AckError> {
         let Carrier { sent, rtt, congestion, ecn, .. } = self;
-        let mut feedback = Listener { now, congestion, ecn, fates };
+        let mut feedback = Listener { now, congestion, ecn, fates, loss: Fate::Lost };
         let outcome = sent.on_ack(now, rtt, delay, ranges, &mut feedback)?;
         congestion.on_ack_end(
             now,
@@ -231,13 +231,17 @@ impl Carrier {
     // spec: 7.7 confirmed
     pub(crate) fn lose_unanswered(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
         let Carrier { sent, rtt, congestion, ecn, .. } = self;
-        sent.lose_old(now, rtt.loss_delay(), &mut Listener { now, congestion, ecn, fates });
+        sent.lose_old(
+            now,
+            rtt.loss_delay(),
+            &mut Listener { now, congestion, ecn, fates, loss: Fate::Dropped },
+        );
     }
 
     /// Does what the loss and probe timers are for.
     pub(crate) fn handle_timeout(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
         let Carrier { sent, rtt, congestion, ecn, .. } = self;
-        let mut feedback = Listener { now, congestion, ecn, fates };
+        let mut feedback = Listener { now, congestion, ecn, fates, loss: Fate::Lost };
         let outcome = sent.handle_timeout(now, rtt, &mut feedback);
         signal_losses(congestion, now, &outcome.losses, outcome.prior_in_flight);
         if outcome.is_probe {
@@ -279,6 +283,8 @@ struct Listener<'a> {
     congestion: &'a mut Congestion,
     ecn: &'a mut EcnValidation,
     fates: &'a mut Vec<(SentFrame, Fate)>,
+    /// What a loss is.
+    loss: Fate,
 }
 
 impl Feedback<SentFrame> for Listener<'_> {
@@ -310,7 +316,7 @@ impl Feedback<SentFrame> for Listener<'_> {
     }
 
     fn frame_lost(&mut self, frame: SentFrame) {
-        self.fates.push((frame, Fate::Lost));
+        self.fates.push((frame, self.loss));
     }
 }
 

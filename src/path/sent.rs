@@ -5,8 +5,12 @@ use crate::id::{ChannelHandle, ChannelNumber, PathId};
 /// One message of a packet, or the application's messages in it together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SentFrame {
-    /// Whole application messages of one channel, numbered in a row.
+    /// Whole application messages of one channel, numbered in a row, that nobody keeps.
     Data { channel: ChannelHandle, first: u64, count: u16, charge: u32 },
+    /// The same, kept, and how often they had been sent before.
+    Messages { channel: ChannelHandle, first: u64, count: u16, resends: u16 },
+    /// Bytes of a message that is kept; of its number the lower half.
+    Part { channel: ChannelHandle, number: u32, offset: u32, len: u16, resends: u16 },
     /// CHANNEL_NEW.
     New(ChannelHandle),
     /// CHANNEL_ACCEPT.
@@ -43,6 +47,9 @@ pub(crate) enum SentFrame {
     AckRate,
 }
 
+/// Every packet has one of them or more: they must stay small.
+const _: () = assert!(size_of::<SentFrame>() == 24);
+
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -50,4 +57,6 @@ pub(crate) enum Fate {
     Acked,
     /// Its packet was declared lost.
     Lost,
+    /// Its packet is of no use though it may have arrived: that says nothing about the path.
+    Dropped,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::Notice;
 use super::world::{DELAY, World, address};
+use crate::config::SendOptions;
 use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, PathId};
 use crate::info::CloseReason;
@@ -492,8 +493,9 @@ fn early_messages_arrive_a_round_trip_sooner_and_once() {
         let began = world.now;
         world.dial();
         let channel = world.open(0, NONE);
-        let sent = world.with_connection(0, |connection, shared, _| {
-            connection.send_early(shared, channel, b"safe to replay")
+        let sent = world.with_connection(0, |connection, shared, now| {
+            let options = SendOptions { may_replay: true, ..SendOptions::default() };
+            connection.send_with(shared, now, channel, b"safe to replay", &options)
         });
         assert_eq!(sent, Ok(()));
         assert_eq!(world.connection(0).has_sent_early(), takes_early);
@@ -561,13 +563,15 @@ fn the_connections_limit_holds_over_all_channels_and_counts_32_a_message() {
     established.flow = super::super::established::Flow::new(2 * 132);
     assert_eq!(world.send_message(0, channels[0], &[1; 100]), Ok(()));
     assert_eq!(world.send_message(0, channels[1], &[1; 100]), Ok(()));
-    assert_eq!(world.send_message(0, channels[1], &[1; 1]), Err(Error::WouldBlock));
-    world.with_connection(0, |connection, shared, _| {
-        connection.handle_max_data(297);
-        connection.use_limits(shared);
-    });
-    assert_eq!(world.send_message(0, channels[1], &[1; 2]), Err(Error::WouldBlock));
     assert_eq!(world.send_message(0, channels[1], &[1; 1]), Ok(()));
     world.run(SECOND);
-    assert_eq!(world.ends[1].messages.len(), 3);
+    assert_eq!(world.ends[1].messages.len(), 2, "the third waits");
+    for (limit, received) in [(296, 2), (297, 3)] {
+        world.with_connection(0, |connection, shared, _| {
+            connection.handle_max_data(limit);
+            connection.use_limits(shared);
+        });
+        world.run(SECOND);
+        assert_eq!(world.ends[1].messages.len(), received);
+    }
 }

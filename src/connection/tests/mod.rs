@@ -4,4 +4,5 @@ mod channels;
 mod hostile;
 mod life;
 mod paths;
+mod sending;
 mod world;

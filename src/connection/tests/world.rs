@@ -236,8 +236,9 @@ impl World {
         channel: ChannelHandle,
         message: &[u8],
     ) -> Result<(), Error> {
+        let now = self.now;
         let End { shared, connection, .. } = &mut self.ends[end];
-        connection.as_mut().expect("there is one").send(shared, channel, message)
+        connection.as_mut().expect("there is one").send(shared, now, channel, message)
     }
 
     /// Calls a verb of an end's connection.

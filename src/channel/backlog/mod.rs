@@ -1,0 +1,281 @@
+//! Messages of a channel that wait to be sent, or, once sent, for their fate.
+//!
+//! Messages that have a number are entries of a ring indexed by it; behind them wait those that
+//! have none yet. The bytes of both lie in one queue of chunks and are put into packets when these
+//! leave. What was lost and goes again is a queue of its own, by message and place in it.
+
+mod pack;
+mod ranges;
+mod settle;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+pub(crate) use pack::{Order, Output, Stop};
+pub(crate) use settle::Settling;
+pub(crate) use store::Chunks;
+
+use super::outbox::CHARGE;
+use crate::error::Error;
+use crate::time::Time;
+use ranges::Ranges;
+use store::Store;
+
+/// Messages to be sent, and those sent whose fate matters.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    store: Store,
+    /// The numbered ones first, in a row from `base` on.
+    messages: VecDeque<Message>,
+    base: u64,
+    numbered: usize,
+    /// Bytes of the last numbered message that left.
+    cut: u32,
+    /// What goes again.
+    lost: VecDeque<Lost>,
+    extras: Extras,
+    /// Charge of all messages here.
+    bytes: usize,
+    /// Charge of what did not leave yet.
+    unsent: usize,
+    /// Messages that have a lifetime.
+    expiring: u32,
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy)]
+struct Message {
+    /// Where its bytes are in the store.
+    start: u64,
+    len: u32,
+    /// Its bytes below that were acknowledged.
+    acked: u32,
+    /// What few messages have; see `Extras`.
+    extra: u32,
+    /// Delivered or given up.
+    is_settled: bool,
+}
+
+/// Something that goes again.
+#[derive(Debug, Clone, Copy)]
+struct Lost {
+    /// The message, or the first of some in a row.
+    first: u64,
+    count: u32,
+    /// Which part of it; of several, all.
+    start: u32,
+    end: u32,
+    /// How often it will then have been sent again.
+    resends: u16,
+}
+
+/// The end of a message, wherever that is.
+const WHOLE: u32 = u32::MAX;
+
+/// What of messages a packet holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Whole messages in a row.
+    Whole { first: u64, count: u16, resends: u16 },
+    /// Bytes of one.
+    Part { number: u64, offset: u32, len: u16, resends: u16 },
+}
+
+impl Piece {
+    /// How often it had been sent before.
+    pub(crate) fn resends(&self) -> u16 {
+        match *self {
+            Piece::Whole { resends, .. } | Piece::Part { resends, .. } => resends,
+        }
+    }
+}
+
+/// What the application asks for one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Ask {
+    /// From when on it is worth nothing.
+    pub(crate) expires: Option<Time>,
+    /// The number to report its fate with.
+    pub(crate) report: Option<u64>,
+}
+
+/// The fate of a message whose sender asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) context: u64,
+    /// Why it was lost; none when it was delivered.
+    pub(crate) reason: Option<Error>,
+}
+
+/// What few messages have: wishes of the application, acknowledgements out of order.
+#[derive(Debug, Default)]
+struct Extra {
+    ask: Ask,
+    /// Acknowledged, apart from `Message::acked`.
+    ranges: Ranges,
+}
+
+/// Their slots. Message 0's would be 1: 0 is none.
+#[derive(Debug, Default)]
+struct Extras {
+    slots: Vec<Extra>,
+    free: Vec<u32>,
+}
+
+impl Extras {
+    fn get(&self, extra: u32) -> Option<&Extra> {
+        self.slots.get(extra.checked_sub(1)? as usize)
+    }
+
+    /// The message's, made if it has none.
+    fn entry(&mut self, extra: &mut u32) -> &mut Extra {
+        if *extra == 0 {
+            *extra = self.free.pop().unwrap_or_else(|| {
+                self.slots.push(Extra::default());
+                self.slots.len() as u32
+            });
+        }
+        &mut self.slots[*extra as usize - 1]
+    }
+
+    fn remove(&mut self, extra: u32) -> Ask {
+        let Some(slot) = extra.checked_sub(1) else { return Ask::default() };
+        let slot = &mut self.slots[slot as usize];
+        slot.ranges.clear();
+        self.free.push(extra);
+        std::mem::take(&mut slot.ask)
+    }
+}
+
+/// Backlogs that ran empty, for the next channel that needs one: the steady state allocates
+/// nothing, and a channel keeps no memory for what it once held.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the boxes move between here and channels without a copy")]
+pub(crate) struct SpareBacklogs(Vec<Box<Backlog>>);
+
+impl SpareBacklogs {
+    /// Most that are kept.
+    const COUNT_MAX: usize = 64;
+
+    /// Entries of one that is not kept when it runs empty.
+    const ENTRIES_MAX: usize = 16 << 10;
+
+    pub(crate) fn take(&mut self) -> Box<Backlog> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    /// Takes the backlog of a channel back if it is empty.
+    pub(crate) fn put(&mut self, backlog: &mut Option<Box<Backlog>>) {
+        let Some(empty) = backlog.take_if(|backlog| backlog.is_empty()) else { return };
+        let is_small = empty.messages.capacity() <= SpareBacklogs::ENTRIES_MAX
+            && empty.extras.slots.len() <= SpareBacklogs::ENTRIES_MAX;
+        if is_small && self.0.len() < SpareBacklogs::COUNT_MAX {
+            self.0.push(empty);
+        }
+    }
+}
+
+impl Backlog {
+    /// Takes a message in, to be sent behind the others.
+    pub(crate) fn push(&mut self, message: &[u8], ask: Ask, chunks: &mut Chunks) {
+        let len = u32::try_from(message.len()).expect("the caller bounds messages");
+        let mut extra = 0;
+        if ask != Ask::default() {
+            self.extras.entry(&mut extra).ask = ask;
+            self.expiring += u32::from(ask.expires.is_some());
+        }
+        let start = self.store.end();
+        self.store.push(message, chunks);
+        self.messages.push_back(Message { start, len, acked: 0, extra, is_settled: false });
+        self.bytes += charge(len);
+        self.unsent += charge(len);
+    }
+
+    /// The oldest message that waits leaves as number `number`, in a packet of somebody else's.
+    pub(crate) fn leave(&mut self, number: u64) {
+        let Some(len) = self.number_next(number) else { return };
+        self.cut = len;
+        self.unsent -= charge(len);
+    }
+
+    /// Gives the oldest message without one its number; how long the message is.
+    fn number_next(&mut self, number: u64) -> Option<u32> {
+        let len = self.messages.get(self.numbered)?.len;
+        if self.numbered == 0 {
+            self.base = number;
+        }
+        debug_assert_eq!(self.base + self.numbered as u64, number, "numbers are in a row");
+        self.numbered += 1;
+        self.cut = 0;
+        Some(len)
+    }
+
+    /// Whether some of its messages did not leave yet, or not all of one.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.unsent != 0
+    }
+
+    /// Whether there is something to put into packets.
+    pub(crate) fn wants_to_send(&self) -> bool {
+        self.unsent != 0 || !self.lost.is_empty()
+    }
+
+    /// Whether it holds nothing at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Charge of all messages in it: what it holds of the node's memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Charge of what was not sent yet.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.unsent
+    }
+
+    /// Messages that were not begun.
+    pub(crate) fn unsent_messages(&self) -> usize {
+        self.messages.len() - self.numbered
+    }
+
+    /// When the first message ends that has a lifetime.
+    pub(crate) fn next_expiry(&self) -> Option<Time> {
+        let extras = self.messages.iter().filter_map(|message| self.extras.get(message.extra));
+        extras.filter_map(|extra| extra.ask.expires).min()
+    }
+
+    /// The message that goes on next, and from where.
+    fn next_new(&self) -> Option<(usize, u32)> {
+        let last = self.numbered.checked_sub(1);
+        if let Some(last) = last.filter(|last| self.cut < self.messages[*last].len) {
+            return Some((last, self.cut));
+        }
+        (self.numbered < self.messages.len()).then_some((self.numbered, 0))
+    }
+
+    /// Where a numbered message is, unless it is settled.
+    fn live(&self, number: u64) -> Option<usize> {
+        let index = usize::try_from(number.checked_sub(self.base)?).ok()?;
+        let is_live = index < self.numbered && !self.messages[index].is_settled;
+        is_live.then_some(index)
+    }
+
+    /// The first part of `start..end` of a message that was not acknowledged.
+    fn gap(&self, message: &Message, start: u32, end: u32) -> (u32, u32) {
+        let start = start.max(message.acked);
+        let end = end.min(message.len);
+        match self.extras.get(message.extra) {
+            Some(extra) if start < end => extra.ranges.first_gap(start, end),
+            Some(_) | None => (start.min(end), end),
+        }
+    }
+}
+
+// spec: 11.1 charge
+fn charge(len: u32) -> usize {
+    len as usize + CHARGE as usize
+}

@@ -1,0 +1,300 @@
+//! Messages into packets, when these leave: what was lost first, then what is new.
+
+use super::super::outbox::{Framing, HEADER_SIZE, Packet, TAG_SIZE};
+use super::super::send::{Room, Sending};
+use super::{Backlog, CHARGE, Lost, Piece, WHOLE};
+use crate::config::BATCH_BYTES_MAX;
+use crate::wire::frame::Data;
+use crate::wire::{WireError, Writer, varint};
+
+/// How packets are to be made.
+pub(crate) struct Order<'a> {
+    pub(crate) framing: Framing,
+    /// What each begins with.
+    pub(crate) lead: &'a [u8],
+    /// Whether a message that fits a packet may be cut to fill one that has room for a part.
+    pub(crate) may_split: bool,
+    /// Charge that the connection's limit has room for.
+    pub(crate) credit: u64,
+    /// Packets at most.
+    pub(crate) most: usize,
+    /// Bytes that messages may hold in memory beyond which nothing new is begun.
+    pub(crate) kept_max: usize,
+}
+
+/// Where packets go.
+pub(crate) struct Output<'a> {
+    pub(crate) buf: &'a mut Vec<u8>,
+    pub(crate) packets: &'a mut Vec<Packet>,
+    /// What they hold, one behind the other.
+    pub(crate) pieces: &'a mut Vec<Piece>,
+    /// Bytes of messages that were sent before.
+    pub(crate) resent: u64,
+}
+
+/// Why no more was put into packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The packets are full, or as many as were wanted.
+    Full,
+    /// There was nothing more.
+    Done,
+    /// The channel's limit.
+    Channel(Room),
+    /// The connection's limit.
+    Connection,
+    /// Too much is kept until it is acknowledged.
+    Kept,
+}
+
+/// The payload of one packet.
+struct Payload<'a> {
+    /// The packet without its tag.
+    out: &'a mut [u8],
+    at: usize,
+}
+
+impl Backlog {
+    /// Puts messages into packets equal in size but for the last, at the front of the buffer.
+    pub(crate) fn fill(
+        &mut self,
+        sending: &mut Sending,
+        order: &Order<'_>,
+        output: &mut Output<'_>,
+    ) -> Stop {
+        if sending.is_over_limit() {
+            return Stop::Channel(sending.room(1));
+        }
+        let limit = sending.position().saturating_add(order.credit);
+        let number_len = order.framing.number_len;
+        let start = HEADER_SIZE + number_len;
+        let (mut stride, mut used) = (order.framing.packet_size, 0);
+        while output.packets.len() < order.most && used + stride <= BATCH_BYTES_MAX {
+            if output.buf.len() < used + stride {
+                output.buf.resize(used + stride, 0);
+            }
+            let before = output.pieces.len();
+            let out = &mut output.buf[used..used + stride - TAG_SIZE];
+            let mut payload = Payload { out, at: start };
+            payload.write(order.lead);
+            let stop = self.fill_packet(
+                sending,
+                order,
+                limit,
+                &mut payload,
+                (output.pieces, &mut output.resent),
+            );
+            let pieces = output.pieces.len() - before;
+            if pieces == 0 {
+                return stop;
+            }
+            let end = payload.at;
+            let mut size = end + TAG_SIZE;
+            let is_first = output.packets.is_empty();
+            // A little padding keeps packets equal.
+            let is_near = stride - size <= stride / 8;
+            if !is_first && stop == Stop::Full && is_near {
+                payload.out[end..].fill(0);
+                size = stride;
+            }
+            let has_lead = !order.lead.is_empty();
+            let pieces = pieces as u16;
+            let packet = Packet { size, end, number_len, has_lead, pieces, ..Packet::default() };
+            output.packets.push(packet);
+            if stop != Stop::Full || size < stride && !is_first {
+                return stop;
+            }
+            stride = size;
+            used += size;
+        }
+        Stop::Full
+    }
+
+    fn fill_packet(
+        &mut self,
+        sending: &mut Sending,
+        order: &Order<'_>,
+        limit: u64,
+        payload: &mut Payload<'_>,
+        (pieces, resent): (&mut Vec<Piece>, &mut u64),
+    ) -> Stop {
+        let from = pieces.len();
+        while let Some(lost) = self.lost.front().copied() {
+            match self.fill_lost(order, lost, payload, pieces, from) {
+                Some(len) => *resent += u64::from(len),
+                None => return Stop::Full,
+            }
+        }
+        while let Some((index, offset)) = self.next_new() {
+            let message = self.messages[index];
+            let is_new = index == self.numbered;
+            if is_new && self.bytes - self.unsent > order.kept_max {
+                return Stop::Kept;
+            }
+            let number = if is_new { sending.next() } else { self.base + index as u64 };
+            let rest = message.len - offset;
+            let Some(len) = order.cut(payload, number, (offset, rest), true) else {
+                return Stop::Full;
+            };
+            let head = if is_new { CHARGE } else { 0 };
+            let len = match sending.grant(head, len, limit) {
+                Ok(len) => len,
+                Err(Room::Enough) => return Stop::Connection,
+                Err(room @ (Room::None | Room::Unreported)) => return Stop::Channel(room),
+            };
+            if is_new {
+                self.number_next(number);
+                sending.begin();
+            }
+            sending.spend(u64::from(len + head));
+            self.cut = offset + len;
+            self.unsent -= (len + head) as usize;
+            self.write(payload, index, (offset, len), 0, (pieces, from));
+        }
+        Stop::Done
+    }
+
+    /// Puts something lost into the packet, or a part of it; how much. None when nothing of it fits.
+    fn fill_lost(
+        &mut self,
+        order: &Order<'_>,
+        lost: Lost,
+        payload: &mut Payload<'_>,
+        pieces: &mut Vec<Piece>,
+        from: usize,
+    ) -> Option<u32> {
+        let Some(index) = self.live(lost.first) else {
+            self.advance_lost(lost, WHOLE);
+            return Some(0);
+        };
+        let message = self.messages[index];
+        let (start, end) = self.gap(&message, lost.start, lost.end);
+        if start >= end {
+            // Acknowledged late.
+            self.advance_lost(lost, WHOLE);
+            return Some(0);
+        }
+        let is_end = end == message.len;
+        let len = order.cut(payload, lost.first, (start, end - start), is_end)?;
+        self.write(payload, index, (start, len), lost.resends, (pieces, from));
+        self.advance_lost(lost, start + len);
+        Some(len)
+    }
+
+    /// What is in front of the queue of lost pieces was sent up to `to`.
+    fn advance_lost(&mut self, lost: Lost, to: u32) {
+        let is_over =
+            self.live(lost.first).is_none_or(|index| to >= lost.end.min(self.messages[index].len));
+        self.lost.pop_front();
+        if lost.count > 1 {
+            let rest = Lost { first: lost.first + 1, count: lost.count - 1, start: 0, ..lost };
+            self.lost.push_front(rest);
+        }
+        if !is_over {
+            self.lost.push_front(Lost { start: to, count: 1, ..lost });
+        }
+    }
+
+    /// Writes `part` (offset and length) of a message and notes it.
+    #[inline]
+    fn write(
+        &self,
+        payload: &mut Payload<'_>,
+        index: usize,
+        part: (u32, u32),
+        resends: u16,
+        (pieces, from): (&mut Vec<Piece>, usize),
+    ) {
+        let message = &self.messages[index];
+        let (offset, len) = part;
+        let number = self.base + index as u64;
+        let is_final = offset + len == message.len;
+        let mut writer = Writer::new(&mut payload.out[payload.at..]);
+        write_head(&mut writer, number, offset, is_final, len).expect("the caller cut it to fit");
+        let at = payload.at + writer.position();
+        payload.at = at + len as usize;
+        let position = message.start + u64::from(offset);
+        self.store.copy(position, &mut payload.out[at..payload.at]);
+        if offset != 0 || !is_final {
+            // A packet is shorter than 2^16.
+            let len = len as u16;
+            return pieces.push(Piece::Part { number, offset, len, resends });
+        }
+        if let Some(Piece::Whole { first, count, resends: before }) = pieces[from..].last_mut()
+            && *first + u64::from(*count) == number
+            && *before == resends
+        {
+            *count += 1;
+            return;
+        }
+        pieces.push(Piece::Whole { first: number, count: 1, resends });
+    }
+}
+
+impl Order<'_> {
+    /// How much of `part` (offset and length) of message `number` goes into the packet; none when
+    /// that has to wait for the next one. `is_end`: the message ends with it.
+    // spec: 10.1 numbers and fragments
+    #[inline]
+    fn cut(
+        &self,
+        payload: &Payload<'_>,
+        number: u64,
+        (offset, rest): (u32, u32),
+        is_end: bool,
+    ) -> Option<u32> {
+        let room = payload.out.len() - payload.at;
+        let most = Data::len_max(number, u64::from(offset), room)?;
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        if rest <= most {
+            return Some(rest);
+        }
+        let empty = self.framing.packet_size.checked_sub(self.framing.overhead())?;
+        let empty = empty.checked_sub(self.lead.len())?;
+        let fits_alone = Data::len_max(number, u64::from(offset), empty);
+        let fits_alone = fits_alone.is_some_and(|max| rest as usize <= max);
+        // Half a message is worth its trouble only when much would stay empty without.
+        if fits_alone && !(self.may_split && room > self.framing.packet_size / SPLIT_ROOM) {
+            return None;
+        }
+        let least = Data::FRAGMENT_LEN_MIN as u32;
+        // A piece that does not end its message must leave one behind that is no crumb either.
+        let most = if is_end { most } else { most.min(rest.checked_sub(least)?) };
+        (most >= least).then_some(most)
+    }
+}
+
+/// A packet with less than this part of it empty is full enough.
+const SPLIT_ROOM: usize = 8;
+
+impl Payload<'_> {
+    fn write(&mut self, bytes: &[u8]) {
+        self.out[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
+}
+
+/// Type and flags of DATA (8.14).
+const DATA: u8 = 20;
+const FINAL: u8 = 1;
+const OFFSET: u8 = 1 << 1;
+
+/// Writes what of DATA comes before its bytes.
+// spec: 8.14 DATA
+#[inline]
+fn write_head(
+    writer: &mut Writer<'_>,
+    number: u64,
+    offset: u32,
+    is_final: bool,
+    len: u32,
+) -> Result<(), WireError> {
+    let offset = u64::from(offset);
+    let offset_len = if offset > 0 { varint::encoded_len(offset) } else { 0 };
+    let body = 1 + varint::encoded_len(number) + offset_len + len as usize;
+    writer.u8(DATA)?;
+    writer.varint(body as u64)?;
+    writer.u8(if is_final { FINAL } else { 0 } | if offset > 0 { OFFSET } else { 0 })?;
+    writer.varint(number)?;
+    if offset > 0 { writer.varint(offset) } else { Ok(()) }
+}

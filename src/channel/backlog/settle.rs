@@ -1,0 +1,298 @@
+//! What becomes of messages: acknowledged piece by piece, lost, given up, too old.
+
+use super::super::send::Sending;
+use super::{Backlog, Chunks, Lost, Piece, Report, WHOLE, charge};
+use crate::error::Error;
+use crate::time::Time;
+
+/// What else changes when messages are settled.
+pub(crate) struct Settling<'a> {
+    pub(crate) sending: &'a mut Sending,
+    pub(crate) reports: &'a mut Vec<Report>,
+    pub(crate) chunks: &'a mut Chunks,
+}
+
+/// A row of messages that are settled together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Row {
+    first: u64,
+    count: u32,
+    charge: u64,
+}
+
+impl Backlog {
+    /// A packet that held `piece` was acknowledged.
+    // spec: 10.4 giving up
+    #[inline]
+    pub(crate) fn acknowledge(&mut self, piece: Piece, settling: &mut Settling<'_>) {
+        match piece {
+            Piece::Whole { first, count, .. } => self.acknowledge_row(first, count, settling),
+            Piece::Part { number, offset, len, .. } => {
+                let Some(index) = self.live(number) else { return };
+                if self.acknowledge_part(index, offset, offset + u32::from(len)) {
+                    self.acknowledge_row(number, 1, settling);
+                }
+            }
+        }
+        self.pop_settled(settling.chunks);
+    }
+
+    fn acknowledge_row(&mut self, first: u64, count: u16, settling: &mut Settling<'_>) {
+        let mut row = Row::default();
+        for number in first..first + u64::from(count) {
+            let Some(index) = self.live(number) else {
+                // A late acknowledgement of what was sent again meanwhile.
+                row.flush(settling);
+                continue;
+            };
+            if self.is_cut(index) {
+                continue;
+            }
+            let message = &mut self.messages[index];
+            message.is_settled = true;
+            let (len, extra) = (message.len, message.extra);
+            if extra != 0 {
+                self.report(index, None, settling.reports);
+            }
+            row.push(number, charge(len) as u64);
+            if row.count == 0 {
+                row.flush(settling);
+            }
+        }
+        row.flush(settling);
+    }
+
+    /// Bytes of one message were acknowledged; whether that were the last ones.
+    fn acknowledge_part(&mut self, index: usize, start: u32, end: u32) -> bool {
+        let message = &mut self.messages[index];
+        if start <= message.acked {
+            message.acked = message.acked.max(end);
+            if message.extra != 0 {
+                let extra = self.extras.entry(&mut message.extra);
+                message.acked = extra.ranges.absorb(message.acked);
+            }
+        } else {
+            self.extras.entry(&mut message.extra).ranges.insert(start, end);
+        }
+        message.acked >= message.len
+    }
+
+    /// Whether part of a message did not leave yet.
+    fn is_cut(&self, index: usize) -> bool {
+        index + 1 == self.numbered && self.cut < self.messages[index].len
+    }
+
+    /// A packet that held `piece` was lost, and what of it is still missing goes again, before what
+    /// is new. `resends`: how often it was sent again, with this time.
+    // spec: 10.4 giving up
+    pub(crate) fn resend(&mut self, piece: Piece, resends: u16) {
+        match piece {
+            Piece::Whole { first, count, .. } => {
+                let (count, start, end) = (u32::from(count), 0, WHOLE);
+                self.push_lost(Lost { first, count, start, end, resends });
+            }
+            Piece::Part { number, offset, len, .. } => {
+                let Some(index) = self.live(number) else { return };
+                let message = self.messages[index];
+                let (mut start, end) = (offset, offset + u32::from(len));
+                while start < end {
+                    let gap = self.gap(&message, start, end);
+                    if gap.0 < gap.1 {
+                        let (first, count) = (number, 1);
+                        self.push_lost(Lost { first, count, start: gap.0, end: gap.1, resends });
+                    }
+                    start = gap.1;
+                }
+            }
+        }
+    }
+
+    fn push_lost(&mut self, lost: Lost) {
+        if lost.count == 1 && self.live(lost.first).is_none() {
+            return;
+        }
+        // What is lost together is sent together.
+        if let Some(last) = self.lost.back_mut()
+            && (last.end, lost.end) == (WHOLE, WHOLE)
+            && last.resends == lost.resends
+            && last.first + u64::from(last.count) == lost.first
+        {
+            last.count += lost.count;
+            return;
+        }
+        self.lost.push_back(lost);
+    }
+
+    /// Gives up the messages of which `piece` is not acknowledged; how many that are.
+    // spec: 10.4 giving up
+    pub(crate) fn give_up(&mut self, piece: Piece, settling: &mut Settling<'_>) -> u64 {
+        let mut given_up = 0;
+        match piece {
+            Piece::Whole { first, count, .. } => {
+                for number in first..first + u64::from(count) {
+                    let Some(index) = self.live(number) else { continue };
+                    self.give_up_one(index, Error::Lost, settling);
+                    given_up += 1;
+                }
+            }
+            Piece::Part { number, offset, len, .. } => {
+                if let Some(index) = self.live(number) {
+                    let gap = self.gap(&self.messages[index], offset, offset + u32::from(len));
+                    if gap.0 < gap.1 {
+                        self.give_up_one(index, Error::Lost, settling);
+                        given_up += 1;
+                    }
+                }
+            }
+        }
+        self.pop_settled(settling.chunks);
+        given_up
+    }
+
+    /// A numbered message will not be delivered as far as we care: what did not leave of it never
+    /// will, and costs nothing.
+    // spec: 11.1 charge
+    fn give_up_one(&mut self, index: usize, reason: Error, settling: &mut Settling<'_>) {
+        if self.is_cut(index) {
+            let unsent = (self.messages[index].len - self.cut) as usize;
+            self.messages[index].len = self.cut;
+            self.unsent -= unsent;
+            self.bytes -= unsent;
+        }
+        let message = &mut self.messages[index];
+        message.is_settled = true;
+        let charge = charge(message.len) as u64;
+        settling.sending.give_up(self.base + index as u64, 1, charge);
+        self.report(index, Some(reason), settling.reports);
+    }
+
+    /// Gives up, or drops before they left, the messages whose time is over. Those that left stay
+    /// without `may_give_up`.
+    // spec: 10.4 giving up
+    pub(crate) fn expire(
+        &mut self,
+        now: Time,
+        may_give_up: bool,
+        settling: &mut Settling<'_>,
+    ) -> Expired {
+        let mut expired = Expired::default();
+        let mut index = 0;
+        while index < self.messages.len() && self.expiring > 0 {
+            let message = self.messages[index];
+            let extra = self.extras.get(message.extra);
+            let expires = extra.and_then(|extra| extra.ask.expires);
+            let is_numbered = index < self.numbered;
+            match expires.filter(|_| !message.is_settled && (may_give_up || !is_numbered)) {
+                Some(at) if at > now => {
+                    expired.next = Some(expired.next.map_or(at, |next| next.min(at)));
+                }
+                Some(_) if is_numbered => {
+                    self.give_up_one(index, Error::Expired, settling);
+                    expired.given_up += 1;
+                }
+                Some(_) => {
+                    self.discard(index, Error::Expired, settling.reports);
+                    expired.discarded += 1;
+                    continue;
+                }
+                None => {}
+            }
+            index += 1;
+        }
+        self.pop_settled(settling.chunks);
+        expired
+    }
+
+    /// Drops messages that were not begun and are longer than the peer takes; how many.
+    pub(crate) fn discard_larger(&mut self, most: u64, settling: &mut Settling<'_>) -> u64 {
+        let mut discarded = 0;
+        for index in (self.numbered..self.messages.len()).rev() {
+            if u64::from(self.messages[index].len) > most {
+                self.discard(index, Error::TooLarge, settling.reports);
+                discarded += 1;
+            }
+        }
+        self.pop_settled(settling.chunks);
+        discarded
+    }
+
+    /// A message without a number goes, and takes none.
+    // spec: 10.1 numbers and fragments
+    fn discard(&mut self, index: usize, reason: Error, reports: &mut Vec<Report>) {
+        self.report(index, Some(reason), reports);
+        if let Some(message) = self.messages.remove(index) {
+            self.bytes -= charge(message.len);
+            self.unsent -= charge(message.len);
+        }
+    }
+
+    /// Tells what became of a message, if that was asked for, and frees its extra.
+    fn report(&mut self, index: usize, reason: Option<Error>, reports: &mut Vec<Report>) {
+        let extra = std::mem::take(&mut self.messages[index].extra);
+        let ask = self.extras.remove(extra);
+        self.expiring -= u32::from(ask.expires.is_some());
+        reports.extend(ask.report.map(|context| Report { context, reason }));
+    }
+
+    /// Drops everything; what was not settled is reported as lost for `reason`.
+    pub(crate) fn clear(&mut self, reason: Error, reports: &mut Vec<Report>, chunks: &mut Chunks) {
+        for index in 0..self.messages.len() {
+            self.report(index, Some(reason), reports);
+        }
+        self.messages.clear();
+        self.lost.clear();
+        (self.numbered, self.bytes, self.unsent, self.cut) = (0, 0, 0, 0);
+        self.store.release(self.store.end(), chunks);
+    }
+
+    /// Forgets settled messages at the front, and their bytes.
+    #[inline]
+    fn pop_settled(&mut self, chunks: &mut Chunks) {
+        let mut has_popped = false;
+        while self.numbered > 0 && self.messages[0].is_settled {
+            let Some(message) = self.messages.pop_front() else { break };
+            self.bytes -= charge(message.len);
+            self.base += 1;
+            self.numbered -= 1;
+            has_popped = true;
+        }
+        match self.messages.front() {
+            Some(front) if has_popped => self.store.release(front.start, chunks),
+            Some(_) => {}
+            None => {
+                self.lost.clear();
+                self.store.release(self.store.end(), chunks);
+            }
+        }
+    }
+}
+
+/// What became too old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Expired {
+    /// Messages that had a number.
+    pub(crate) given_up: u64,
+    /// Messages of which nothing was sent.
+    pub(crate) discarded: u64,
+    /// When the next one is.
+    pub(crate) next: Option<Time>,
+}
+
+impl Row {
+    #[inline]
+    fn push(&mut self, number: u64, charge: u64) {
+        if self.count == 0 {
+            self.first = number;
+        }
+        self.count += 1;
+        self.charge += charge;
+    }
+
+    #[inline]
+    fn flush(&mut self, settling: &mut Settling<'_>) {
+        if self.count != 0 {
+            settling.sending.acknowledge(self.first, self.count, self.charge);
+        }
+        *self = Row::default();
+    }
+}
