@@ -29,12 +29,12 @@ pub(crate) struct Shared {
     pub(crate) reset_key: Option<ResetKey>,
     pub(crate) channels: Slots<Channel>,
     pub(crate) spare_inboxes: SpareInboxes,
-    pub(crate) spare_backlogs: SpareBacklogs,
     pub(crate) spares: Spares,
     /// By how much receive windows of connections grew, all together.
     pub(crate) grown_windows: u64,
     /// Bytes held of the lowest unfinished messages of all channels.
     pub(crate) unfinished_bytes: u64,
+    pub(crate) spare_backlogs: SpareBacklogs,
     pub(crate) pool: Pool,
     pub(crate) chunks: Chunks,
     /// Bytes waiting in all channels to be sent, or to be acknowledged.
@@ -111,10 +111,10 @@ impl Shared {
             channels: Slots::new(config.tag, Version::V1),
             config,
             spare_inboxes: SpareInboxes::default(),
-            spare_backlogs: SpareBacklogs::default(),
             spares: Spares::default(),
             grown_windows: 0,
             unfinished_bytes: 0,
+            spare_backlogs: SpareBacklogs::default(),
             pool: Pool::default(),
             chunks: Chunks::default(),
             send_queue_bytes: 0,
