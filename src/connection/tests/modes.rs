@@ -231,7 +231,6 @@ fn a_close_settles_every_mode_that_loses_messages() {
             connection.close_channel(shared, channel).expect("it is open");
         });
         world.run(SECOND * 50);
-        if let Ok(c) = world.ends[0].shared.channel(channel) { eprintln!("DBG {c:?}"); let a = world.accepted(1); eprintln!("DBG2 {:?}", world.ends[1].shared.channel(a).map(|c| &c.receiving)); eprintln!("{:?}", world.ends[1].messages.len()) }
         assert_eq!(world.channel_end(0, channel), Some(Error::Closed), "{mode:03b}");
         assert!((0..2).all(|end| world.ends[end].shared.channels.len() == 0));
         assert_eq!(world.ends[0].shared.send_queue_bytes, 0);
