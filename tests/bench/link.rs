@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use channeler::config::{ChannelConfig, Legacy, NodeConfig};
 use channeler::crypto::Identity;
-use channeler::engine::{Engine, Handler};
+use channeler::engine::{Engine, EngineConfig, Handler};
 use channeler::error::Error;
 use channeler::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 use channeler::io::{Event, Local};
@@ -34,6 +34,16 @@ impl Link {
         change: impl Fn(&mut NodeConfig),
         handlers: impl Fn(&Arc<Link>) -> [Box<dyn Handler>; 2],
     ) -> Arc<Link> {
+        Link::with_config(EngineConfig::default(), version, change, handlers)
+    }
+
+    /// The same with other settings of the engines.
+    pub(crate) fn with_config(
+        engines: EngineConfig,
+        version: Version,
+        change: impl Fn(&mut NodeConfig),
+        handlers: impl Fn(&Arc<Link>) -> [Box<dyn Handler>; 2],
+    ) -> Arc<Link> {
         let link = Arc::new(Link {
             version,
             engines: [const { OnceLock::new() }; 2],
@@ -53,7 +63,8 @@ impl Link {
                 Version::V1 => Some(identity),
             };
             change(&mut config);
-            let engine = Engine::new(config, identity, handler).expect("good settings");
+            let engine = Engine::with_config(engines, config, identity, handler);
+            let engine = engine.expect("good settings");
             let address = engine.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
             assert!(link.engines[side].set(engine).is_ok(), "set once");
             if side == 1 {

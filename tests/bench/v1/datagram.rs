@@ -34,7 +34,7 @@ pub(super) fn measure(run: &mut Run) {
         ],
     );
     let (unit, better) = ("messages/s", Better::Higher);
-    let (name, baseline, target) = ("v1.datagram", Some(quinn), Target::Ratio(1.3));
+    let (name, baseline, target) = ("v1.datagram", Some(quinn), Target::Ratio(1.5));
     run.add(Row { name, value, unit, better, baseline, target });
     let (name, baseline, target) = ("v1.datagram.bare", Some(bare), Target::Aim(0.8));
     run.add(Row { name, value, unit, better, baseline, target });

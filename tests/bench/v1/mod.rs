@@ -1,8 +1,9 @@
-//! Protocol v1, against the thresholds of issue 4.
+//! Protocol v1, against the thresholds of issues 4 and 5.
 
 mod connect;
 mod datagram;
 mod footprint;
+mod ping;
 mod quic;
 mod tls;
 
@@ -12,6 +13,7 @@ use crate::harness::Run;
 pub(crate) fn measure(run: &mut Run) {
     connect::measure(run);
     datagram::measure(run);
+    ping::measure(run);
     footprint::measure(run);
 }
 

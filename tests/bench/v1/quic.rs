@@ -102,6 +102,35 @@ pub(super) fn datagrams(size: usize, time: Duration) -> f64 {
     rate.into_inner() as f64
 }
 
+/// Round trips of datagrams of `size` bytes, both sides sleeping: the median, in microseconds.
+pub(super) fn pings(size: usize, time: Duration) -> f64 {
+    Sides::new().run(
+        async |server| {
+            let incoming = server.accept().await.expect("nobody closes the endpoint");
+            let connection = incoming.await.expect("loopback loses nothing of so little");
+            while let Ok(message) = connection.read_datagram().await {
+                let _closed = connection.send_datagram(message);
+            }
+        },
+        async |client, to| {
+            let connecting = client.connect(to, "peer.invalid").expect("good settings");
+            let connection = connecting.await.expect("loopback loses nothing of so little");
+            let mut trips = Vec::new();
+            let began = Instant::now();
+            while began.elapsed() < time {
+                let sent_at = Instant::now();
+                let sent = connection.send_datagram((&MESSAGE[..size]).into());
+                sent.expect("the connection lives");
+                connection.read_datagram().await.expect("loopback loses nothing of so little");
+                trips.push(sent_at.elapsed().as_secs_f64() * 1e6);
+            }
+            connection.close(VarInt::from_u32(0), b"");
+            client.wait_idle().await;
+            median(trips)
+        },
+    )
+}
+
 /// Looks at the clock only now and then.
 async fn receive_some(connection: &Connection) -> u64 {
     for _ in 0..32 {
