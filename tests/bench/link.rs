@@ -89,17 +89,24 @@ impl Link {
 
     /// A channel of a new connection, open on both sides.
     pub(crate) fn open(&self) -> ChannelHandle {
+        self.open_many(&ChannelConfig::default(), 1)[0]
+    }
+
+    /// Channels of a new connection, open on both sides.
+    pub(crate) fn open_many(&self, config: &ChannelConfig, count: usize) -> Vec<ChannelHandle> {
         let connection = self.dial();
-        let opened = self
-            .engine(0)
-            .with_node(|node, now| node.open_channel(now, connection, &ChannelConfig::default()));
-        let channel = opened.expect("the engine works").expect("there is room");
+        let open = || {
+            let engine = self.engine(0);
+            let opened = engine.with_node(|node, now| node.open_channel(now, connection, config));
+            opened.expect("the engine works").expect("there is room")
+        };
+        let channels: Vec<ChannelHandle> = std::iter::repeat_with(open).take(count).collect();
         let until = Instant::now() + Duration::from_secs(5);
-        let is_open = || {
-            let info = self.engine(0).with_node(|node, _| node.channel_info(channel));
+        let is_open = |channel: &ChannelHandle| {
+            let info = self.engine(0).with_node(|node, _| node.channel_info(*channel));
             info.expect("the engine works").expect("the channel lives").is_established
         };
-        while !is_open() {
+        while !channels.iter().all(is_open) {
             assert!(Instant::now() < until, "no channel after five seconds");
             for side in [0, 1] {
                 self.engine(side).process(Some(Duration::from_millis(1))).expect("it works");
@@ -108,7 +115,7 @@ impl Link {
         for side in [1, 0] {
             self.engine(side).process(Some(Duration::from_millis(1))).expect("it works");
         }
-        channel
+        channels
     }
 
     /// Messages that arrive in a second while `work` sends, which it does until the link is over.
@@ -189,8 +196,9 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    pub(crate) fn new(link: &Arc<Link>) -> Counter {
-        Counter { link: Arc::clone(link), buffer: vec![0; 2048] }
+    /// Of messages no longer than `size`.
+    pub(crate) fn new(link: &Arc<Link>, size: usize) -> Counter {
+        Counter { link: Arc::clone(link), buffer: vec![0; size] }
     }
 
     fn count(&self, messages: u64) {

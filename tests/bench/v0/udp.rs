@@ -61,7 +61,7 @@ fn bulk(size: usize, time: Duration, style: Style) -> f64 {
     let link = Link::new(
         Version::V0,
         |config| config.lend_messages = style == Style::Bulk,
-        |link| [Box::new(Silent), Box::new(Counter::new(link))],
+        |link| [Box::new(Silent), Box::new(Counter::new(link, size))],
     );
     let channel = link.open();
     let rate = link.bulk(time, || send_until_over(&link, channel, size, style));

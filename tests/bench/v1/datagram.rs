@@ -48,7 +48,7 @@ fn datagrams(time: Duration) -> f64 {
             config.lend_messages = true;
             config.packet_size = PACKET_SIZE.into();
         },
-        |link| [Box::new(Silent), Box::new(Counter::new(link))],
+        |link| [Box::new(Silent), Box::new(Counter::new(link, MESSAGE_SIZE))],
     );
     let channel = link.open();
     let message = vec![0x5a; MESSAGE_SIZE];

@@ -3,8 +3,10 @@
 mod connect;
 mod datagram;
 mod footprint;
+mod open;
 mod ping;
 mod quic;
+mod reliable;
 mod tls;
 
 use crate::harness::Run;
@@ -13,7 +15,9 @@ use crate::harness::Run;
 pub(crate) fn measure(run: &mut Run) {
     connect::measure(run);
     datagram::measure(run);
+    reliable::measure(run);
     ping::measure(run);
+    open::measure(run);
     footprint::measure(run);
 }
 
