@@ -121,7 +121,9 @@ impl Link {
     /// Messages that arrive in a second while `work` sends, which it does until the link is over.
     pub(crate) fn bulk(&self, time: Duration, work: impl FnOnce()) -> f64 {
         std::thread::scope(|scope| {
-            let receiving = scope.spawn(|| {
+            // The name is for profilers.
+            let thread = std::thread::Builder::new().name(String::from("receiver"));
+            let receiving = thread.spawn_scoped(scope, || {
                 pin(1);
                 let began = core_time();
                 let mut meter = Meter::new(time);
@@ -136,6 +138,7 @@ impl Link {
                 self.end();
                 (meter.rate(), (core_time() - began).as_secs_f64() / before as f64)
             });
+            let receiving = receiving.expect("the system has a thread for us");
             pin(0);
             let began = (Instant::now(), core_time());
             work();
