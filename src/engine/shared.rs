@@ -278,6 +278,11 @@ impl Shared {
         self.sleeping.store(false, Ordering::Relaxed);
     }
 
+    /// Whether somebody woke the loop since it planned to sleep.
+    pub(super) fn is_roused(&self) -> bool {
+        !self.sleeping.load(Ordering::Relaxed)
+    }
+
     /// The descriptor was given away.
     pub(super) fn watch_fd(&self) {
         self.is_fd_watched.store(true, Ordering::Relaxed);

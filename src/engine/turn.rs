@@ -28,6 +28,9 @@ const RECEIVED_BEFORE_SENDING: usize = 128 * 1024;
 /// still has them, and joined datagrams (GRO) fill whole buffers.
 const RECEIVED_PER_CALL: usize = 128 * 1024;
 
+/// Looks for packets after which the core is offered to other threads.
+const LOOKS_PER_YIELD: u32 = 4;
+
 /// Buffers given to one call, at least: with one alone, each would look like more to come.
 const BUFFERS_MIN: usize = 2;
 
@@ -50,6 +53,8 @@ pub(super) struct Turn {
     send_buffer: Vec<u8>,
     /// Sockets that may have more to read, a bit each. The poll reports changes only.
     undrained: u32,
+    /// A socket that was read already while looking for packets, and how many buffers it filled.
+    filled: Option<(usize, usize)>,
     /// Before sleeping, when no handshake is under way.
     spin: Spin,
     /// When one is.
@@ -70,6 +75,7 @@ impl Turn {
             events: Events::default(),
             send_buffer: Vec::new(),
             undrained: 0,
+            filled: None,
             spin: Spin::new(spin),
             handshake_spin: Spin::new(if spin.is_zero() { spin } else { HANDSHAKE_SPIN }),
         }
@@ -91,13 +97,21 @@ impl Turn {
         if plan.wait != Some(Duration::ZERO) {
             now = shared.now();
         }
+        if let Some((index, count)) = self.filled.take() {
+            self.handle_filled(shared, index, count, now)?;
+        }
         for index in 0..SOCKETS_MAX {
-            if self.undrained & 1 << index != 0 {
-                self.receive(shared, index, now)?;
+            if self.undrained & 1 << index != 0
+                && let Some(count) = self.fill(shared, index)
+            {
+                self.handle_filled(shared, index, count, now)?;
             }
         }
-        self.do_what_is_due(shared, now)?;
-        let progress = shared.send_queued(now, &mut self.send_buffer)?;
+        // Answers leave first, and with them what timers would only say later.
+        let mut progress = shared.send_queued(now, &mut self.send_buffer)?;
+        if self.do_what_is_due(shared, now)? && progress == Progress::Rests {
+            progress = shared.send_queued(now, &mut self.send_buffer)?;
+        }
         shared.set_has_more(progress == Progress::HasMore || self.undrained != 0);
         if let Some(handler) = &mut self.handler {
             handler.turn_ended();
@@ -126,14 +140,17 @@ impl Turn {
         let began = shared.now();
         let length = plan.wait.map_or(length, |wait| wait.min(length));
         let mut spun = Duration::ZERO;
+        let mut looks: u32 = 0;
         while spun < length {
-            self.poll(Some(Duration::ZERO))?;
-            if !self.ready.is_empty() {
+            if self.look(shared)? {
                 self.spin_of(plan).note_answer(spun);
                 return Ok(());
             }
-            // On a machine with more to do than cores, the packet we look for may need this one.
-            std::thread::yield_now();
+            looks = looks.wrapping_add(1);
+            if looks.is_multiple_of(LOOKS_PER_YIELD) {
+                // On a machine with more to do than cores, the packet we look for may need this one.
+                std::thread::yield_now();
+            }
             spun = shared.now().since(began);
         }
         self.spin_of(plan).note_missed();
@@ -142,6 +159,20 @@ impl Turn {
             self.spin_of(plan).note_answer(shared.now().since(began));
         }
         Ok(())
+    }
+
+    /// Whether there is anything to do. Of one socket that is a try to read: with something there, a
+    /// call less than asking first.
+    fn look(&mut self, shared: &Shared) -> Result<bool, Error> {
+        let is_alone = shared.socket(0).is_some() && shared.socket(1).is_none();
+        if is_alone && !shared.is_roused() {
+            self.undrained |= 1;
+            self.filled = self.fill(shared, 0).map(|count| (0, count));
+            // After an error there may be more behind it.
+            return Ok(self.filled.is_some() || self.undrained & 1 != 0);
+        }
+        self.poll(Some(Duration::ZERO))?;
+        Ok(!self.ready.is_empty())
     }
 
     fn spin_of(&mut self, plan: &Plan) -> &mut Spin {
@@ -166,12 +197,10 @@ impl Turn {
     }
 
     /// Receives one batch from a socket: bounded, so that a flood starves neither the other sockets
-    /// nor timers.
-    fn receive(&mut self, shared: &Shared, index: usize, now: Time) -> Result<(), Error> {
-        let Some(socket) = shared.socket(index) else {
-            // Reported before `bind` had put it in its place: it stays noted for the next turn.
-            return Ok(());
-        };
+    /// nor timers. Returns how many buffers have something, if any.
+    fn fill(&mut self, shared: &Shared, index: usize) -> Option<usize> {
+        // None: reported before `bind` had put it in its place. It stays noted for the next turn.
+        let socket = shared.socket(index)?;
         let mut chunks = self.storage.chunks_exact_mut(BUFFER_STRIDE);
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
             let chunk = chunks.next().expect("storage holds BATCH_SIZE buffers");
@@ -189,7 +218,7 @@ impl Turn {
                     shared.counters.note_error(&error);
                     shared.counters.socket_errors.add(1);
                 }
-                return Ok(());
+                return None;
             }
         };
         if os::SHORT_BATCH_IS_THE_LAST && count < offered {
@@ -198,6 +227,18 @@ impl Turn {
         shared.counters.receives.add(1);
         let received = self.meta[..count].iter().map(|meta| meta.len).sum();
         self.buffers = buffers_for_next(offered, count, received);
+        Some(count)
+    }
+
+    /// Gives what a socket filled the buffers with to the node, and what that says to the handler.
+    fn handle_filled(
+        &mut self,
+        shared: &Shared,
+        index: usize,
+        count: usize,
+        now: Time,
+    ) -> Result<(), Error> {
+        let Some(socket) = shared.socket(index) else { return Ok(()) };
         let mut unanswered = 0;
         for buffer in 0..count {
             let meta = self.meta[buffer];
@@ -223,16 +264,19 @@ impl Turn {
         Ok(())
     }
 
-    /// Timers, and the events that API calls and timers caused.
-    fn do_what_is_due(&mut self, shared: &Shared, now: Time) -> Result<(), Error> {
+    /// Timers, and the events that API calls and timers caused. Whether there was anything.
+    fn do_what_is_due(&mut self, shared: &Shared, now: Time) -> Result<bool, Error> {
         let mut core = shared.core()?;
         let now = core.advance(now);
-        if core.node.poll_timeout().is_some_and(|due| due <= now) {
+        let is_due = core.node.poll_timeout().is_some_and(|due| due <= now);
+        if is_due {
             core.node.handle_timeout(now);
         }
         self.events.collect(&mut core.node);
         drop(core);
-        dispatch(&mut self.events, &mut self.handler, &[], shared)
+        let has_events = !self.events.is_empty();
+        dispatch(&mut self.events, &mut self.handler, &[], shared)?;
+        Ok(is_due || has_events)
     }
 }
 
