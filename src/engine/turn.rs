@@ -7,7 +7,7 @@ use mio::Poll;
 use quinn_udp::{BATCH_SIZE, RecvMeta};
 
 use super::dispatch::Events;
-use super::shared::{Plan, Progress, Shared, WAKER};
+use super::shared::{ALARM, Plan, Progress, Shared};
 use super::spin::Spin;
 use super::{Handler, SOCKETS_MAX, os};
 use crate::error::Error;
@@ -42,6 +42,9 @@ const HANDSHAKE_SPIN: Duration = Duration::from_micros(600);
 pub(super) struct Turn {
     poll: Poll,
     ready: mio::Events,
+    alarm: Option<os::Alarm>,
+    /// When the alarm goes off.
+    alarm_at: Time,
     /// None once the engine was closed.
     handler: Option<Box<dyn Handler>>,
     /// `BATCH_SIZE` receive buffers.
@@ -65,9 +68,12 @@ const _: () = assert!(SOCKETS_MAX <= u32::BITS as usize, "`undrained` has a bit 
 
 impl Turn {
     pub(super) fn new(poll: Poll, handler: Box<dyn Handler>, spin: Duration) -> Turn {
+        let alarm = os::Alarm::new(poll.registry(), ALARM);
         Turn {
             poll,
-            ready: mio::Events::with_capacity(SOCKETS_MAX + 1),
+            ready: mio::Events::with_capacity(SOCKETS_MAX + 2),
+            alarm,
+            alarm_at: Time::ZERO,
             handler: Some(handler),
             storage: vec![0; BATCH_SIZE * BUFFER_STRIDE],
             meta: [RecvMeta::default(); BATCH_SIZE],
@@ -128,14 +134,14 @@ impl Turn {
     #[cfg(test)]
     pub(super) fn is_woken(&mut self, wait: Duration) -> bool {
         self.poll(Some(wait)).expect("the poll works");
-        !self.ready.is_empty()
+        self.has_ready()
     }
 
     /// Waits for sockets, a wake or the planned time, and notes which sockets have something.
     fn wait(&mut self, shared: &Shared, plan: &Plan) -> Result<(), Error> {
         let length = self.spin_of(plan).length();
         if plan.wait == Some(Duration::ZERO) || shared.config.spin.is_zero() {
-            return self.poll(plan.wait);
+            return self.sleep(shared, plan.wait);
         }
         let began = shared.now();
         let length = plan.wait.map_or(length, |wait| wait.min(length));
@@ -154,8 +160,8 @@ impl Turn {
             spun = shared.now().since(began);
         }
         self.spin_of(plan).note_missed();
-        self.poll(plan.wait.map(|wait| wait.saturating_sub(spun)))?;
-        if !self.ready.is_empty() {
+        self.sleep(shared, plan.wait.map(|wait| wait.saturating_sub(spun)))?;
+        if self.has_ready() {
             self.spin_of(plan).note_answer(shared.now().since(began));
         }
         Ok(())
@@ -172,11 +178,35 @@ impl Turn {
             return Ok(self.filled.is_some() || self.undrained & 1 != 0);
         }
         self.poll(Some(Duration::ZERO))?;
-        Ok(!self.ready.is_empty())
+        Ok(self.has_ready())
+    }
+
+    /// Whether the poll reported more than the time.
+    fn has_ready(&self) -> bool {
+        self.ready.iter().any(|event| event.token() != ALARM)
     }
 
     fn spin_of(&mut self, plan: &Plan) -> &mut Spin {
         if plan.awaits_handshake { &mut self.handshake_spin } else { &mut self.spin }
+    }
+
+    /// Polls for so long, or until the alarm goes off that was set for an earlier time: what is due
+    /// then is mostly put off meanwhile, by packets that came, and the alarm is not set for each.
+    fn sleep(&mut self, shared: &Shared, wait: Option<Duration>) -> Result<(), Error> {
+        let (Some(alarm), Some(span)) = (&self.alarm, wait) else { return self.poll(wait) };
+        if span.is_zero() {
+            return self.poll(wait);
+        }
+        let now = shared.now();
+        let until = now + span;
+        let is_set = now < self.alarm_at && self.alarm_at <= until;
+        if !is_set {
+            if !alarm.set(span) {
+                return self.poll(wait);
+            }
+            self.alarm_at = until;
+        }
+        self.poll(None)
     }
 
     fn poll(&mut self, wait: Option<Duration>) -> Result<(), Error> {
@@ -189,7 +219,8 @@ impl Turn {
         }
         for event in &self.ready {
             // Writable sockets are tried again in every turn anyway.
-            if event.token() != WAKER && (event.is_readable() || event.is_error()) {
+            let is_socket = event.token().0 < SOCKETS_MAX;
+            if is_socket && (event.is_readable() || event.is_error()) {
                 self.undrained |= 1 << event.token().0;
             }
         }
