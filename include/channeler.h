@@ -876,7 +876,8 @@ typedef struct channeler_channel_options {
     size_t label_length;
     /**
      * Version 1: how long after it was queued a message is worth sending, in nanoseconds; then it
-     * is given up. `channeler_send_options` may say otherwise for a message. Default 0: for ever.
+     * is given up. `channeler_send_options` may say otherwise for a message. Default 0: for ever;
+     * at most 365 days.
      */
     uint64_t message_lifetime_ns;
 } channeler_channel_options;
@@ -959,7 +960,8 @@ typedef struct channeler_send_options {
     size_t struct_size;
     /**
      * How long from now the message is worth sending, in nanoseconds. Once that is over it is
-     * given up: not sent if that has not begun, and not sent again if it has. 0: never.
+     * given up: not sent if that has not begun, and not sent again if it has. 0: never; at most
+     * 365 days.
      * `CHANNELER_LIFETIME_OF_CHANNEL` (default): as the channel says. Version 1.
      */
     uint64_t lifetime_ns;

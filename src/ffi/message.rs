@@ -1,12 +1,12 @@
 //! Messages: sent on channels, and read from them.
 
 use std::ffi::c_void;
-use std::time::Duration;
 
 use super::callbacks::channeler_release_fn;
 use super::channel::channeler_channel;
 use super::guard::{self, Failure, Out, Versioned, fail, guard};
 use super::lifetime::{self, channeler_node};
+use super::options;
 use crate::config::SendOptions;
 use crate::error::Error;
 use crate::id::ChannelHandle;
@@ -23,7 +23,8 @@ pub struct channeler_send_options {
     /// `sizeof(channeler_send_options)`; set by `channeler_send_options_init`.
     pub struct_size: usize,
     /// How long from now the message is worth sending, in nanoseconds. Once that is over it is
-    /// given up: not sent if that has not begun, and not sent again if it has. 0: never.
+    /// given up: not sent if that has not begun, and not sent again if it has. 0: never; at most
+    /// 365 days.
     /// `CHANNELER_LIFETIME_OF_CHANNEL` (default): as the channel says. Version 1.
     pub lifetime_ns: u64,
     /// 1: once the message's fate is known, one event tells it:
@@ -517,7 +518,7 @@ impl channeler_send_options {
         };
         let lifetime = match self.lifetime_ns {
             CHANNELER_LIFETIME_OF_CHANNEL => None,
-            nanos => Some(Duration::from_nanos(nanos)),
+            nanos => Some(options::lifetime("lifetime_ns", nanos)?),
         };
         Ok(SendOptions {
             lifetime,

@@ -257,7 +257,8 @@ pub struct channeler_channel_options {
     /// Bytes in `label`, at most 255.
     pub label_length: usize,
     /// Version 1: how long after it was queued a message is worth sending, in nanoseconds; then it
-    /// is given up. `channeler_send_options` may say otherwise for a message. Default 0: for ever.
+    /// is given up. `channeler_send_options` may say otherwise for a message. Default 0: for ever;
+    /// at most 365 days.
     pub message_lifetime_ns: u64,
 }
 
@@ -518,7 +519,7 @@ impl channeler_channel_options {
             priority: priority.ok_or_else(|| out_of_range("priority", self.priority, "0 to 7"))?,
             weight: weight.ok_or_else(|| out_of_range("weight", self.weight, "1 to 255"))?,
             resend_limit: self.resend_limit,
-            message_lifetime: Duration::from_nanos(self.message_lifetime_ns),
+            message_lifetime: lifetime("message_lifetime_ns", self.message_lifetime_ns)?,
         })
     }
 }
@@ -526,6 +527,18 @@ impl channeler_channel_options {
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
+
+/// How long a message is worth sending; a setting past its range was meant to be something else.
+pub(super) fn lifetime(name: &str, nanos: u64) -> Result<Duration, Failure> {
+    if nanos > LIFETIME_NS_MAX {
+        let text = format!("{name} is {nanos}; allowed is 0 to {LIFETIME_NS_MAX} (365 days)");
+        return Err(fail(Error::InvalidArgument, text));
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// 365 days.
+const LIFETIME_NS_MAX: u64 = 365 * 86_400 * 1_000_000_000;
 
 /// Sizes past this machine's are as good as no limit.
 fn size(value: u64) -> usize {

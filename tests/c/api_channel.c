@@ -88,8 +88,12 @@ static void options_of_messages_are_checked(void) {
     options.struct_size = 8;
     INVALID(channeler_channel_send_with(both.a.node, at_a, BYTES("x"), 1, &options));
     CHECK(strstr(channeler_last_error(), "struct_size is 8") != NULL);
-    /* Version 0 knows nothing of fates. */
     options.struct_size = sizeof options;
+    options.lifetime_ns = CHANNELER_LIFETIME_OF_CHANNEL - 1;
+    INVALID(channeler_channel_send_with(both.a.node, at_a, BYTES("x"), 1, &options));
+    CHECK(strstr(channeler_last_error(), "lifetime_ns is 18446744073709551614") != NULL);
+    options.lifetime_ns = CHANNELER_LIFETIME_OF_CHANNEL;
+    /* Version 0 knows nothing of fates. */
     options.report = 1;
     STATUS(CHANNELER_ERR_UNSUPPORTED,
            channeler_channel_send_with(both.a.node, at_a, BYTES("x"), 1, &options));
@@ -324,6 +328,12 @@ static void options_and_info_agree_on_both_sides(void) {
     options.resend_limit = 3;
     INVALID(channeler_channel_open(both.a.node, connection, &options, &channel));
     CHECK(strstr(channeler_last_error(), "CHANNELER_CAP_RESEND") != NULL);
+    options.resend_limit = CHANNELER_RESEND_ALWAYS;
+    options.message_lifetime_ns = UINT64_MAX;
+    INVALID(channeler_channel_open(both.a.node, connection, &options, &channel));
+    CHECK(strstr(channeler_last_error(), "message_lifetime_ns") != NULL);
+    options.message_lifetime_ns = SECOND;
+    options.resend_limit = 3;
     options.capabilities = CHANNELER_PARTIALLY_RELIABLE_ORDERED;
     options.struct_size = 1;
     INVALID(channeler_channel_open(both.a.node, connection, &options, &channel));
