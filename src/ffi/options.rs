@@ -34,8 +34,8 @@ pub const CHANNELER_CONGESTION_NEWRENO: u32 = 1;
 /// Lost messages are sent again, within `resend_limit` and their lifetime.
 ///
 /// The `CHANNELER_CAP_*` bits can be added up in all eight ways; the names of the sums follow.
-/// Messages keep their boundaries and are delivered at most once in each. Version 0 carries the bits
-/// to the peer and fulfils none of them.
+/// Messages keep their boundaries and are delivered at most once in each. Version 0 carries the
+/// bits to the peer and fulfils none of them.
 pub const CHANNELER_CAP_RESEND: u32 = 1;
 /// Messages are never delivered out of order. With `CHANNELER_CAP_RESEND` later ones wait for those
 /// before them; without it, those that come late are dropped.
@@ -215,9 +215,9 @@ pub struct channeler_options {
     /// Version 1: bytes of the largest message taken from a peer. Default 16 MiB; 1 to 4294967296.
     pub message_bytes_max: u64,
     /// When a channel whose send returned `CHANNELER_ERR_WOULD_BLOCK` is writable again
-    /// (`CHANNELER_EVENT_WRITABLE`): once no more than these bytes are queued on it, and the message
-    /// that found no room would find it. Low values mean fewer, larger batches, and 0 that all must
-    /// have left. Default `CHANNELER_LOW_WATER_HALF`; else at most `send_queue_bytes_max`.
+    /// (`CHANNELER_EVENT_WRITABLE`): once no more than these bytes are queued on it, and the
+    /// message that found no room would find it. Low values mean fewer, larger batches, and 0 that
+    /// all must have left. Default `CHANNELER_LOW_WATER_HALF`; else at most `send_queue_bytes_max`.
     pub send_low_water_bytes: u64,
     /// Version 1: bytes that a peer may send on one channel before any are read, at first; the
     /// window grows with what the path carries and the application reads. Default 64 KiB; from
@@ -227,8 +227,8 @@ pub struct channeler_options {
     /// Who does not read stops the peer here; nothing is dropped. Default 16 MiB; from
     /// `message_bytes_max` to 1099511627776.
     pub connection_receive_bytes_max: u64,
-    /// Version 1: the same of all connections; when it is short, their windows stop growing. Default
-    /// 256 MiB; at least `connection_receive_bytes_max`.
+    /// Version 1: the same of all connections; when it is short, their windows stop growing.
+    /// Default 256 MiB; at least `connection_receive_bytes_max`.
     pub node_receive_bytes_max: u64,
 }
 
@@ -462,9 +462,7 @@ impl channeler_options {
             tickets_max: size(self.tickets_max),
             peer_channels_max: size(self.peer_channels_max),
             message_bytes_max: size(self.message_bytes_max),
-            send_low_water_bytes: Some(self.send_low_water_bytes)
-                .filter(|bytes| *bytes != CHANNELER_LOW_WATER_HALF)
-                .map(size),
+            send_low_water_bytes: self.to_low_water(),
             receive_window_min: size(self.receive_window_min),
             connection_receive_bytes_max: size(self.connection_receive_bytes_max),
             node_receive_bytes_max: size(self.node_receive_bytes_max),
@@ -477,6 +475,11 @@ impl channeler_options {
 }
 
 impl channeler_options {
+    fn to_low_water(self) -> Option<usize> {
+        let is_half = self.send_low_water_bytes == CHANNELER_LOW_WATER_HALF;
+        (!is_half).then_some(size(self.send_low_water_bytes))
+    }
+
     fn to_profile(self) -> Result<Profile, Failure> {
         match (self.profile, self.mode, self.legacy) {
             (CHANNELER_PROFILE_NODE, _, _) => Ok(Profile::Node),

@@ -369,10 +369,10 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet of
-    /// the path takes (v0); `TooLarge` for one that the peer does not take, or that the queue can
-    /// never hold (v1); `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
-    /// channel is closing; `State` before `accept`.
+    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet
+    /// of the path takes (v0); `TooLarge` for one that the peer does not take, or that the queue
+    /// can never hold (v1); `WouldBlock` when a queue is full (`Writable` follows); `Closed` when
+    /// the channel is closing; `State` before `accept`.
     pub fn send(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
         match channel.0.version() {
             Version::V0 => self.v0_with()?.send(now, channel, message),
