@@ -27,6 +27,13 @@ pub(super) fn count(mark: EcnMark, counts: &mut EcnCounts) {
 }
 
 impl EcnValidation {
+    /// The same path over other addresses: all that was learnt is to be learnt again, but what the
+    /// peer counted stays counted.
+    // spec: RFC 9000 13.4.2
+    pub(crate) fn restart(&mut self) {
+        (self.has_failed, self.lost_first, self.acked) = (false, 0, 0);
+    }
+
     /// Whether the next packet leaves with ECT(0).
     pub(crate) const fn is_marking(&self) -> bool {
         !self.has_failed

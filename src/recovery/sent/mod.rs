@@ -33,6 +33,8 @@ pub(crate) struct SentPackets<F> {
     skip_at: Option<u64>,
     /// The last number that was skipped.
     skipped: Option<u64>,
+    /// Lower numbers went another way: their round trips tell nothing.
+    samples_from: u64,
     largest_acked: Option<u64>,
     in_flight: u64,
     /// Packets out that ask for an acknowledgement.
@@ -204,6 +206,7 @@ impl<F: Copy> SentPackets<F> {
             begun_at: 0,
             skip_at: None,
             skipped: None,
+            samples_from: 0,
             largest_acked: None,
             in_flight: 0,
             asking: 0,
@@ -227,6 +230,12 @@ impl<F: Copy> SentPackets<F> {
     /// The delay of the peer that is in force from now on.
     pub(crate) fn set_peer_delay(&mut self, delay: Duration) {
         self.peer_delay = delay;
+    }
+
+    /// Round trips of what was sent so far tell nothing any more.
+    // spec: 12.7 address changes
+    pub(crate) fn ignore_samples(&mut self) {
+        self.samples_from = self.next_number();
     }
 
     /// Begins a packet and says its number. Now and then skips one: who acknowledges that lies.
@@ -305,7 +314,6 @@ impl<F: Copy> SentPackets<F> {
     }
 
     /// How many probe timers ended in a row without an acknowledgement.
-    #[cfg(test)]
     pub(crate) const fn pto_count(&self) -> u32 {
         self.pto_count
     }
