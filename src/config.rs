@@ -205,10 +205,10 @@ pub struct NodeConfig {
     /// Packet size in bytes of UDP payload: in v0 the largest, in v1 where a path begins. Default
     /// 1232: IPv6's least MTU, less headers.
     pub packet_size: usize,
-    /// v1: the largest packet that the search for a path's MTU may find. Default 1452: what Ethernet
-    /// carries over IPv6. Larger ones, up to `PACKET_SIZE_MAX`, are for networks known to take
-    /// them; what the interface does not take is found out and not exceeded. No search, and no
-    /// effect, where it is below `packet_size`, or that below 1200.
+    /// v1: the largest packet that the search for a path's MTU may find. Default 1452: what
+    /// Ethernet carries over IPv6. Larger ones, up to `PACKET_SIZE_MAX`, are for networks known
+    /// to take them (jumbo frames, the loopback); what the interface does not take is found out
+    /// and not exceeded. No search where it is not above `packet_size`, or that is below 1200.
     // spec: 12.11 MTU
     pub packet_size_max: usize,
     /// v0: pad every packet to `packet_size`, as the reference does. Off by default: bytes cost.

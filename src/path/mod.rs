@@ -192,8 +192,8 @@ impl Carrier {
         self.record(sent_at, size, EcnMark::None, (true, true), false);
     }
 
-    /// As `finish`, a datagram of challenges or answers: it may go where the path does not lead, and
-    /// tells nothing of it.
+    /// As `finish`, a datagram of challenges or answers: it may go where the path does not lead,
+    /// and tells nothing of it.
     pub(crate) fn finish_path_probe(&mut self, now: Time, size: usize) {
         self.record(now, size, EcnMark::None, (false, false), false);
     }

@@ -197,7 +197,7 @@ impl Mtu {
 
     fn fail(&mut self, now: Time, size: usize) {
         self.tries = 0;
-        if size > self.size {
+        if size > self.size && size <= self.max {
             self.failed = Some(self.failed.map_or(size, |failed| failed.min(size)));
         }
         self.go_on(now);

@@ -1,6 +1,7 @@
 //! ECN on a path: marks counted as a receiver, counts believed as a sender only while they add up.
 
 use crate::io::EcnMark;
+use crate::stats::EcnState;
 use crate::wire::frame::EcnCounts;
 
 /// Whether packets of a path leave with ECT(0), and what the peer counted of them.
@@ -32,6 +33,15 @@ impl EcnValidation {
     // spec: RFC 9000 13.4.2
     pub(crate) fn restart(&mut self) {
         (self.has_failed, self.lost_first, self.acked) = (false, 0, 0);
+    }
+
+    /// What is known of the path.
+    pub(crate) const fn state(&self) -> EcnState {
+        match (self.has_failed, self.acked) {
+            (true, _) => EcnState::Failed,
+            (false, 0) => EcnState::Testing,
+            (false, _) => EcnState::Capable,
+        }
     }
 
     /// Whether the next packet leaves with ECT(0).

@@ -1,11 +1,12 @@
-//! Aim: a connection finds out what its path takes and where it leads, and goes on when that changes.
+//! Aim: a connection finds out what its path takes and where it leads, and goes on when that
+//! changes.
 //! Method: links with an MTU and address translation that forgets, under a steady stream.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use channeler::io::Event;
-use channeler::node::ConnectionStats;
+use channeler::node::{ConnectionStats, EcnState};
 use channeler::sim::{Link, Pair, World};
 
 use crate::tools::{MILLI, SECOND, assert_echo, count, two_nodes};
@@ -38,13 +39,14 @@ fn a_link_that_swallows_large_packets_gets_small_ones() {
     world.network.set_all(Link { mtu: 1_250, ..Link::with_delay(20 * MILLI) });
     stream(&mut world, &pair, 10 * SECOND);
     assert_eq!((stats(&world, &pair).packet_size, reductions(&world)), (1_200, 1));
+    world.run_for(SECOND);
     while world.receive(1, pair.peer_channel).is_some() {}
     assert_echo(&mut world, &pair);
     let before = delivered(&mut world, &pair, SECOND);
     assert!(before > 100, "{before} messages in a second");
 }
 
-// spec: 12.7 address changes, 8.18 PATH_CHALLENGE, 8.21 OBSERVED_ADDRESS, 12.8 observed addresses
+// spec: 12.7, 12.8, 8.18 and 8.21
 #[test]
 fn a_peer_behind_a_nat_that_forgot_it_is_followed() {
     for (host, is_same_host) in [([10, 0, 0, 1], true), ([10, 99, 0, 1], false)] {
@@ -63,6 +65,7 @@ fn a_peer_behind_a_nat_that_forgot_it_is_followed() {
         assert_eq!(info.address, seen);
         assert_eq!(moves(&world), [seen]);
         assert_eq!(observed(&world, &pair), Some(seen));
+        world.run_for(SECOND);
         while world.receive(1, pair.peer_channel).is_some() {}
         assert_echo(&mut world, &pair);
         // The other side sends: what it knew of the path is as good as before only if it leads to
@@ -139,7 +142,7 @@ fn a_peer_that_moves_again_and_again_is_followed_through_loss() {
     }
 }
 
-/// Sends messages from node 0 to node 1 as fast as they are taken.
+/// Sends half a megabyte a second of messages that fill packets from node 0 to node 1.
 fn stream(world: &mut World, pair: &Pair, span: Duration) {
     delivered(world, pair, span);
 }
@@ -149,13 +152,39 @@ fn delivered(world: &mut World, pair: &Pair, span: Duration) -> usize {
     let end = world.now() + span;
     let mut count = 0;
     while world.now() < end {
-        while world.send(0, pair.channel, &[7; 300]).is_ok() {}
+        world.with(0, |node, now| {
+            // What finds no room is not missed.
+            while_room(24, || node.send(now, pair.channel, &[7; 100]).is_ok());
+        });
         world.run_for(5 * MILLI);
         while world.receive(1, pair.peer_channel).is_some() {
             count += 1;
         }
     }
     count
+}
+
+// spec: 13.5 congestion control
+#[test]
+fn a_queue_that_marks_slows_the_sender_without_a_loss() {
+    for marks in [true, false] {
+        let mut world = World::with_nodes(1, 2);
+        let slow = Link { rate: Some(250_000), marks, ..Link::with_delay(20 * MILLI) };
+        world.network.set_all(slow);
+        let pair = world.establish(0, 1);
+        stream(&mut world, &pair, 5 * SECOND);
+        let found = stats(&world, &pair);
+        assert_eq!(found.ecn, EcnState::Capable);
+        assert_eq!(found.packets_lost == 0, marks, "{found:?}");
+    }
+}
+
+fn while_room(most: usize, mut send: impl FnMut() -> bool) {
+    for _ in 0..most {
+        if !send() {
+            return;
+        }
+    }
 }
 
 fn stats(world: &World, pair: &Pair) -> ConnectionStats {
@@ -174,9 +203,9 @@ fn reductions(world: &World) -> usize {
 fn moves(world: &World) -> Vec<SocketAddr> {
     let events = world.events(1).iter();
     events
-        .filter_map(|happened| match happened.event {
-            Event::PathChanged { address, .. } => Some(address),
-            _ => None,
+        .filter_map(|happened| {
+            let Event::PathChanged { address, .. } = happened.event else { return None };
+            Some(address)
         })
         .collect()
 }

@@ -45,6 +45,7 @@ pub(crate) struct SentPackets<F> {
     silent: u32,
     peer_delay: Duration,
     loss: LossState,
+    totals: Totals,
     pto_count: u32,
     /// Keeps the probe timer running from then on though nothing is out.
     armed_from: Option<Time>,
@@ -183,6 +184,15 @@ struct LossState {
     episode: Episode,
 }
 
+/// Packets of the space so far; MTU probes, and packets not in flight, are not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Declared lost.
+    pub(crate) lost: u64,
+    /// Of these, those that were acknowledged after all.
+    pub(crate) late: u64,
+}
+
 /// The losses that made one reduction of the window.
 #[derive(Debug, Default)]
 struct Episode {
@@ -221,6 +231,7 @@ impl<F: Copy> SentPackets<F> {
                 run_from: None,
                 episode: Episode::default(),
             },
+            totals: Totals::default(),
             pto_count: 0,
             armed_from: None,
             tidy_at: None,
@@ -301,6 +312,11 @@ impl<F: Copy> SentPackets<F> {
     /// The largest number known to be acknowledged.
     pub(crate) const fn largest_acked(&self) -> Option<u64> {
         self.largest_acked
+    }
+
+    /// What was lost so far, and what only seemed to be.
+    pub(crate) const fn totals(&self) -> Totals {
+        self.totals
     }
 
     /// Bytes in flight.

@@ -1,7 +1,7 @@
 //! Aim: a connection stays where it is, whoever sends copies of its packets from elsewhere, and
 //! nobody gets more out of it than went in.
-//! Method: somebody on the path copies everything, and its copies arrive first, or late, or in place
-//! of the originals.
+//! Method: somebody on the path copies everything, and its copies arrive first, or late, or in
+//! place of the originals.
 
 use std::net::SocketAddr;
 
@@ -132,6 +132,7 @@ fn a_thief_that_hands_everything_on_but_later_leaves_no_lasting_trace() {
     middle.pass(&mut world, 10 * SECOND);
     let info = world.node(1).connection_info(pair.peer_connection).expect("it lives");
     assert_eq!(info.address, nodes[0]);
+    assert_eq!(world.receive_all(1, pair.peer_channel), [b"copied".to_vec()]);
     assert_echo_through(&mut world, &mut middle, &pair);
 }
 
