@@ -14,6 +14,9 @@ pub const PACKET_SIZE_MIN: usize = 128;
 /// The smallest packet size of the reference profile: an envelope, the largest handshake message.
 pub const REFERENCE_PACKET_SIZE_MIN: usize = 65;
 
+/// What every path takes that a handshake passed.
+const LONG_DATAGRAM_SIZE: usize = 1200;
+
 /// The largest packet size: what UDP over IPv4 can carry.
 pub const PACKET_SIZE_MAX: usize = 65_507;
 
@@ -199,8 +202,15 @@ pub struct NodeConfig {
     /// Datagrams of no known protocol become `Event::Datagram` (on) or are dropped (off, default).
     pub raw_datagrams: bool,
 
-    /// Largest packet sent, in bytes of UDP payload. Default 1232: IPv6's least MTU, less headers.
+    /// Packet size in bytes of UDP payload: in v0 the largest, in v1 where a path begins. Default
+    /// 1232: IPv6's least MTU, less headers.
     pub packet_size: usize,
+    /// v1: the largest packet that the search for a path's MTU may find. Default 1452: what
+    /// Ethernet carries over IPv6. Larger ones, up to `PACKET_SIZE_MAX`, are for networks known
+    /// to take them (jumbo frames, the loopback); what the interface does not take is found out
+    /// and not exceeded. No search where it is not above `packet_size`, or that is below 1200.
+    // spec: 12.11 MTU
+    pub packet_size_max: usize,
     /// v0: pad every packet to `packet_size`, as the reference does. Off by default: bytes cost.
     pub padding: bool,
     /// v0: how long a message may wait for others to share its packet. Default zero: packets are
@@ -323,6 +333,7 @@ impl NodeConfig {
             lend_messages: false,
             raw_datagrams: false,
             packet_size: 1232,
+            packet_size_max: 1452,
             padding: false,
             bundle_delay: Duration::ZERO,
             segments_max: 1,
@@ -371,6 +382,13 @@ impl NodeConfig {
         self.send_low_water_bytes.unwrap_or(self.send_queue_bytes_max / 2)
     }
 
+    /// The largest packet that a path may come to have.
+    pub(crate) fn largest_packet(&self) -> usize {
+        // Whoever wants packets that any path takes wants no larger ones.
+        let is_searching = self.packet_size >= LONG_DATAGRAM_SIZE;
+        if is_searching { self.packet_size_max.max(self.packet_size) } else { self.packet_size }
+    }
+
     /// Refuses settings that cannot work.
     ///
     /// # Errors
@@ -397,6 +415,7 @@ impl NodeConfig {
         let least = |span: Duration| if span.is_zero() { 0 } else { second / 1_000 };
         for (name, value, least, most) in [
             ("packet_size", packet_size, packet_size_min as u128, PACKET_SIZE_MAX as u128),
+            ("packet_size_max", self.packet_size_max as u128, 0, PACKET_SIZE_MAX as u128),
             ("bundle_delay", nanos(self.bundle_delay), 0, second),
             ("segments_max", self.segments_max as u128, 1, BATCH_SEGMENTS_MAX as u128),
             ("handshake_timeout", nanos(self.handshake_timeout), second / 1_000, 60 * second),

@@ -360,8 +360,16 @@ impl Shared {
     }
 
     fn report_failure(&self, now: Time, of: &Transmit, error: SendError) -> Result<(), Error> {
+        // Asked before the lock is taken.
+        let limit = match error {
+            SendError::TooLarge => os::packet_size_max(of.to),
+            SendError::Unreachable => None,
+        };
         let mut core = self.core()?;
         let now = core.advance(now);
+        if let Some(limit) = limit {
+            core.node.limit_packet_size(now, of, limit);
+        }
         core.node.handle_send_error(now, of, error);
         Ok(())
     }
