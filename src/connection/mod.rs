@@ -16,6 +16,7 @@ mod inbound;
 mod limits;
 mod messages;
 mod opening;
+mod orphans;
 mod outbound;
 mod registry;
 mod sending;

@@ -4,5 +4,6 @@ mod channels;
 mod hostile;
 mod life;
 mod paths;
+mod receiving;
 mod sending;
 mod world;
