@@ -378,7 +378,8 @@ impl NodeConfig {
     /// `InvalidArgument`, with the setting's name, what it is, and what is allowed.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_both()?;
-        self.check_v1()
+        self.check_v1()?;
+        self.check_budgets()
     }
 
     fn check_both(&self) -> Result<(), ConfigError> {
@@ -410,12 +411,6 @@ impl NodeConfig {
             ("send_queue_bytes_max", self.send_queue_bytes_max as u128, packet_size, any),
             ("send_queue_packets_max", self.send_queue_packets_max as u128, 1, any),
             ("node_send_queue_bytes_max", self.node_send_queue_bytes_max as u128, packet_size, any),
-            (
-                "send_low_water_bytes",
-                self.low_water_bytes() as u128,
-                0,
-                self.send_queue_bytes_max as u128,
-            ),
             ("receive_queue_bytes_max", self.receive_queue_bytes_max as u128, packet_size, any),
             ("receive_queue_messages_max", self.receive_queue_messages_max as u128, 1, any),
             (
@@ -435,8 +430,6 @@ impl NodeConfig {
     fn check_v1(&self) -> Result<(), ConfigError> {
         let any = usize::MAX as u128;
         let hour = 3_600 * SECOND;
-        let packet_size = self.packet_size as u128;
-        let connection = self.connection_receive_bytes_max as u128;
         for (name, value, least, most) in [
             ("attempt_timeout", nanos(self.attempt_timeout), SECOND / 10, hour),
             ("dial_timeout", nanos(self.dial_timeout), SECOND / 10, hour),
@@ -450,18 +443,47 @@ impl NodeConfig {
             ("tickets_max", self.tickets_max as u128, 0, 1 << 20),
             ("peer_channels_max", self.peer_channels_max as u128, 0, 1 << 31),
             ("message_bytes_max", self.message_bytes_max as u128, 1, 1 << 32),
-            ("receive_window_min", self.receive_window_min as u128, packet_size, connection),
-            (
-                "connection_receive_bytes_max",
-                connection,
-                // One message must fit in.
-                self.message_bytes_max as u128,
-                1 << 40,
-            ),
-            ("node_receive_bytes_max", self.node_receive_bytes_max as u128, connection, 1 << 60),
             ("instance_label", self.instance_label.len() as u128, 0, 255),
         ] {
             in_range(name, value, least, most)?;
+        }
+        Ok(())
+    }
+
+    /// Settings whose ranges end at other settings, which the texts name.
+    fn check_budgets(&self) -> Result<(), ConfigError> {
+        let connection = self.connection_receive_bytes_max as u128;
+        for (name, value, least, most, note) in [
+            (
+                "send_low_water_bytes",
+                self.low_water_bytes() as u128,
+                0,
+                self.send_queue_bytes_max as u128,
+                " (send_queue_bytes_max)",
+            ),
+            (
+                "connection_receive_bytes_max",
+                connection,
+                self.message_bytes_max as u128,
+                1 << 40,
+                ": it must hold a message of message_bytes_max",
+            ),
+            (
+                "receive_window_min",
+                self.receive_window_min as u128,
+                self.packet_size as u128,
+                connection,
+                " (packet_size to connection_receive_bytes_max)",
+            ),
+            (
+                "node_receive_bytes_max",
+                self.node_receive_bytes_max as u128,
+                connection,
+                1 << 60,
+                ": it must hold connection_receive_bytes_max",
+            ),
+        ] {
+            in_range(name, value, least, most).map_err(|error| ConfigError { note, ..error })?;
         }
         Ok(())
     }
@@ -477,13 +499,13 @@ fn in_range(name: &'static str, value: u128, least: u128, most: u128) -> Result<
     if (least..=most).contains(&value) {
         Ok(())
     } else {
-        Err(ConfigError { name, value, least, most })
+        Err(ConfigError { name, value, least, most, note: "" })
     }
 }
 
 /// A setting out of its range; durations are in nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is {value}; allowed is {least} to {most}")]
+#[error("{name} is {value}; allowed is {least} to {most}{note}")]
 pub struct ConfigError {
     /// The setting.
     pub name: &'static str,
@@ -493,6 +515,8 @@ pub struct ConfigError {
     pub least: u128,
     /// The most allowed.
     pub most: u128,
+    /// Where these come from, if from other settings.
+    pub note: &'static str,
 }
 
 impl From<ConfigError> for Error {

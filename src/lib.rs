@@ -15,7 +15,7 @@
 //! |---|---|
 //! | 8 | `ffi`: the C API |
 //! | 7 | `engine`: sockets, threads, clocks; `sim`: virtual ones |
-//! | 6 | `node`: the sans-IO endpoint |
+//! | 6 | `node`: the sans-IO endpoint; `quic`: QUIC channels, beside it |
 //! | 5 | `connection`: one peer of protocol v1; `v0`: the reference's plain protocol, whole |
 //! | 4 | `channel`, `path` |
 //! | 3 | `info`: what a node tells of itself; `recovery`: what was sent and received |
@@ -46,6 +46,7 @@ pub mod info;
 pub mod io;
 pub mod node;
 mod path;
+pub mod quic;
 mod recovery;
 #[cfg(feature = "sim")]
 pub mod sim;

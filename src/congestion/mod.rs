@@ -18,7 +18,7 @@ use crate::time::Time;
 
 use cubic::Cubic;
 use newreno::NewReno;
-use pacer::Pacer;
+pub(crate) use pacer::Pacer;
 use rate::RateEstimator;
 
 pub(crate) use crate::config::Congestion as Algorithm;

@@ -169,8 +169,8 @@ impl Connection {
         let mut desk = Desk { intake, spares, node_unfinished: unfinished_bytes, message_max };
         let skipped = channel.receiving.skip(skip.number, skip.position, &mut desk)?;
         self.report_skipped(shared, handle, skipped);
-        self.release(shared, false, handle, skip.number);
-        self.release(shared, false, handle, 0);
+        self.release(shared, inbound.may_lend, handle, skip.number);
+        self.release(shared, inbound.may_lend, handle, 0);
         self.check_direction(shared, inbound.now, handle)?;
         self.note_limits(shared, inbound.now, handle);
         Ok(())

@@ -59,6 +59,8 @@ pub use suite::{Secrets, Suite};
 pub use tls::KeyLog;
 #[doc(hidden)]
 pub use tls::{TlsContext, TlsOptions};
+pub(crate) use tls::{certified_key, ed25519_of};
+pub(crate) use verifier::AnyKey;
 
 /// Bytes that sealing adds to a packet.
 #[doc(hidden)]

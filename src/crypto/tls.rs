@@ -175,18 +175,23 @@ fn provider(options: &TlsOptions) -> CryptoProvider {
     } else {
         vec![kx_group::X25519]
     };
+    provider.signature_verification_algorithms = ed25519_of(&provider);
+    provider
+}
+
+/// Of what `provider` verifies, Ed25519 only.
+pub(crate) fn ed25519_of(provider: &CryptoProvider) -> WebPkiSupportedAlgorithms {
     let ed25519 = provider
         .signature_verification_algorithms
         .mapping
         .iter()
         .find(|(scheme, _)| *scheme == SignatureScheme::ED25519)
         .expect("the provider verifies Ed25519");
-    provider.signature_verification_algorithms =
-        WebPkiSupportedAlgorithms { all: ed25519.1, mapping: std::slice::from_ref(ed25519) };
-    provider
+    WebPkiSupportedAlgorithms { all: ed25519.1, mapping: std::slice::from_ref(ed25519) }
 }
 
-fn certified_key(identity: &Identity) -> CertifiedKey {
+/// What a node shows of itself in TLS: its raw public key.
+pub(crate) fn certified_key(identity: &Identity) -> CertifiedKey {
     let key = any_eddsa_type(&identity.to_pkcs8()).expect("an identity is an Ed25519 key");
     CertifiedKey::new(vec![CertificateDer::from(identity.public_key().spki().to_vec())], key)
 }

@@ -14,13 +14,13 @@ use super::PublicKey;
 /// Takes any key of the right form, once it signed the handshake. One serves both sides and all
 /// handshakes of a node, as rustls binds tickets to it.
 #[derive(Debug)]
-pub(super) struct AnyKey {
+pub(crate) struct AnyKey {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl AnyKey {
     /// `algorithms` must hold Ed25519 only.
-    pub(super) fn new(algorithms: WebPkiSupportedAlgorithms) -> AnyKey {
+    pub(crate) fn new(algorithms: WebPkiSupportedAlgorithms) -> AnyKey {
         AnyKey { algorithms }
     }
 

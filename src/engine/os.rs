@@ -1,6 +1,6 @@
 //! What only the operating system knows, and the few calls that need `unsafe`.
 
-#![expect(unsafe_code, reason = "two system calls that no crate of ours wraps")]
+#![expect(unsafe_code, reason = "system calls that no crate of ours wraps")]
 
 use std::net::UdpSocket;
 
@@ -29,6 +29,66 @@ pub(super) fn poll_fd(poll: &mio::Poll) -> Option<i32> {
 #[cfg(not(unix))]
 pub(super) fn poll_fd(_poll: &mio::Poll) -> Option<i32> {
     None
+}
+
+/// A timer of the system that makes a poll report it. Unlike a poll's own time limit it stays set
+/// from one wait to the next: setting and clearing one for each costs microseconds, in a virtual
+/// machine several.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub(super) struct Alarm(std::os::fd::OwnedFd);
+
+#[cfg(target_os = "linux")]
+impl Alarm {
+    /// An alarm that is not set, in `registry`; none where the system gives none.
+    pub(super) fn new(registry: &mio::Registry, token: mio::Token) -> Option<Alarm> {
+        use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+        let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
+        // SAFETY: the call takes no pointers.
+        let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) };
+        if fd < 0 {
+            return None;
+        }
+        // SAFETY: the descriptor was just opened, and nobody else has it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let raw = fd.as_raw_fd();
+        let mut source = mio::unix::SourceFd(&raw);
+        registry.register(&mut source, token, mio::Interest::READABLE).ok()?;
+        Some(Alarm(fd))
+    }
+
+    /// Has it go off once, so long from now; whether the system took it.
+    pub(super) fn set(&self, after: std::time::Duration) -> bool {
+        use std::os::fd::AsRawFd;
+        let Ok(seconds) = libc::time_t::try_from(after.as_secs()) else { return false };
+        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // All zeros would clear it.
+        let nanos = libc::c_long::from(after.subsec_nanos()).max(1);
+        let at = libc::timespec { tv_sec: seconds, tv_nsec: nanos };
+        let new = libc::itimerspec { it_interval: never, it_value: at };
+        let (fd, old) = (self.0.as_raw_fd(), std::ptr::null_mut());
+        // SAFETY: the descriptor is open while `self` lives; the kernel reads `new`, which lives
+        // until the call returns, and no old value is asked for.
+        unsafe { libc::timerfd_settime(fd, 0, &raw const new, old) == 0 }
+    }
+}
+
+/// Elsewhere a poll's own time limit has to do.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+pub(super) struct Alarm(std::convert::Infallible);
+
+#[cfg(not(target_os = "linux"))]
+impl Alarm {
+    /// None.
+    pub(super) fn new(_registry: &mio::Registry, _token: mio::Token) -> Option<Alarm> {
+        None
+    }
+
+    /// Never called.
+    pub(super) fn set(&self, _after: std::time::Duration) -> bool {
+        match self.0 {}
+    }
 }
 
 /// Turns off the time stamps that quinn-udp asks for: we do not read them, and while any socket of

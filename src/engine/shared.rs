@@ -23,6 +23,9 @@ use crate::time::Time;
 /// The token of the waker; sockets have their indices.
 pub(super) const WAKER: Token = Token(usize::MAX);
 
+/// The token of the alarm.
+pub(super) const ALARM: Token = Token(usize::MAX - 1);
+
 /// Transmits sent in one go, so that a full queue cannot keep the loop from receiving.
 const SENDS_PER_TURN_MAX: usize = 256;
 
@@ -276,6 +279,11 @@ impl Shared {
     /// The loop is awake: nobody needs to wake it.
     pub(super) fn note_awake(&self) {
         self.sleeping.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether somebody woke the loop since it planned to sleep.
+    pub(super) fn is_roused(&self) -> bool {
+        !self.sleeping.load(Ordering::Relaxed)
     }
 
     /// The descriptor was given away.

@@ -7,7 +7,7 @@ use mio::Poll;
 use quinn_udp::{BATCH_SIZE, RecvMeta};
 
 use super::dispatch::Events;
-use super::shared::{Plan, Progress, Shared, WAKER};
+use super::shared::{ALARM, Plan, Progress, Shared};
 use super::spin::Spin;
 use super::{Handler, SOCKETS_MAX, os};
 use crate::error::Error;
@@ -28,6 +28,9 @@ const RECEIVED_BEFORE_SENDING: usize = 128 * 1024;
 /// still has them, and joined datagrams (GRO) fill whole buffers.
 const RECEIVED_PER_CALL: usize = 128 * 1024;
 
+/// Looks for packets after which the core is offered to other threads.
+const LOOKS_PER_YIELD: u32 = 4;
+
 /// Buffers given to one call, at least: with one alone, each would look like more to come.
 const BUFFERS_MIN: usize = 2;
 
@@ -39,6 +42,9 @@ const HANDSHAKE_SPIN: Duration = Duration::from_micros(600);
 pub(super) struct Turn {
     poll: Poll,
     ready: mio::Events,
+    alarm: Option<os::Alarm>,
+    /// When the alarm goes off.
+    alarm_at: Time,
     /// None once the engine was closed.
     handler: Option<Box<dyn Handler>>,
     /// `BATCH_SIZE` receive buffers.
@@ -50,6 +56,8 @@ pub(super) struct Turn {
     send_buffer: Vec<u8>,
     /// Sockets that may have more to read, a bit each. The poll reports changes only.
     undrained: u32,
+    /// A socket that was read already while looking for packets, and how many buffers it filled.
+    filled: Option<(usize, usize)>,
     /// Before sleeping, when no handshake is under way.
     spin: Spin,
     /// When one is.
@@ -60,9 +68,12 @@ const _: () = assert!(SOCKETS_MAX <= u32::BITS as usize, "`undrained` has a bit 
 
 impl Turn {
     pub(super) fn new(poll: Poll, handler: Box<dyn Handler>, spin: Duration) -> Turn {
+        let alarm = os::Alarm::new(poll.registry(), ALARM);
         Turn {
             poll,
-            ready: mio::Events::with_capacity(SOCKETS_MAX + 1),
+            ready: mio::Events::with_capacity(SOCKETS_MAX + 2),
+            alarm,
+            alarm_at: Time::ZERO,
             handler: Some(handler),
             storage: vec![0; BATCH_SIZE * BUFFER_STRIDE],
             meta: [RecvMeta::default(); BATCH_SIZE],
@@ -70,6 +81,7 @@ impl Turn {
             events: Events::default(),
             send_buffer: Vec::new(),
             undrained: 0,
+            filled: None,
             spin: Spin::new(spin),
             handshake_spin: Spin::new(if spin.is_zero() { spin } else { HANDSHAKE_SPIN }),
         }
@@ -91,13 +103,21 @@ impl Turn {
         if plan.wait != Some(Duration::ZERO) {
             now = shared.now();
         }
+        if let Some((index, count)) = self.filled.take() {
+            self.handle_filled(shared, index, count, now)?;
+        }
         for index in 0..SOCKETS_MAX {
-            if self.undrained & 1 << index != 0 {
-                self.receive(shared, index, now)?;
+            if self.undrained & 1 << index != 0
+                && let Some(count) = self.fill(shared, index)
+            {
+                self.handle_filled(shared, index, count, now)?;
             }
         }
-        self.do_what_is_due(shared, now)?;
-        let progress = shared.send_queued(now, &mut self.send_buffer)?;
+        // Answers leave first, and with them what timers would only say later.
+        let mut progress = shared.send_queued(now, &mut self.send_buffer)?;
+        if self.do_what_is_due(shared, now)? && progress == Progress::Rests {
+            progress = shared.send_queued(now, &mut self.send_buffer)?;
+        }
         shared.set_has_more(progress == Progress::HasMore || self.undrained != 0);
         if let Some(handler) = &mut self.handler {
             handler.turn_ended();
@@ -114,38 +134,79 @@ impl Turn {
     #[cfg(test)]
     pub(super) fn is_woken(&mut self, wait: Duration) -> bool {
         self.poll(Some(wait)).expect("the poll works");
-        !self.ready.is_empty()
+        self.has_ready()
     }
 
     /// Waits for sockets, a wake or the planned time, and notes which sockets have something.
     fn wait(&mut self, shared: &Shared, plan: &Plan) -> Result<(), Error> {
         let length = self.spin_of(plan).length();
         if plan.wait == Some(Duration::ZERO) || shared.config.spin.is_zero() {
-            return self.poll(plan.wait);
+            return self.sleep(shared, plan.wait);
         }
         let began = shared.now();
         let length = plan.wait.map_or(length, |wait| wait.min(length));
         let mut spun = Duration::ZERO;
+        let mut looks: u32 = 0;
         while spun < length {
-            self.poll(Some(Duration::ZERO))?;
-            if !self.ready.is_empty() {
+            if self.look(shared)? {
                 self.spin_of(plan).note_answer(spun);
                 return Ok(());
             }
-            // On a machine with more to do than cores, the packet we look for may need this one.
-            std::thread::yield_now();
+            looks = looks.wrapping_add(1);
+            if looks.is_multiple_of(LOOKS_PER_YIELD) {
+                // On a machine with more to do than cores, the packet we look for may need this one.
+                std::thread::yield_now();
+            }
             spun = shared.now().since(began);
         }
         self.spin_of(plan).note_missed();
-        self.poll(plan.wait.map(|wait| wait.saturating_sub(spun)))?;
-        if !self.ready.is_empty() {
+        self.sleep(shared, plan.wait.map(|wait| wait.saturating_sub(spun)))?;
+        if self.has_ready() {
             self.spin_of(plan).note_answer(shared.now().since(began));
         }
         Ok(())
     }
 
+    /// Whether there is anything to do. Of one socket that is a try to read: with something there, a
+    /// call less than asking first.
+    fn look(&mut self, shared: &Shared) -> Result<bool, Error> {
+        let is_alone = shared.socket(0).is_some() && shared.socket(1).is_none();
+        if is_alone && !shared.is_roused() {
+            self.undrained |= 1;
+            self.filled = self.fill(shared, 0).map(|count| (0, count));
+            // After an error there may be more behind it.
+            return Ok(self.filled.is_some() || self.undrained & 1 != 0);
+        }
+        self.poll(Some(Duration::ZERO))?;
+        Ok(self.has_ready())
+    }
+
+    /// Whether the poll reported more than the time.
+    fn has_ready(&self) -> bool {
+        self.ready.iter().any(|event| event.token() != ALARM)
+    }
+
     fn spin_of(&mut self, plan: &Plan) -> &mut Spin {
         if plan.awaits_handshake { &mut self.handshake_spin } else { &mut self.spin }
+    }
+
+    /// Polls for so long, or until the alarm goes off that was set for an earlier time: what is due
+    /// then is mostly put off meanwhile, by packets that came, and the alarm is not set for each.
+    fn sleep(&mut self, shared: &Shared, wait: Option<Duration>) -> Result<(), Error> {
+        let (Some(alarm), Some(span)) = (&self.alarm, wait) else { return self.poll(wait) };
+        if span.is_zero() {
+            return self.poll(wait);
+        }
+        let now = shared.now();
+        let until = now + span;
+        let is_set = now < self.alarm_at && self.alarm_at <= until;
+        if !is_set {
+            if !alarm.set(span) {
+                return self.poll(wait);
+            }
+            self.alarm_at = until;
+        }
+        self.poll(None)
     }
 
     fn poll(&mut self, wait: Option<Duration>) -> Result<(), Error> {
@@ -158,7 +219,8 @@ impl Turn {
         }
         for event in &self.ready {
             // Writable sockets are tried again in every turn anyway.
-            if event.token() != WAKER && (event.is_readable() || event.is_error()) {
+            let is_socket = event.token().0 < SOCKETS_MAX;
+            if is_socket && (event.is_readable() || event.is_error()) {
                 self.undrained |= 1 << event.token().0;
             }
         }
@@ -166,12 +228,10 @@ impl Turn {
     }
 
     /// Receives one batch from a socket: bounded, so that a flood starves neither the other sockets
-    /// nor timers.
-    fn receive(&mut self, shared: &Shared, index: usize, now: Time) -> Result<(), Error> {
-        let Some(socket) = shared.socket(index) else {
-            // Reported before `bind` had put it in its place: it stays noted for the next turn.
-            return Ok(());
-        };
+    /// nor timers. Returns how many buffers have something, if any.
+    fn fill(&mut self, shared: &Shared, index: usize) -> Option<usize> {
+        // None: reported before `bind` had put it in its place. It stays noted for the next turn.
+        let socket = shared.socket(index)?;
         let mut chunks = self.storage.chunks_exact_mut(BUFFER_STRIDE);
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
             let chunk = chunks.next().expect("storage holds BATCH_SIZE buffers");
@@ -189,7 +249,7 @@ impl Turn {
                     shared.counters.note_error(&error);
                     shared.counters.socket_errors.add(1);
                 }
-                return Ok(());
+                return None;
             }
         };
         if os::SHORT_BATCH_IS_THE_LAST && count < offered {
@@ -198,6 +258,18 @@ impl Turn {
         shared.counters.receives.add(1);
         let received = self.meta[..count].iter().map(|meta| meta.len).sum();
         self.buffers = buffers_for_next(offered, count, received);
+        Some(count)
+    }
+
+    /// Gives what a socket filled the buffers with to the node, and what that says to the handler.
+    fn handle_filled(
+        &mut self,
+        shared: &Shared,
+        index: usize,
+        count: usize,
+        now: Time,
+    ) -> Result<(), Error> {
+        let Some(socket) = shared.socket(index) else { return Ok(()) };
         let mut unanswered = 0;
         for buffer in 0..count {
             let meta = self.meta[buffer];
@@ -223,16 +295,19 @@ impl Turn {
         Ok(())
     }
 
-    /// Timers, and the events that API calls and timers caused.
-    fn do_what_is_due(&mut self, shared: &Shared, now: Time) -> Result<(), Error> {
+    /// Timers, and the events that API calls and timers caused. Whether there was anything.
+    fn do_what_is_due(&mut self, shared: &Shared, now: Time) -> Result<bool, Error> {
         let mut core = shared.core()?;
         let now = core.advance(now);
-        if core.node.poll_timeout().is_some_and(|due| due <= now) {
+        let is_due = core.node.poll_timeout().is_some_and(|due| due <= now);
+        if is_due {
             core.node.handle_timeout(now);
         }
         self.events.collect(&mut core.node);
         drop(core);
-        dispatch(&mut self.events, &mut self.handler, &[], shared)
+        let has_events = !self.events.is_empty();
+        dispatch(&mut self.events, &mut self.handler, &[], shared)?;
+        Ok(is_due || has_events)
     }
 }
 

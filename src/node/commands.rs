@@ -191,7 +191,13 @@ impl Endpoint {
     ) -> Result<ConnectionStats, Error> {
         let connection = &self.table.live(handle)?.connection;
         let channels = connection.channel_count() as u64;
-        Ok(ConnectionStats { channels, ..connection.stats() })
+        let (send_queue_bytes, receive_queue_bytes) = connection.queued_bytes(&self.shared);
+        Ok(ConnectionStats {
+            channels,
+            send_queue_bytes,
+            receive_queue_bytes,
+            ..connection.stats()
+        })
     }
 
     pub(super) fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {

@@ -78,7 +78,7 @@ impl Endpoint {
         member.connection.ping(&mut self.shared);
         let until = now + 3 * member.connection.pto_max();
         member.probe = Some(Box::new(Probe { asked_at: now, until }));
-        self.table.arm(&self.shared, older);
+        self.table.note_changed(older);
     }
 
     /// Rule 2: who began the one that does not stay ends it when nothing is left on it.

@@ -79,6 +79,7 @@ impl Endpoint {
 
     /// Does what is due at `now`.
     pub(super) fn handle_timeout(&mut self, now: Time) {
+        self.table.arm_changed(&self.shared);
         let mut due = std::mem::take(&mut self.due);
         due.extend(std::iter::from_fn(|| self.table.pop_timer(now)));
         for handle in due.drain(..) {
@@ -95,7 +96,7 @@ impl Endpoint {
 
     /// When `handle_timeout` wants to be called next.
     pub(super) fn poll_timeout(&self) -> Option<Time> {
-        self.table.next_timer()
+        self.table.next_timer(&self.shared)
     }
 
     pub(super) fn has_transmits(&self) -> bool {
@@ -133,7 +134,11 @@ impl Endpoint {
         self.shared.report_room();
         // What was ready had nothing.
         self.is_reply_turn = true;
-        self.transmit_reply(buf)
+        let reply = self.transmit_reply(buf);
+        if reply.is_none() {
+            self.table.arm_changed(&self.shared);
+        }
+        reply
     }
 
     fn transmit_reply(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
@@ -204,20 +209,21 @@ impl Endpoint {
         has_room
     }
 
-    /// After every call into a connection: does what it told the node, and sets its timer.
+    /// After every call into a connection: does what it told the node, and notes that its timers may
+    /// have changed. They are set when there is nothing more to send: before that they still change.
     #[inline]
     pub(super) fn settle(&mut self, now: Time, handle: ConnectionHandle) {
         while let Some((of, notice)) = self.shared.notices.pop_front() {
             self.handle_notice(now, of, notice);
             if of != handle {
-                self.table.arm(&self.shared, of);
+                self.table.note_changed(of);
             }
         }
         let is_superseded = self.table.get(handle).is_some_and(|member| member.is_superseded);
         if is_superseded {
             self.end_superseded(now, handle);
         }
-        self.table.arm(&self.shared, handle);
+        self.table.note_changed(handle);
     }
 
     fn handle_notice(&mut self, now: Time, handle: ConnectionHandle, notice: Notice) {

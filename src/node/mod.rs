@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 pub use crate::info::{ChannelInfo, CloseReason, ConnectionInfo, Dial, Received};
 use crate::io::{Event, Receive, SendError, Transmit, canonical};
-pub use crate::stats::{ChannelStats, ConnectionStats, DropReason, NodeStats};
+pub use crate::stats::{ChannelStats, ConnectionStats, DropReason, EcnState, NodeStats};
 use crate::time::Time;
 use crate::v0;
 use demux::Kind;

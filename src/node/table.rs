@@ -23,6 +23,8 @@ pub(super) struct Member {
     pub(super) tokens: Vec<Token>,
     /// Its entry among the timers.
     armed: Option<Time>,
+    /// Whether it is among those whose timers may have changed.
+    is_changed: bool,
     /// Under which peer it is listed.
     peer: Option<PeerId>,
     /// Under which address it is listed.
@@ -84,6 +86,8 @@ pub(super) struct Table {
     /// The token that came last: mostly the next one's too.
     recent: Option<(Token, Route)>,
     timers: BTreeSet<(Time, ConnectionHandle)>,
+    /// Connections whose timers may have to fire earlier than that.
+    changed: Vec<ConnectionHandle>,
     /// Confirmed connections that peers began, by source.
     sources: BTreeMap<IpAddr, usize>,
     /// Members that the application has a handle of, or may get one.
@@ -102,6 +106,7 @@ impl Table {
             tokens: HashMap::default(),
             recent: None,
             timers: BTreeSet::new(),
+            changed: Vec::new(),
             sources: BTreeMap::new(),
             open: 0,
         }
@@ -120,6 +125,7 @@ impl Table {
                 beginning: Some(Box::new(beginning)),
                 tokens: Vec::new(),
                 armed: None,
+                is_changed: false,
                 peer: None,
                 address: None,
                 source: None,
@@ -293,11 +299,30 @@ impl Table {
         Some(member)
     }
 
+    /// Notes that something happened to a connection: `arm_changed` looks at its timers, once for
+    /// all that happens until then.
+    #[inline]
+    pub(super) fn note_changed(&mut self, handle: ConnectionHandle) {
+        let Some(member) = self.members.get_mut(handle.0) else { return };
+        if !std::mem::replace(&mut member.is_changed, true) {
+            self.changed.push(handle);
+        }
+    }
+
+    /// Sets the timers of connections to which something happened.
+    pub(super) fn arm_changed(&mut self, shared: &Shared) {
+        let mut changed = std::mem::take(&mut self.changed);
+        for handle in changed.drain(..) {
+            self.arm(shared, handle);
+        }
+        self.changed = changed;
+    }
+
     /// Sets a connection's timer if it wants to be called earlier than it is going to be: one that
     /// fires early sets itself anew.
-    #[inline]
-    pub(super) fn arm(&mut self, shared: &Shared, handle: ConnectionHandle) {
+    fn arm(&mut self, shared: &Shared, handle: ConnectionHandle) {
         let Some(member) = self.members.get_mut(handle.0) else { return };
+        member.is_changed = false;
         let Some(wanted) = member.deadline(shared) else { return };
         match member.armed {
             Some(armed) if armed <= wanted => return,
@@ -311,8 +336,10 @@ impl Table {
     }
 
     /// When the next timer fires.
-    pub(super) fn next_timer(&self) -> Option<Time> {
-        self.timers.first().map(|(at, _)| *at)
+    pub(super) fn next_timer(&self, shared: &Shared) -> Option<Time> {
+        let changed = self.changed.iter().filter_map(|handle| self.get(*handle)?.deadline(shared));
+        let first = self.timers.first().map(|(at, _)| *at);
+        changed.chain(first).min()
     }
 
     /// The connection whose timer has fired at `now`, its timer cleared.

@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "sendmmsg, recvmmsg, GSO and GRO are system calls")]
 
+mod ping;
+
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -10,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use crate::harness::{core_time, median, pin};
+pub(crate) use ping::{Wait, ping};
+
+use crate::harness::{core_time, pin};
 
 /// Datagrams in one `sendmmsg` or `recvmmsg`.
 const MANY: usize = 64;
@@ -215,39 +219,6 @@ fn receive_segmented(
             return Ok(());
         }
     }
-}
-
-/// Round trips of `size` bytes there and back, blocking calls only: the median, in microseconds.
-pub(crate) fn ping(size: usize, time: Duration) -> f64 {
-    let (ours, theirs) = (socket(), socket());
-    let to = theirs.local_addr().expect("it is bound");
-    theirs.set_read_timeout(Some(PATIENCE)).expect("a valid time");
-    ours.set_read_timeout(Some(Duration::from_secs(1))).expect("a valid time");
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            pin(1);
-            let mut buffer = [0; 2048];
-            while !is_over.load(Ordering::Relaxed) {
-                if let Ok((len, from)) = theirs.recv_from(&mut buffer) {
-                    theirs.send_to(&buffer[..len], from).expect("loopback sends");
-                }
-            }
-        });
-        pin(0);
-        let message = vec![0x5a; size];
-        let mut buffer = [0; 2048];
-        let mut trips = Vec::new();
-        let began = Instant::now();
-        while began.elapsed() < time {
-            let sent_at = Instant::now();
-            ours.send_to(&message, to).expect("loopback sends");
-            ours.recv_from(&mut buffer).expect("loopback loses nothing of so little");
-            trips.push(sent_at.elapsed().as_secs_f64() * 1e6);
-        }
-        is_over.store(true, Ordering::Relaxed);
-        median(trips)
-    })
 }
 
 /// One key, and numbers as nonces: what any protocol does to a packet at least.

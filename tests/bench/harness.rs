@@ -10,6 +10,8 @@ use crate::report::{self, Row};
 /// One call of `make bench`.
 pub(crate) struct Run {
     is_quick: bool,
+    /// No baselines: for a profiler, which is to see what is ours.
+    is_alone: bool,
     /// Beginnings of names; none means everything.
     only: Vec<String>,
     rows: Vec<Row>,
@@ -20,10 +22,11 @@ impl Run {
     pub(crate) fn from_args(args: impl Iterator<Item = String>) -> Run {
         let (flags, only): (Vec<_>, Vec<_>) = args.partition(|arg| arg.starts_with('-'));
         for flag in &flags {
-            assert!(["--bench", "--quick"].contains(&flag.as_str()), "{flag} is no flag of ours");
+            let ours = ["--bench", "--quick", "--alone"];
+            assert!(ours.contains(&flag.as_str()), "{flag} is no flag of ours");
         }
-        let is_quick = flags.iter().any(|flag| flag == "--quick");
-        Run { is_quick, only, rows: Vec::new() }
+        let has = |name| flags.iter().any(|flag| flag == name);
+        Run { is_quick: has("--quick"), is_alone: has("--alone"), only, rows: Vec::new() }
     }
 
     /// Whether `name` was asked for; says on standard error that it begins.
@@ -70,7 +73,8 @@ impl Run {
         (ours, bare)
     }
 
-    /// The medians of samples of several things, which take turns; ours is the first.
+    /// The medians of samples of several things, which take turns; ours is the first. When run
+    /// alone, the others are not numbers.
     pub(crate) fn medians_of<const N: usize>(
         &self,
         unit: &str,
@@ -80,7 +84,10 @@ impl Run {
         // The machine drifts from turn to turn, which the ratio of two medians does not see.
         let mut ratios = [const { Vec::new() }; N];
         for sample in 1..=self.samples() {
-            let turn = measures.each_mut().map(|(_, measure)| measure());
+            let mut place = 0..N;
+            let turn = measures.each_mut().map(|(_, measure)| {
+                if self.is_alone && place.next() != Some(0) { f64::NAN } else { measure() }
+            });
             let mut text = format!("{:.1} {unit}", turn[0]);
             for (index, value) in turn.into_iter().enumerate() {
                 values[index].push(value);

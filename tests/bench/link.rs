@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use channeler::config::{ChannelConfig, Legacy, NodeConfig};
 use channeler::crypto::Identity;
-use channeler::engine::{Engine, Handler};
+use channeler::engine::{Engine, EngineConfig, Handler};
 use channeler::error::Error;
 use channeler::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 use channeler::io::{Event, Local};
@@ -34,6 +34,16 @@ impl Link {
         change: impl Fn(&mut NodeConfig),
         handlers: impl Fn(&Arc<Link>) -> [Box<dyn Handler>; 2],
     ) -> Arc<Link> {
+        Link::with_config(EngineConfig::default(), version, change, handlers)
+    }
+
+    /// The same with other settings of the engines.
+    pub(crate) fn with_config(
+        engines: EngineConfig,
+        version: Version,
+        change: impl Fn(&mut NodeConfig),
+        handlers: impl Fn(&Arc<Link>) -> [Box<dyn Handler>; 2],
+    ) -> Arc<Link> {
         let link = Arc::new(Link {
             version,
             engines: [const { OnceLock::new() }; 2],
@@ -53,7 +63,8 @@ impl Link {
                 Version::V1 => Some(identity),
             };
             change(&mut config);
-            let engine = Engine::new(config, identity, handler).expect("good settings");
+            let engine = Engine::with_config(engines, config, identity, handler);
+            let engine = engine.expect("good settings");
             let address = engine.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
             assert!(link.engines[side].set(engine).is_ok(), "set once");
             if side == 1 {
@@ -78,17 +89,24 @@ impl Link {
 
     /// A channel of a new connection, open on both sides.
     pub(crate) fn open(&self) -> ChannelHandle {
+        self.open_many(&ChannelConfig::default(), 1)[0]
+    }
+
+    /// Channels of a new connection, open on both sides.
+    pub(crate) fn open_many(&self, config: &ChannelConfig, count: usize) -> Vec<ChannelHandle> {
         let connection = self.dial();
-        let opened = self
-            .engine(0)
-            .with_node(|node, now| node.open_channel(now, connection, &ChannelConfig::default()));
-        let channel = opened.expect("the engine works").expect("there is room");
+        let open = || {
+            let engine = self.engine(0);
+            let opened = engine.with_node(|node, now| node.open_channel(now, connection, config));
+            opened.expect("the engine works").expect("there is room")
+        };
+        let channels: Vec<ChannelHandle> = std::iter::repeat_with(open).take(count).collect();
         let until = Instant::now() + Duration::from_secs(5);
-        let is_open = || {
-            let info = self.engine(0).with_node(|node, _| node.channel_info(channel));
+        let is_open = |channel: &ChannelHandle| {
+            let info = self.engine(0).with_node(|node, _| node.channel_info(*channel));
             info.expect("the engine works").expect("the channel lives").is_established
         };
-        while !is_open() {
+        while !channels.iter().all(is_open) {
             assert!(Instant::now() < until, "no channel after five seconds");
             for side in [0, 1] {
                 self.engine(side).process(Some(Duration::from_millis(1))).expect("it works");
@@ -97,13 +115,15 @@ impl Link {
         for side in [1, 0] {
             self.engine(side).process(Some(Duration::from_millis(1))).expect("it works");
         }
-        channel
+        channels
     }
 
     /// Messages that arrive in a second while `work` sends, which it does until the link is over.
     pub(crate) fn bulk(&self, time: Duration, work: impl FnOnce()) -> f64 {
         std::thread::scope(|scope| {
-            let receiving = scope.spawn(|| {
+            // The name is for profilers.
+            let thread = std::thread::Builder::new().name(String::from("receiver"));
+            let receiving = thread.spawn_scoped(scope, || {
                 pin(1);
                 let began = core_time();
                 let mut meter = Meter::new(time);
@@ -118,6 +138,7 @@ impl Link {
                 self.end();
                 (meter.rate(), (core_time() - began).as_secs_f64() / before as f64)
             });
+            let receiving = receiving.expect("the system has a thread for us");
             pin(0);
             let began = (Instant::now(), core_time());
             work();
@@ -178,8 +199,9 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    pub(crate) fn new(link: &Arc<Link>) -> Counter {
-        Counter { link: Arc::clone(link), buffer: vec![0; 2048] }
+    /// Of messages no longer than `size`.
+    pub(crate) fn new(link: &Arc<Link>, size: usize) -> Counter {
+        Counter { link: Arc::clone(link), buffer: vec![0; size] }
     }
 
     fn count(&self, messages: u64) {

@@ -3,6 +3,7 @@
 mod channels;
 mod hostile;
 mod life;
+mod modes;
 mod paths;
 mod receiving;
 mod sending;

@@ -14,7 +14,7 @@ use channeler::info::CloseReason;
 use channeler::io::Event;
 
 use super::{quic, tls};
-use crate::bare::{self, PATIENCE};
+use crate::bare::{self, PATIENCE, Wait};
 use crate::harness::{Run, core_time, median, pin};
 use crate::link::Link;
 use crate::report::{Better, Row, Target};
@@ -31,7 +31,7 @@ pub(super) fn measure(run: &mut Run) {
     }
     let time = run.sample_time();
     let bare = || {
-        let hop = bare::ping(DATAGRAM_SIZE, time / 4) / 2.0;
+        let hop = bare::ping(DATAGRAM_SIZE, time / 4, Wait::Block) / 2.0;
         let tls = tls::handshakes(time);
         eprintln!("  bare: TLS in memory {tls:.0} us, a hop {hop:.1} us");
         tls + HOPS * hop

@@ -1,11 +1,11 @@
-//! What an idle connection costs in heap memory, on one side.
+//! What an idle connection, and an idle channel, cost in heap memory, on one side.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use channeler::config::{ChannelConfig, NodeConfig};
 use channeler::crypto::Identity;
-use channeler::id::PeerId;
+use channeler::id::{Capabilities, ConnectionHandle, PeerId};
 use channeler::info::Dial;
 use channeler::io::{Event, Local, Receive};
 use channeler::node::Node;
@@ -17,6 +17,9 @@ use crate::report::{Better, Row, Target};
 
 /// What issue 4 asks for; it aims at half of that.
 const CONNECTION_BYTES_MAX: f64 = 12_288.0;
+
+/// What issue 5 asks for; it aims at a quarter of that.
+const CHANNEL_BYTES_MAX: f64 = 512.0;
 
 /// Silence after which a connection is idle: every timer but the idle timeout's has run.
 const SILENCE: Duration = Duration::from_secs(40);
@@ -38,6 +41,25 @@ pub(super) fn measure(run: &mut Run) {
         let target = Target::Value(CONNECTION_BYTES_MAX);
         run.add(Row { name, value, unit: "bytes", better, baseline: None, target });
     }
+    if run.begins("v1.bytes.channel") {
+        let count = run.count(10_000);
+        let sides = [Dialler::Peers, Dialler::Middle].map(|dialler| {
+            let mut star = Star::new(1, dialler);
+            star.connect_all();
+            star.rest();
+            let before = star.grown;
+            star.open_channels(count);
+            star.rest();
+            assert_eq!(star.messages, 2 * (count + 1), "a message each way on each channel");
+            let idle = (star.grown - before) as f64 / count as f64;
+            eprintln!("  {dialler:?} open: {idle:.0} bytes idle");
+            idle
+        });
+        let value = sides[0].max(sides[1]);
+        let (name, better) = ("v1.bytes.channel", Better::Lower);
+        let target = Target::Value(CHANNEL_BYTES_MAX);
+        run.add(Row { name, value, unit: "bytes", better, baseline: None, target });
+    }
 }
 
 /// Who begins the connections between the middle and the peers.
@@ -54,6 +76,7 @@ struct Star {
     peers: Vec<Node>,
     ids: Vec<PeerId>,
     dialler: Dialler,
+    connection: Option<ConnectionHandle>,
     now: Time,
     buffer: Vec<u8>,
     grown: isize,
@@ -67,7 +90,8 @@ impl Star {
         let (ids, mut nodes): (Vec<PeerId>, Vec<Node>) = nodes.unzip();
         let middle = nodes.remove(0);
         let (buffer, now) = (Vec::new(), Time::ZERO);
-        Star { middle, peers: nodes, ids, dialler, now, buffer, grown: 0, messages: 0 }
+        let (peers, connection) = (nodes, None);
+        Star { middle, peers, ids, dialler, connection, now, buffer, grown: 0, messages: 0 }
     }
 
     /// Every connection carries a message each way on a channel of its own.
@@ -80,6 +104,7 @@ impl Star {
             };
             let connection = node.connect(self.now, &Dial::v1(peer, address)).expect("room");
             let config = ChannelConfig::default();
+            self.connection = Some(connection);
             let channel = node.open_channel(self.now, connection, &config).expect("room");
             node.send(self.now, channel, &[1; 64]).expect("room for an early message");
             if self.dialler == Dialler::Middle {
@@ -88,6 +113,27 @@ impl Star {
             while self.carry(index) {}
         }
         assert_eq!(self.messages, 2 * self.peers.len(), "a message each way");
+    }
+
+    /// Opens channels on the last connection, each of which carries a message each way. The last of
+    /// them may not have arrived yet.
+    fn open_channels(&mut self, count: usize) {
+        let connection = self.connection.expect("there is one");
+        let mode = Capabilities::KNOWN;
+        let config = ChannelConfig { capabilities: mode, ..ChannelConfig::default() };
+        for _ in 0..count {
+            let live = alloc::live_bytes();
+            let node = match self.dialler {
+                Dialler::Peers => self.peers.last_mut().expect("there is a peer"),
+                Dialler::Middle => &mut self.middle,
+            };
+            let channel = node.open_channel(self.now, connection, &config).expect("room");
+            node.send(self.now, channel, &[1; 64]).expect("room");
+            if self.dialler == Dialler::Middle {
+                self.grown += difference(alloc::live_bytes(), live);
+            }
+            while self.carry(self.peers.len() - 1) {}
+        }
     }
 
     /// Lets timers run until nobody has had anything to say for long.
@@ -169,6 +215,7 @@ fn node(number: u32, peers: usize) -> (PeerId, Node) {
     let mut config = NodeConfig::new(id);
     config.lend_messages = true;
     config.connections_per_address_max = peers;
+    config.peer_channels_max = 20_000;
     (id, Node::new(config, Some(identity), seed, Time::ZERO).expect("good settings"))
 }
 

@@ -1,9 +1,12 @@
-//! Protocol v1, against the thresholds of issue 4.
+//! Protocol v1, against the thresholds of issues 4 and 5.
 
 mod connect;
 mod datagram;
 mod footprint;
+mod open;
+mod ping;
 mod quic;
+mod reliable;
 mod tls;
 
 use crate::harness::Run;
@@ -12,6 +15,9 @@ use crate::harness::Run;
 pub(crate) fn measure(run: &mut Run) {
     connect::measure(run);
     datagram::measure(run);
+    reliable::measure(run);
+    ping::measure(run);
+    open::measure(run);
     footprint::measure(run);
 }
 

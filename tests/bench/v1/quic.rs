@@ -1,14 +1,17 @@
 //! quinn, tuned as its users would: one runtime, one thread and one core a side.
 
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, Connection, Endpoint, EndpointConfig, MtuDiscoveryConfig, ServerConfig,
-    TokioRuntime, TransportConfig, VarInt,
+    ClientConfig, Connection, Endpoint, EndpointConfig, MtuDiscoveryConfig, RecvStream,
+    ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
@@ -19,6 +22,12 @@ use crate::harness::{core_time, median, pin};
 
 /// Room for messages, at the sender and at the receiver.
 const BUFFER_BYTES: usize = 4 << 20;
+
+/// Bytes of the length before each message on a stream.
+const LENGTH_SIZE: usize = 2;
+
+/// Bytes of small messages written to a stream at once.
+const WRITE_BYTES: usize = 16 << 10;
 
 /// Lent to quinn, which then copies it once only: into the packet.
 static MESSAGE: [u8; PACKET_SIZE as usize] = [0x5a; PACKET_SIZE as usize];
@@ -68,7 +77,6 @@ pub(super) fn handshakes(time: Duration) -> f64 {
 /// Datagrams of `size` bytes that the receiver's application gets a second.
 pub(super) fn datagrams(size: usize, time: Duration) -> f64 {
     let (sent, rate, is_over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-    let nanos = |took: Duration, count: u64| took.as_secs_f64() * 1e9 / count as f64;
     Sides::new().run(
         async |server| {
             let incoming = server.accept().await.expect("nobody closes the endpoint");
@@ -100,6 +108,119 @@ pub(super) fn datagrams(size: usize, time: Duration) -> f64 {
         },
     );
     rate.into_inner() as f64
+}
+
+/// Messages of `size` bytes, each behind its length, that the receiver's application gets a second:
+/// sent on `count` streams in turn and read as quinn has them. What costs least: small ones are
+/// written many at once, since a write each would take quinn a microsecond.
+pub(super) fn messages(size: usize, count: usize, time: Duration) -> f64 {
+    let (sent, rate, is_over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let framed = size + LENGTH_SIZE;
+    let messages = (WRITE_BYTES / framed).max(1);
+    let written: Vec<u8> = vec![0x5a; messages * framed];
+    Sides::new().run(
+        async |server| {
+            let incoming = server.accept().await.expect("nobody closes the endpoint");
+            let connection = incoming.await.expect("loopback loses nothing of so little");
+            let began = core_time();
+            let (meter, bytes) = (RefCell::new(Meter::new(time)), Cell::new(0));
+            let is_wanted = |more: usize| {
+                // What a stream has of a message that is not whole counts with the next one.
+                let sum = bytes.get() + more;
+                bytes.set(sum % framed);
+                meter.borrow_mut().add((sum / framed) as u64)
+            };
+            let mut readers = Vec::new();
+            for _ in 0..count {
+                let stream = connection.accept_uni().await.expect("the connection lives");
+                readers.push(Box::pin(read_all(stream, &is_wanted)));
+            }
+            all(readers).await;
+            is_over.store(true, Ordering::Relaxed);
+            let meter = meter.into_inner();
+            rate.store(meter.rate() as u64, Ordering::Relaxed);
+            let cost = nanos(core_time() - began, meter.total);
+            eprintln!("  quinn: received at {cost:.0} ns of core a message");
+            connection.close(VarInt::from_u32(0), b"");
+            server.wait_idle().await;
+        },
+        async |client, to| {
+            let connecting = client.connect(to, "peer.invalid").expect("good settings");
+            let connection = connecting.await.expect("loopback loses nothing of so little");
+            let mut streams = Vec::new();
+            for _ in 0..count {
+                streams.push(connection.open_uni().await.expect("the connection lives"));
+            }
+            let began = core_time();
+            'sending: while !is_over.load(Ordering::Relaxed) {
+                for stream in &mut streams {
+                    // The receiver closes when it has enough.
+                    if stream.write_all(&written).await.is_err() {
+                        break 'sending;
+                    }
+                    sent.fetch_add(messages as u64, Ordering::Relaxed);
+                }
+            }
+            let cost = nanos(core_time() - began, sent.load(Ordering::Relaxed));
+            eprintln!("  quinn: sent at {cost:.0} ns of core a message");
+            let path = connection.stats().path;
+            eprintln!("  quinn: {} of {} packets lost", path.lost_packets, path.sent_packets);
+            connection.closed().await;
+            client.wait_idle().await;
+        },
+    );
+    rate.into_inner() as f64
+}
+
+/// Reads a stream in order, without a copy, while `is_wanted` says so of the bytes that came.
+async fn read_all(mut stream: RecvStream, is_wanted: &impl Fn(usize) -> bool) {
+    while let Ok(Some(chunk)) = stream.read_chunk(usize::MAX, true).await {
+        if !is_wanted(chunk.bytes.len()) {
+            return;
+        }
+    }
+}
+
+/// Runs all of them until the first is done.
+async fn all(mut futures: Vec<Pin<Box<impl Future<Output = ()>>>>) {
+    std::future::poll_fn(|context| {
+        let is_done = futures.iter_mut().any(|future| future.as_mut().poll(context).is_ready());
+        if is_done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+fn nanos(took: Duration, count: u64) -> f64 {
+    took.as_secs_f64() * 1e9 / count as f64
+}
+
+/// Round trips of datagrams of `size` bytes, both sides sleeping: the median, in microseconds.
+pub(super) fn pings(size: usize, time: Duration) -> f64 {
+    Sides::new().run(
+        async |server| {
+            let incoming = server.accept().await.expect("nobody closes the endpoint");
+            let connection = incoming.await.expect("loopback loses nothing of so little");
+            while let Ok(message) = connection.read_datagram().await {
+                let _closed = connection.send_datagram(message);
+            }
+        },
+        async |client, to| {
+            let connecting = client.connect(to, "peer.invalid").expect("good settings");
+            let connection = connecting.await.expect("loopback loses nothing of so little");
+            let mut trips = Vec::new();
+            let began = Instant::now();
+            while began.elapsed() < time {
+                let sent_at = Instant::now();
+                let sent = connection.send_datagram((&MESSAGE[..size]).into());
+                sent.expect("the connection lives");
+                connection.read_datagram().await.expect("loopback loses nothing of so little");
+                trips.push(sent_at.elapsed().as_secs_f64() * 1e6);
+            }
+            connection.close(VarInt::from_u32(0), b"");
+            client.wait_idle().await;
+            median(trips)
+        },
+    )
 }
 
 /// Looks at the clock only now and then.
@@ -174,7 +295,10 @@ fn transport() -> TransportConfig {
         .min_mtu(PACKET_SIZE)
         .mtu_discovery_config(Some(search))
         .datagram_receive_buffer_size(Some(BUFFER_BYTES))
-        .datagram_send_buffer_size(BUFFER_BYTES);
+        .datagram_send_buffer_size(BUFFER_BYTES)
+        .stream_receive_window(VarInt::from_u32(BUFFER_BYTES as u32))
+        .receive_window(VarInt::from_u32(2 * BUFFER_BYTES as u32))
+        .send_window(2 * BUFFER_BYTES as u64);
     transport
 }
 

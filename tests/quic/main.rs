@@ -1,0 +1,12 @@
+//! QUIC channels: between nodes of ours, against peers that are not, and against bad input.
+//!
+//! All but `quinn_peer` run on a virtual clock and network, from a seed.
+
+mod bad_frames;
+mod connections;
+mod messages;
+mod pressure;
+mod raw;
+mod tls;
+mod trust;
+mod world;
