@@ -38,8 +38,6 @@ impl Connection {
             | Frame::Ping
             | Frame::Unknown { .. }
             | Frame::ChannelsBlocked { .. }
-            | Frame::ChannelDataBlocked(_)
-            | Frame::DataBlocked { .. }
             | Frame::PathStatus(_)
             | Frame::AddressOffer(_) => Ok(()),
             Frame::PathChallenge(challenge) => {
@@ -68,6 +66,11 @@ impl Connection {
             Frame::ChannelReset(reset) => self.handle_channel_reset(shared, now, reset),
             Frame::MaxChannels { count } => {
                 self.handle_max_channels(*count);
+                Ok(())
+            }
+            Frame::ChannelDataBlocked(blocked) => self.handle_channel_blocked(shared, blocked),
+            Frame::DataBlocked { .. } => {
+                self.intake.credit.note_blocked();
                 Ok(())
             }
             Frame::DataSkip(skip) => self.handle_skip(shared, inbound, skip),

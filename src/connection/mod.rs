@@ -17,6 +17,7 @@ mod limits;
 mod messages;
 mod mtu;
 mod opening;
+mod orphans;
 mod outbound;
 mod paths;
 mod registry;

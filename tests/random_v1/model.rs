@@ -73,8 +73,13 @@ impl Model {
                 check_reason(reason)?;
                 // What waits for a dial that is abandoned goes on with another connection.
                 let may_move = reason == Error::Superseded;
-                let mut of_it = self.channels.values().filter(|one| one.connection == connection);
-                if of_it.any(|one| one.is_opened || !may_move) {
+                // And what waits to be read still can be.
+                let is_left = |(handle, one): (&ChannelHandle, &Channel)| {
+                    one.connection == connection
+                        && (one.is_opened || !may_move)
+                        && node.next_message_bytes(*handle).is_err()
+                };
+                if self.channels.iter().any(is_left) {
                     return Err(format!("{connection:?} ended before its channels"));
                 }
                 if self.connections.remove(&connection).is_none() {
