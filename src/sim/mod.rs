@@ -8,11 +8,13 @@ mod codel;
 mod handshake;
 mod link;
 mod network;
+mod puppet;
 mod random;
 mod world;
 
 pub use handshake::play_handshake;
 pub use link::{Bursts, CoDel, Cross, Ecn, Link, Policer};
 pub use network::{Arrival, Counters, Network, Recorded};
+pub use puppet::{Packet, Puppet};
 pub use random::Random;
 pub use world::{Happened, Inbox, Pair, World};
