@@ -1,0 +1,80 @@
+//! Aim: acknowledgements of what was not received gain nothing.
+//! Method: a connected peer, which the test plays, acknowledges what it likes.
+
+use channeler::config::ChannelConfig;
+use channeler::id::ChannelHandle;
+use channeler::wire::codes::ConnectionCode;
+
+use super::puppets::Attack;
+use crate::tools::MILLI;
+
+// spec: 8.5 ACK, ACK_ECN
+#[test]
+fn an_ack_of_packets_never_sent_ends_the_connection() {
+    for ahead in [100, 1 << 40, u64::MAX / 4] {
+        let mut attack = Attack::new();
+        let sent = attack.puppet.take(&mut attack.world);
+        let last = sent.iter().map(|packet| packet.number).max().unwrap_or(0);
+        let first = last + ahead;
+        attack.puppet.ack_ranges(&mut attack.world, &[first..=first]);
+        attack.assert_ends(ConnectionCode::Protocol);
+    }
+}
+
+// spec: 8.5 ACK, ACK_ECN; 18.3 attacks on resources
+#[test]
+fn acks_ahead_of_what_arrived_are_caught_by_a_skipped_number() {
+    let mut attack = Attack::with(|config| config.segments_max = 16);
+    let channel = open(&mut attack);
+    // It claims every number up to the largest it saw, whatever was lost or never sent. One of at
+    // most 2^16 is skipped.
+    for _ in 0..800 {
+        for _ in 0..100 {
+            // `WouldBlock` once the connection is over, or the queue is full.
+            let _full = attack.world.send(0, channel, &[7; 1_000]);
+        }
+        attack.world.run_for(10 * MILLI);
+        let packets = attack.puppet.take(&mut attack.world);
+        let Some(largest) = packets.iter().map(|packet| packet.number).max() else { break };
+        attack.puppet.ack_ranges(&mut attack.world, &[0..=largest]);
+        if attack.world.node(0).channel_info(channel).is_err() {
+            break;
+        }
+    }
+    assert!(attack.world.node(0).channel_info(channel).is_err(), "it was never found out");
+    attack.world.run_for(100 * MILLI);
+    let packets = attack.puppet.take(&mut attack.world);
+    assert!(!packets.is_empty(), "it was told");
+}
+
+// spec: 8.5 ACK, ACK_ECN
+#[test]
+fn ranges_that_reach_below_zero_or_overlap_end_the_connection() {
+    // type 2, length, path 0, largest 3, delay 0, first range, then gap and range.
+    for body in [&[0, 3, 0, 4][..], &[0, 3, 0, 0, 0, 3], &[0, 3, 0, 0, 2], &[0, 3, 0]] {
+        let mut attack = Attack::new();
+        let mut payload = vec![2, body.len() as u8];
+        payload.extend(body);
+        attack.puppet.send_raw(&mut attack.world, channeler::id::ChannelNumber::NONE, &payload);
+        attack.assert_ends(ConnectionCode::Encoding);
+    }
+}
+
+/// A channel of the node's, accepted by the peer with no limit.
+pub(super) fn open(attack: &mut Attack) -> ChannelHandle {
+    use channeler::wire::frame::{ChannelLimit, Frame};
+    let config = ChannelConfig::default();
+    let connection = attack.connection;
+    let opened = attack.world.with(0, |node, now| node.open_channel(now, connection, &config));
+    let channel = opened.expect("room");
+    attack.puppet.run(&mut attack.world, 50 * MILLI);
+    let id = attack.world.node(0).channel_info(channel).expect("there").id;
+    let number = channeler::id::ChannelNumber(id.to_wire());
+    let limit = 1 << 60;
+    attack.say(&[
+        Frame::ChannelAccept(ChannelLimit { channel: number, limit }),
+        Frame::MaxData { limit },
+    ]);
+    attack.puppet.run(&mut attack.world, 50 * MILLI);
+    channel
+}
