@@ -128,13 +128,11 @@ fn run(world: &mut World, channel: ChannelHandle, span: Duration) -> u64 {
         while world.step(end) && !has_room(world) {}
         drop(world.take_events(0));
         for happened in world.take_events(1) {
-            match happened.event {
-                Event::Message { .. } => arrived += happened.bytes.len() as u64,
-                Event::Readable { channel, .. } => {
-                    let read = world.receive_all(1, channel);
-                    arrived += read.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
-                }
-                _ => {}
+            if let Event::Message { .. } = happened.event {
+                arrived += happened.bytes.len() as u64;
+            } else if let Event::Readable { channel, .. } = happened.event {
+                let read = world.receive_all(1, channel);
+                arrived += read.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
             }
         }
         if world.now() >= end {

@@ -5,13 +5,16 @@
 
 mod bottleneck;
 mod codel;
+mod connection;
 mod handshake;
 mod link;
 mod network;
 mod puppet;
 mod random;
+mod script;
 mod world;
 
+pub use connection::play_connection;
 pub use handshake::play_handshake;
 pub use link::{Bursts, CoDel, Cross, Ecn, Link, Policer};
 pub use network::{Arrival, Counters, Network, Recorded};

@@ -79,7 +79,7 @@ fn check_round_trip(round_trip: Duration) {
                 let link = Link { loss, reorder, reorder_by, duplicate, delay, ..Link::default() };
                 println!("seed {seed}: {link:?}");
                 let mut traffic = Traffic::new(seed, &link, all_modes(), sizes, |config| {
-                    config.lend_messages = seed % 2_000 == 0;
+                    config.lend_messages = seed.is_multiple_of(2_000);
                 });
                 traffic.run();
                 traffic.check();
