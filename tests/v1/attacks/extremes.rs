@@ -125,8 +125,8 @@ fn a_skip_over_all_numbers_is_refused_unless_its_position_is_within_the_limit() 
     // Below what was received.
     let mut attack = Attack::new();
     attack.open(0, Capabilities(0b011));
-    attack.say_on(number(0), &[data(0, 0, true, LARGE)]);
-    let skip = DataSkip { channel: number(0), number: 1, position: 100 };
+    attack.say_on(number(0), &[data(1, 0, true, LARGE)]);
+    let skip = DataSkip { channel: number(0), number: 2, position: 100 };
     attack.say(&[Frame::DataSkip(skip)]);
     attack.assert_ends(ConnectionCode::FlowControl);
 }

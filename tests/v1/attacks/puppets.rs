@@ -73,7 +73,8 @@ impl Attack {
 
     /// Asserts that the node ends the connection with this code, and that nothing is left of it.
     pub(crate) fn assert_ends(mut self, code: ConnectionCode) {
-        assert_eq!(self.verdict(), Some(code.code()), "{code:?}");
+        let verdict = self.verdict();
+        assert_eq!(verdict, Some(code.code()), "{code:?} {:?}", self.world.events(0));
         assert_eq!(why_closed(&self.world, 0, self.connection), Some(Error::Protocol));
         self.world.run_for(20 * SECOND);
         let stats = self.world.node(0).stats();

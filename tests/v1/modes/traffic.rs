@@ -343,6 +343,7 @@ fn of_channel(event: &Event) -> Option<(ChannelHandle, What)> {
         | Event::ConnectionClosed { .. }
         | Event::ChannelOpened { .. }
         | Event::Readable { .. }
+        | Event::Assembled { .. }
         | Event::PathChanged { .. }
         | Event::PathUnreachable { .. }
         | Event::PacketSizeReduced { .. }
