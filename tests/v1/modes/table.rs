@@ -38,6 +38,7 @@ fn a_slow_reader_stops_the_senders_and_loses_nothing_that_it_was_promised() {
             config.message_bytes_max = 200_000;
             config.connection_receive_bytes_max = 400_000;
             config.send_queue_bytes_max = 100_000;
+            config.node_send_queue_bytes_max = 1_000_000;
         });
         traffic.read_every = 200 * MILLI;
         traffic.run();
