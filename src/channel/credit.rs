@@ -94,14 +94,15 @@ impl Credit {
         self.limit
     }
 
-    /// By how much the window should grow, now that half of it was used: if that took less than a
-    /// round trip, it is smaller than twice what the path carries in one.
+    /// By how much the window should grow, now that half of it was used: if that took less than
+    /// one and a half round trips. A sender that the window stops may use half of it in just one:
+    /// then each raise lets the half pass whose first byte causes the next raise.
     pub(crate) fn growth(&mut self, now: Time, rtt: Duration, window_max: u32) -> u32 {
         let micros = |nanos: u128| nanos / 1_000;
         let now_us = micros(u128::from(now.as_nanos())) as u32;
         let elapsed = u128::from(now_us.wrapping_sub(self.raised_us));
         self.raised_us = now_us;
-        if elapsed >= micros(rtt.as_nanos()) {
+        if 2 * elapsed >= 3 * micros(rtt.as_nanos()) {
             return 0;
         }
         window_max.max(self.window).min(self.window.saturating_mul(2)) - self.window
