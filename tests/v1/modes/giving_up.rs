@@ -77,7 +77,8 @@ fn given_up(traffic: &mut Traffic, why: Error) -> usize {
         for way in &lane.ways {
             let lost = way.lost.values().filter(|reason| **reason == why).count();
             let is_fatal = lost > 0 && closes(lane.config.capabilities);
-            assert!(!is_fatal || way.ended == Some(why), "{:?}: {:?}", lane.config, way.ended);
+            let is_ended = way.ended == Some(why) || way.ended == Some(Error::Lost);
+            assert!(!is_fatal || is_ended, "{:?}: {:?}", lane.config, way.ended);
             count += lost;
         }
     }
