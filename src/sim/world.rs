@@ -274,7 +274,8 @@ impl World {
 
     /// The oldest message that waits on a channel, whole.
     pub fn receive(&mut self, index: usize, channel: ChannelHandle) -> Option<Vec<u8>> {
-        let mut out = vec![0; 65_536];
+        let len = self.node(index).next_message_bytes(channel).ok()?;
+        let mut out = vec![0; len];
         let received = self.with(index, |node, now| node.receive(now, channel, &mut out)).ok()?;
         out.truncate(received.len);
         Some(out)
