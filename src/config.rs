@@ -168,6 +168,9 @@ pub enum Congestion {
     Cubic,
     /// RFC 9002, chapter 7: the plain one.
     NewReno,
+    /// BBR (draft-ietf-ccwg-bbr): finds rate and round trip of the path, and keeps its queue short;
+    /// a few lost packets do not slow it down.
+    Bbr2,
 }
 
 /// How v0 is spoken.

@@ -30,6 +30,9 @@ pub const CHANNELER_LEGACY_ONLY: u32 = 2;
 pub const CHANNELER_CONGESTION_CUBIC: u32 = 0;
 /// NewReno (RFC 9002, section 7).
 pub const CHANNELER_CONGESTION_NEWRENO: u32 = 1;
+/// BBR, version 2 with the fixes of version 3: finds rate and round trip of the path, keeps its
+/// queue short, and is not slowed down by a few lost packets.
+pub const CHANNELER_CONGESTION_BBR2: u32 = 2;
 
 /// Lost messages are sent again, within `resend_limit` and their lifetime.
 ///
@@ -345,6 +348,7 @@ unsafe impl Versioned for channeler_options {
             congestion: match config.congestion {
                 Congestion::Cubic => CHANNELER_CONGESTION_CUBIC,
                 Congestion::NewReno => CHANNELER_CONGESTION_NEWRENO,
+                Congestion::Bbr2 => CHANNELER_CONGESTION_BBR2,
             },
             identity: std::ptr::null(),
             instance_label: std::ptr::null(),
@@ -447,6 +451,7 @@ impl channeler_options {
             congestion: match self.congestion {
                 CHANNELER_CONGESTION_CUBIC => Congestion::Cubic,
                 CHANNELER_CONGESTION_NEWRENO => Congestion::NewReno,
+                CHANNELER_CONGESTION_BBR2 => Congestion::Bbr2,
                 other => return Err(out_of_range("congestion", other, "CHANNELER_CONGESTION_*")),
             },
             early_data: switch("early_data", self.early_data)?,
