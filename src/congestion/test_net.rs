@@ -185,15 +185,19 @@ impl TestNet {
             if flow.starts_at > self.now {
                 return;
             }
+            if flow.backlog == Some(0) {
+                if flow.in_flight < flow.congestion.window() {
+                    flow.congestion.on_app_limited(flow.in_flight);
+                }
+                return;
+            }
             let mut budget = flow.congestion.budget(self.now, flow.in_flight);
             if budget == 0 {
                 return;
             }
             while budget != 0 {
                 if self.flows[index].backlog == Some(0) {
-                    let flow = &mut self.flows[index];
-                    flow.congestion.on_app_limited(flow.in_flight);
-                    return;
+                    break;
                 }
                 self.send_one(index);
                 budget = budget.saturating_sub(MTU);

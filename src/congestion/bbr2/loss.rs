@@ -154,6 +154,7 @@ impl Bbr2 {
         let snapshot = &loss.packet.snapshot;
         let size = loss.packet.size;
         self.note_congestion();
+        self.save_before_loss(now, loss.packet.sent_at);
         self.loss.current.bytes += size;
         let end = (snapshot.delivered as u32)
             .wrapping_add(snapshot.lost)
@@ -173,7 +174,6 @@ impl Bbr2 {
     fn note_congestion(&mut self) {
         if self.loss.current.bytes == 0 && !self.loss.current.is_marked {
             self.loss.ends_at = self.loss.delivered;
-            self.save_before_loss();
         }
     }
 

@@ -14,7 +14,7 @@ pub(super) struct ProbeRtt {
     least: Option<(Duration, Time)>,
     is_expired: bool,
     /// Little enough has been in flight: until then.
-    done_at: Option<Time>,
+    pub(super) done_at: Option<Time>,
     is_round_done: bool,
     /// Until this round trip what is delivered is what little was sent, and no bound for what the
     /// path bears. The drafts do not except it: one loss then costs up to a third of the rate.

@@ -1,11 +1,15 @@
 //! What was before a loss, should it turn out to be none.
 
+use crate::time::Time;
+
 use super::{Bbr2, State};
 
 /// What a loss may have changed.
 // spec: BBR 5.5.11.1
 #[derive(Debug, Clone, Default)]
 pub(super) struct Undo {
+    /// Packets sent until then belong to the episode that was saved for.
+    saved_at: Option<Time>,
     /// The state that a loss ended.
     pub(super) state: Option<State>,
     rate_short: u64,
@@ -14,10 +18,16 @@ pub(super) struct Undo {
 }
 
 impl Bbr2 {
+    /// Saves what is, at the first loss of an episode: of a packet that was sent after the last one
+    /// began.
     // spec: BBR 5.5.11.1
-    pub(super) fn save_before_loss(&mut self) {
+    pub(super) fn save_before_loss(&mut self, now: Time, sent_at: Time) {
+        if self.undo.saved_at.is_some_and(|saved_at| sent_at <= saved_at) {
+            return;
+        }
         self.save_window();
         self.undo = Undo {
+            saved_at: Some(now),
             state: None,
             rate_short: self.model.rate_short,
             in_flight_short: self.model.in_flight_short,
@@ -38,7 +48,7 @@ impl Bbr2 {
     /// Takes back what a loss changed that was none. Version 2 restored the window alone.
     // spec: BBR 5.5.11.2
     pub(super) fn undo_loss(&mut self) {
-        let Undo { state, rate_short, in_flight_short, in_flight_long } = self.undo;
+        let Undo { state, rate_short, in_flight_short, in_flight_long, saved_at: _ } = self.undo;
         self.undo.state = None;
         self.restore_window();
         self.loss.reset_round();
