@@ -6,8 +6,8 @@ use crate::time::Time;
 
 use super::hystart::{Growth, HyStart};
 use super::{
-    AckSample, Cause, CongestionEvent, Controller, Departure, LossSample, PacketSample,
-    WINDOW_MAX, initial_window, is_window_used, minimum_window, quantum, rate_of_window,
+    AckSample, Cause, CongestionEvent, Controller, Departure, LossSample, PacketSample, WINDOW_MAX,
+    initial_window, is_window_used, minimum_window, quantum, rate_of_window,
 };
 
 /// The controller of RFC 9438. Windows in fractions are in packets, as there.

@@ -9,6 +9,8 @@ mod cubic;
 mod hystart;
 mod newreno;
 mod pacer;
+#[cfg_attr(not(test), expect(dead_code, reason = "the floor of QUIC, which makes it, comes apart"))]
+pub(crate) mod quinn;
 mod rate;
 #[cfg(test)]
 mod test_net;
@@ -35,14 +37,13 @@ pub(crate) use rate::{RateSample, Snapshot};
 /// [`Self::on_ack_end`] once; for a loss timer, the lost packets, then [`Self::on_congestion`].
 #[derive(Debug, Clone)]
 pub(crate) struct Congestion {
-    settings: Settings,
     controller: AnyController,
     rate: RateEstimator,
     pacer: Pacer,
     acked: u64,
     mtu: u64,
-    /// Packets sent before went another way, and tell nothing of this one.
-    began_at: Time,
+    /// When the first packet left. Those before went where the path led then.
+    began_at: Option<Time>,
 }
 
 /// What a path's congestion control is made of.
@@ -199,24 +200,13 @@ impl Congestion {
     pub(crate) fn new(settings: impl Into<Settings>, mtu: u64) -> Congestion {
         let settings = settings.into();
         Congestion {
-            settings,
             controller: AnyController::new(&settings, mtu),
             rate: RateEstimator::default(),
             pacer: Pacer::default(),
             acked: 0,
             mtu,
-            began_at: Time::ZERO,
+            began_at: None,
         }
-    }
-
-    /// The path leads elsewhere from now on: nothing of what was learned holds. What is out went
-    /// the old way, and will be heard without effect.
-    // spec: 12.7 address changes; RFC 9000 9.4
-    pub(crate) fn reset(&mut self, now: Time) {
-        self.controller = AnyController::new(&self.settings, self.mtu);
-        self.pacer = Pacer::default();
-        self.rate.restart();
-        (self.acked, self.began_at) = (0, now);
     }
 
     /// How many bytes may leave now, with `in_flight` out: what window and pacer both allow.
@@ -240,6 +230,7 @@ impl Congestion {
     /// A packet that counts as in flight leaves; `in_flight` bytes were out before it. The answer
     /// is to be kept with the packet.
     pub(crate) fn on_sent(&mut self, now: Time, size: u64, in_flight: u64) -> Snapshot {
+        self.began_at.get_or_insert(now);
         let snapshot = self.rate.on_sent(now, size, in_flight);
         let is_app_limited = snapshot.is_app_limited;
         self.controller.on_sent(now, &Departure { size, in_flight, is_app_limited });
@@ -255,28 +246,24 @@ impl Congestion {
     /// A packet was acknowledged that counted as in flight.
     #[inline]
     pub(crate) fn on_packet_acked(&mut self, now: Time, packet: &PacketSample) {
-        if packet.sent_at < self.began_at {
-            self.rate.on_acked_elsewhere(packet.size);
-            return;
-        }
         self.acked += packet.size;
         self.rate.on_acked(now, packet.size, packet.sent_at, &packet.snapshot);
         self.controller.on_packet_acked(now, packet);
     }
 
-    /// A packet was acknowledged that had been declared lost.
-    pub(crate) fn on_packet_acked_late(&mut self, now: Time, size: u64) {
-        self.rate.on_acked_late(now, size);
+    /// A packet was acknowledged that had been declared lost, perhaps when the path led elsewhere.
+    pub(crate) fn on_packet_acked_late(&mut self, now: Time, packet: &PacketSample) {
+        if self.began_at.is_some_and(|began_at| packet.sent_at >= began_at) {
+            self.rate.on_acked_late(now, packet.size);
+        }
     }
 
     /// A packet was declared lost that counted as in flight; not to be called for MTU probes.
     pub(crate) fn on_packet_lost(&mut self, now: Time, packet: &PacketSample) {
         self.rate.on_lost(packet.size);
-        if packet.sent_at >= self.began_at {
-            let lost = self.rate.lost_since(&packet.snapshot);
-            let delivered = self.rate.delivered();
-            self.controller.on_packet_lost(now, &LossSample { packet: *packet, lost, delivered });
-        }
+        let lost = self.rate.lost_since(&packet.snapshot);
+        let delivered = self.rate.delivered();
+        self.controller.on_packet_lost(now, &LossSample { packet: *packet, lost, delivered });
     }
 
     /// All packets of an ACK were fed.
@@ -299,9 +286,7 @@ impl Congestion {
         if let Cause::Ecn { packets } = event.cause {
             self.rate.on_marked(packets * self.mtu);
         }
-        if event.sent_at >= self.began_at {
-            self.controller.on_congestion(now, event);
-        }
+        self.controller.on_congestion(now, event);
     }
 
     /// All losses of the last episode were acknowledged late.
@@ -461,9 +446,8 @@ fn is_window_used(controller: &impl Controller, mtu: u64, in_flight: u64) -> boo
     in_flight + burst >= window
 }
 
-/// What `bbr2` tolerates unless it is told otherwise.
-// spec: draft-ietf-ccwg-bbr-06 2.8: LossThresh
-pub(crate) const LOSS_PERCENT: u8 = 2;
+/// What `bbr2` tolerates unless it is told otherwise: LossThresh of draft-ietf-ccwg-bbr-06 2.8.
+const LOSS_PERCENT: u8 = 2;
 
 /// What one GSO send carries.
 const QUANTUM_MAX: u64 = 64 * 1024;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::time::Time;
 
 use super::{
-    AckSample, Cause, CongestionEvent, Controller, Departure, LossSample, PacketSample,
-    WINDOW_MAX, initial_window, is_window_used, minimum_window, quantum, rate_of_window,
+    AckSample, Cause, CongestionEvent, Controller, Departure, LossSample, PacketSample, WINDOW_MAX,
+    initial_window, is_window_used, minimum_window, quantum, rate_of_window,
 };
 
 /// The controller of RFC 9002 7.

@@ -53,8 +53,6 @@ pub(crate) struct RateEstimator {
     first_sent_at: Time,
     lost: u64,
     marked: u32,
-    /// Bytes delivered on other ways, which no sample counts.
-    elsewhere: u64,
     /// The count of delivered bytes at which the present app-limited phase ends; 0: there is none.
     app_limited_until: u64,
     newest: Option<Newest>,
@@ -108,17 +106,6 @@ impl RateEstimator {
         self.delivered_at = now;
     }
 
-    /// A packet was acknowledged that went another way than those of now: delivered, but to be
-    /// part of no sample.
-    pub(crate) fn on_acked_elsewhere(&mut self, size: u64) {
-        self.elsewhere += size;
-    }
-
-    /// Forgets what belongs to the way that packets went so far.
-    pub(crate) fn restart(&mut self) {
-        (self.app_limited_until, self.newest) = (0, None);
-    }
-
     /// A queue marked so many bytes.
     pub(crate) fn on_marked(&mut self, size: u64) {
         self.marked = self.marked.wrapping_add(size as u32);
@@ -155,14 +142,14 @@ impl RateEstimator {
         })
     }
 
-    /// Bytes delivered on the path so far, as samples count them.
+    /// Bytes delivered on the path so far.
     pub(crate) const fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// Bytes delivered and lost so far, whichever way they went.
+    /// Bytes delivered and lost on the path so far.
     pub(crate) const fn totals(&self) -> (u64, u64) {
-        (self.delivered + self.elsewhere, self.lost)
+        (self.delivered, self.lost)
     }
 
     /// Bytes lost or marked since a packet was sent.

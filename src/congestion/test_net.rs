@@ -143,6 +143,14 @@ impl TestNet {
         });
     }
 
+    /// A flow's path begins anew: what is out is lost.
+    pub(super) fn restart(&mut self, index: usize, settings: Settings) {
+        let flow = &mut self.flows[index];
+        flow.congestion = Congestion::new(settings, MTU);
+        (flow.base, flow.in_flight) = (flow.base + flow.out.len() as u64, 0);
+        flow.out.clear();
+    }
+
     /// Runs for a while.
     pub(super) fn run(&mut self, span: Duration) {
         self.watch(span, |_| {});

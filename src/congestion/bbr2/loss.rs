@@ -66,8 +66,7 @@ impl Bbr2 {
         it.delivered = ack.delivered;
         it.rate_latest = it.rate_latest.max(ack.sample.rate.unwrap_or(0));
         it.in_flight_latest = it.in_flight_latest.max(ack.sample.delivered);
-        it.last =
-            Some((ack.sample.sent_in_flight, ack.sample.lost, ack.sample.is_app_limited));
+        it.last = Some((ack.sample.sent_in_flight, ack.sample.lost, ack.sample.is_app_limited));
         it.ended = None;
         if ack.sample.prior_delivered >= it.ends_at {
             it.ends_at = ack.delivered;

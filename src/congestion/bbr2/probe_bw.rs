@@ -54,7 +54,8 @@ impl Bbr2 {
         self.cycle.up_acked_per_packet = u64::MAX;
         // spec: BBR 5.3.3.8.3: draws keep flows from probing together.
         self.cycle.rounds_since_probe = self.draw(1);
-        self.cycle.wait = WAIT_MIN + Duration::from_nanos(WAIT_SPREAD_NANOS * self.draw(16) >> 16);
+        let spread = (WAIT_SPREAD_NANOS * self.draw(16)) >> 16;
+        self.cycle.wait = WAIT_MIN + Duration::from_nanos(spread);
         self.cycle.began_at = now;
         self.stop_probe(delivered);
         self.state = State::Down;

@@ -60,9 +60,10 @@ impl Bbr2 {
     /// Losses for a whole round trip, too many, in more than one place: there is no more to get.
     // spec: BBR 5.3.1.3
     fn check_startup_loss(&mut self, ack: &Ack) {
-        let is_lossy = self.loss.ended.is_some_and(|round| {
-            round.gaps >= STARTUP_GAPS && round.is_above(self.loss_percent)
-        });
+        let is_lossy = self
+            .loss
+            .ended
+            .is_some_and(|round| round.gaps >= STARTUP_GAPS && round.is_above(self.loss_percent));
         if self.state != State::Startup || !is_lossy {
             return;
         }

@@ -69,7 +69,9 @@ fn round_trip_is_probed_each_five_seconds_with_half_the_window_for_a_fifth_of_a_
     for pair in probes.windows(2) {
         assert!((5_000..5_500).contains(&(pair[1].0 - pair[0].0)), "{probes:?}");
     }
-    run_until(&mut net, secs(6), |net| bbr(net, 0).probe_rtt.done_at.is_some() && bbr(net, 0).state == State::ProbeRtt);
+    run_until(&mut net, secs(6), |net| {
+        bbr(net, 0).probe_rtt.done_at.is_some() && bbr(net, 0).state == State::ProbeRtt
+    });
     assert!(net.flows[0].congestion.window() <= BDP / 2 + 4 * MTU);
     net.run(ms(150));
     assert!(net.flows[0].smoothed < ms(52), "{:?}", net.flows[0].smoothed);

@@ -36,7 +36,8 @@ fn states_follow_each_other_from_startup_into_the_cycle() {
     let mut net = alone();
     let seen: Vec<State> = states(&mut net, secs(4)).into_iter().map(|(_, state)| state).collect();
     // Down has nothing to do after Drain, and ends with the ACK that began it.
-    let cycle = [State::Startup, State::Drain, State::Cruise, State::Refill, State::Up, State::Down];
+    let cycle =
+        [State::Startup, State::Drain, State::Cruise, State::Refill, State::Up, State::Down];
     assert_eq!(seen[..6], cycle, "{seen:?}");
 }
 
