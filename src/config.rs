@@ -288,12 +288,13 @@ pub struct NodeConfig {
     /// v1: how the sending rate is controlled.
     pub congestion: Congestion,
     /// v1, with `Congestion::Bbr2`: per cent of packets that a round trip may lose before that
-    /// counts as a full queue. Default 2, as the draft has it; with that, losses below it still slow
-    /// down a little until the next probe.
+    /// counts as a full queue. Default 2, as the draft has it; with that, losses below it still
+    /// slow down a little until the next probe.
     ///
-    /// For links that are known to lose at random, such as radio: some more than they lose (8 for 5
-    /// per cent). Losses below it then have no effect at all. It is not for links that others share:
-    /// a queue that is full shows nothing but losses, and this one does not yield before so many.
+    /// For links that are known to lose at random, such as radio: some more than they lose (8 for
+    /// 5 per cent). Losses below it then have no effect at all. It is not for links that others
+    /// share: a queue that is full shows nothing but losses, and this one does not yield before so
+    /// many.
     pub loss_tolerance_percent: u8,
     /// v1: whether every handshake from outside needs a cookie. Off by default: it costs a round
     /// trip, and the node asks for one by itself when there are many.

@@ -1,23 +1,25 @@
 //! Our controllers for connections of quinn-proto.
 //!
-//! What quinn-proto tells of packets is less than what `recovery` knows, so not everything is exact:
+//! What quinn-proto tells of packets is less than what `recovery` knows, so not everything is
+//! exact:
 //!
 //! - Acknowledgements name no packet, only when it was sent. What was known then is kept for each
 //!   time of sending; packets that left in one transmit share it, as one aggregate.
-//! - Everything that leaves is told, also what only acknowledges and is never told of again. Bytes in
-//!   flight are therefore guessed upwards in between, and put right by each ACK.
-//! - Bytes in flight after an ACK are told before the losses that it shows; those follow in a report
-//!   of their own: how many bytes, and when the newest of them was sent. They are taken for packets
-//!   of full size that left in a row with that one.
+//! - Everything that leaves is told, also what only acknowledges and is never told of again. Bytes
+//!   in flight are therefore guessed upwards in between, and put right by each ACK.
+//! - Bytes in flight after an ACK are told before the losses that it shows; those follow in a
+//!   report of their own: how many bytes, and when the newest of them was sent. They are taken for
+//!   packets of full size that left in a row with that one.
 //! - The round-trip estimate is updated after the ACK that it comes from. The adapter measures by
 //!   itself, from the newest packet of each ACK; the peer's delay is not taken off.
 //! - A mark of ECN is told, but not how many packets were marked: one is counted.
 //! - Losses that were none are not told, and packets that arrive after they were declared lost
 //!   neither: nothing is undone, and what was delivered is a little more than is counted.
 //!
-//! The window is what quinn-proto asks for; the rate it does not. It is in `metrics().pacing_rate`, in
-//! bits per second, and whoever drives the connection keeps to it: quinn-proto's own pacer lets five
-//! quarters of a window go in a round trip, which of BBR's windows is more than twice the rate.
+//! The window is what quinn-proto asks for; the rate it does not. It is in
+//! `metrics().pacing_rate`, in bits per second, and whoever drives the connection keeps to it:
+//! quinn-proto's own pacer lets five quarters of a window go in a round trip, which of BBR's
+//! windows is more than twice the rate.
 
 use std::any::Any;
 use std::collections::VecDeque;

@@ -26,12 +26,12 @@ pub const CHANNELER_LEGACY_ACCEPT: u32 = 1;
 /// Nothing but protocol version 0 is spoken, and the node has no identity.
 pub const CHANNELER_LEGACY_ONLY: u32 = 2;
 
-/// CUBIC (RFC 9438): fair beside TCP (default).
+/// CUBIC (RFC 9438): fair beside TCP.
 pub const CHANNELER_CONGESTION_CUBIC: u32 = 0;
 /// NewReno (RFC 9002, section 7).
 pub const CHANNELER_CONGESTION_NEWRENO: u32 = 1;
-/// BBR, version 2 with the fixes of version 3: finds rate and round trip of the path, keeps its
-/// queue short, and is not slowed down by a few lost packets.
+/// BBR, version 2 with the fixes of version 3 (default): finds rate and round trip of the path,
+/// keeps its queue short, and is not slowed down by a few lost packets.
 pub const CHANNELER_CONGESTION_BBR2: u32 = 2;
 
 /// Lost messages are sent again, within `resend_limit` and their lifetime.

@@ -36,7 +36,7 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.node_receive_queue_bytes_max == 64 << 20);
     CHECK(options.replies_max == 1024 && options.events_max == 65536);
     CHECK(options.seed[0] == 0 && options.peer_id.bytes[0] == 0);
-    CHECK(options.congestion == CHANNELER_CONGESTION_CUBIC);
+    CHECK(options.congestion == CHANNELER_CONGESTION_BBR2);
     CHECK(options.identity == NULL && options.instance_label == NULL);
     CHECK(options.early_data == 0 && options.half_close == 0 && options.always_cookie == 0);
     CHECK(options.attempt_timeout_ns == 10 * SECOND && options.dial_timeout_ns == 30 * SECOND);
@@ -200,7 +200,7 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(events_max, 15, "events_max");
     REFUSED(seed[31], 1, "seed");
     REFUSED(peer_id.bytes[0], 1, "peer_id is set");
-    REFUSED(congestion, 2, "congestion is 2");
+    REFUSED(congestion, 3, "congestion is 3");
     REFUSED(early_data, 2, "early_data is 2");
     REFUSED(half_close, 2, "half_close is 2");
     REFUSED(always_cookie, 2, "always_cookie is 2");

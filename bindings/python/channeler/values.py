@@ -78,6 +78,7 @@ class Congestion(IntEnum):
 
     CUBIC = _abi.CHANNELER_CONGESTION_CUBIC
     NEWRENO = _abi.CHANNELER_CONGESTION_NEWRENO
+    BBR2 = _abi.CHANNELER_CONGESTION_BBR2
 
 
 class Legacy(IntEnum):

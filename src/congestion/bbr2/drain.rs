@@ -9,8 +9,8 @@ impl Bbr2 {
         self.cycle.drain_from = self.model.rounds.count;
     }
 
-    /// Version 3 gives up after three round trips, when the rate was taken too high: the cycles that
-    /// follow will lower it.
+    /// Version 3 gives up after three round trips, when the rate was taken too high: the cycles
+    /// that follow will lower it.
     // spec: BBR 5.3.2
     pub(super) fn check_drain_done(&mut self, ack: &Ack) {
         if self.state != State::Drain {

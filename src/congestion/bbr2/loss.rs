@@ -111,8 +111,8 @@ impl Bbr2 {
         if !is_lossy && !round.is_marked {
             return;
         }
-        // What was sent slowly on purpose is delivered slowly. The drafts do not except it: one loss
-        // in Down then costs a tenth of the rate until the next probe.
+        // What was sent slowly on purpose is delivered slowly. The drafts do not except it: one
+        // loss in Down then costs a tenth of the rate until the next probe.
         let gain = self.gain_heard();
         let model = &mut self.model;
         if model.in_flight_short == u64::MAX {
@@ -138,9 +138,9 @@ impl Bbr2 {
 
     /// Whether so much was lost since a packet left that too much was in flight then.
     ///
-    /// A rate of few losses is known badly: a link that loses one packet in a hundred shows twice as
-    /// many in one flight of twenty-five, and the drafts would end most probes by that. So as many
-    /// more are needed as the tolerated number spreads by chance, its square root.
+    /// A rate of few losses is known badly: a link that loses one packet in a hundred shows twice
+    /// as many in one flight of twenty-five, and the drafts would end most probes by that. So as
+    /// many more are needed as the tolerated number spreads by chance, its square root.
     // spec: BBR 5.5.10.2: IsInflightTooHigh
     pub(super) const fn is_too_much(&self, lost: u64, sent_in_flight: u64) -> bool {
         let tolerated = sent_in_flight * self.loss_percent / 100;

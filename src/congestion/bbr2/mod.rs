@@ -6,7 +6,8 @@
 //! factors in per cent.
 //!
 //! The files are the concerns: `model` (what is known of the path), `startup`, `drain`, `probe_bw`
-//! and `probe_rtt` (the states), `loss` (what losses and marks change), `undo` (when they were none).
+//! and `probe_rtt` (the states), `loss` (what losses and marks change), `undo` (when they were
+//! none).
 
 mod drain;
 mod loss;
@@ -145,8 +146,8 @@ impl Bbr2 {
 
     // spec: BBR 5.6.2
     fn set_pacing_rate(&mut self, gain_percent: u64) {
-        // A rate that losses lowered is below the path's as it is: with the margin on top, each round
-        // trip with a loss would deliver less than the one before, whatever was lost.
+        // A rate that losses lowered is below the path's as it is: with the margin on top, each
+        // round trip with a loss would deliver less than the one before, whatever was lost.
         let margin = if self.model.is_rate_short() { 0 } else { MARGIN_PERCENT };
         let rate = self.model.rate.saturating_mul(gain_percent * (100 - margin)) / 10_000;
         // Before the pipe was full once, low samples only show that the application was the limit.
@@ -313,8 +314,9 @@ impl Controller for Bbr2 {
         match event.cause {
             Cause::Ecn { packets } => self.handle_marks(now, packets),
             Cause::Loss { bytes, is_persistent: true } => {
-                // spec: BBR 5.6.4.4. Nothing got through for long: the window begins anew, and grows
-                // as what is sent arrives.
+                // Nothing got through for long: the window begins anew, and grows as what is sent
+                // arrives.
+                // spec: BBR 5.6.4.4
                 self.save_window();
                 let in_flight = event.prior_in_flight.saturating_sub(bytes);
                 self.window = (in_flight + self.mtu).max(minimum_window(self.mtu));

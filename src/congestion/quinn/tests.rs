@@ -1,5 +1,5 @@
-//! The adapter as quinn-proto would drive it: transmits of several packets, acknowledgements that name
-//! only times, losses in one number, over a link of 100 Mbit/s and 50 ms.
+//! The adapter as quinn-proto would drive it: transmits of several packets, acknowledgements that
+//! name only times, losses in one number, over a link of 100 Mbit/s and 50 ms.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

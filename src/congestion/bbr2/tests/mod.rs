@@ -1,5 +1,5 @@
-//! BBR over the simulated bottleneck of `test_net`: 100 Mbit/s and 50 ms unless a test says otherwise.
-//! The cases of the draft's appendix A are here, each citing its section.
+//! BBR over the simulated bottleneck of `test_net`: 100 Mbit/s and 50 ms unless a test says
+//! otherwise. The cases of the draft's appendix A are here, each citing its section.
 
 mod cycle;
 mod loss;
