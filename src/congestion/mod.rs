@@ -9,7 +9,6 @@ mod cubic;
 mod hystart;
 mod newreno;
 mod pacer;
-#[cfg_attr(not(test), allow(dead_code, reason = "the floor of QUIC is to make it"))]
 pub(crate) mod quinn;
 mod rate;
 #[cfg(test)]
