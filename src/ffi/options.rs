@@ -233,6 +233,14 @@ pub struct channeler_options {
     /// Version 1: the same of all connections; when it is short, their windows stop growing.
     /// Default 256 MiB; at least `connection_receive_bytes_max`.
     pub node_receive_bytes_max: u64,
+    /// Version 1, with `CHANNELER_CONGESTION_BBR2`: per cent of packets that a round trip may lose
+    /// before that counts as a full queue. Default 2; 2 to 50.
+    ///
+    /// More is for links that are known to lose at random, such as radio: some more than they lose
+    /// (8 for 5 per cent). Losses below it then have no effect at all. It is not for links that
+    /// others share: a full queue shows nothing but losses, and no sender with 20 here yields to
+    /// fewer.
+    pub loss_tolerance_percent: u64,
 }
 
 /// Settings of a channel. Fill with `channeler_channel_options_init`, then change what you need.
@@ -372,6 +380,7 @@ unsafe impl Versioned for channeler_options {
             receive_window_min: config.receive_window_min as u64,
             connection_receive_bytes_max: config.connection_receive_bytes_max as u64,
             node_receive_bytes_max: config.node_receive_bytes_max as u64,
+            loss_tolerance_percent: config.loss_tolerance_percent.into(),
         }
     }
 }
@@ -471,6 +480,8 @@ impl channeler_options {
             receive_window_min: size(self.receive_window_min),
             connection_receive_bytes_max: size(self.connection_receive_bytes_max),
             node_receive_bytes_max: size(self.node_receive_bytes_max),
+            // What does not fit is out of range anyway.
+            loss_tolerance_percent: u8::try_from(self.loss_tolerance_percent).unwrap_or(u8::MAX),
             instance_label: instance_label.to_vec(),
             ..NodeConfig::new(peer_id)
         };

@@ -373,6 +373,7 @@ class channeler_options(Structure):
         ("receive_window_min", c_uint64),
         ("connection_receive_bytes_max", c_uint64),
         ("node_receive_bytes_max", c_uint64),
+        ("loss_tolerance_percent", c_uint64),
     ]
 
 

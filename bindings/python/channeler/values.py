@@ -297,6 +297,7 @@ class Options:
     receive_window_min: int | None = None
     connection_receive_bytes_max: int | None = None
     node_receive_bytes_max: int | None = None
+    loss_tolerance_percent: int | None = None
 
     @staticmethod
     def defaults() -> Options:
