@@ -369,7 +369,7 @@
 #define CHANNELER_LEGACY_ONLY 2
 
 /**
- * CUBIC (RFC 9438): fair beside TCP (default).
+ * CUBIC (RFC 9438): fair beside TCP.
  */
 #define CHANNELER_CONGESTION_CUBIC 0
 
@@ -377,6 +377,12 @@
  * NewReno (RFC 9002, section 7).
  */
 #define CHANNELER_CONGESTION_NEWRENO 1
+
+/**
+ * BBR, version 2 with the fixes of version 3 (default): finds rate and round trip of the path,
+ * keeps its queue short, and is not slowed down by a few lost packets.
+ */
+#define CHANNELER_CONGESTION_BBR2 2
 
 /**
  * Lost messages are sent again, within `resend_limit` and their lifetime.
@@ -1303,6 +1309,16 @@ typedef struct channeler_options {
      * Default 256 MiB; at least `connection_receive_bytes_max`.
      */
     uint64_t node_receive_bytes_max;
+    /**
+     * Version 1, with `CHANNELER_CONGESTION_BBR2`: per cent of packets that a round trip may lose
+     * before that counts as a full queue. Default 2; 2 to 50.
+     *
+     * More is for links that are known to lose at random, such as radio: some more than they lose
+     * (8 for 5 per cent). Losses below it then have no effect at all. It is not for links that
+     * others share: a full queue shows nothing but losses, and no sender with 20 here yields to
+     * fewer.
+     */
+    uint64_t loss_tolerance_percent;
 } channeler_options;
 
 /**

@@ -11,8 +11,8 @@ pub(crate) use mtu::Mtu;
 pub(crate) use sent::{Fate, SentFrame};
 pub(crate) use validation::{Challenge, Ends, Probe as PathProbe, Sighting, Verdict};
 
-use crate::config::{self, NodeConfig};
-use crate::congestion::{AckEnd, Algorithm, Cause, Congestion, CongestionEvent, PacketSample};
+use crate::config::NodeConfig;
+use crate::congestion::{AckEnd, Cause, Congestion, CongestionEvent, PacketSample, Settings};
 use crate::crypto::ReplayWindow;
 use crate::id::{PathId, Token};
 use crate::io::{EcnMark, Local};
@@ -113,7 +113,7 @@ impl Carrier {
             sent: SentPackets::new(delay),
             received: ReceivedNumbers::new(config.ack_delay),
             window: ReplayWindow::new(),
-            congestion: Congestion::new(algorithm(config), packet_size as u64),
+            congestion: Congestion::new(settings(config, token), packet_size as u64),
             ack_rate: AckRate::default(),
             ecn: EcnValidation::default(),
             mtu: Mtu::new(packet_size, packet_size_max),
@@ -229,7 +229,7 @@ impl Carrier {
         *rtt = Rtt::new();
         ecn.restart();
         mtu.restart(config.packet_size);
-        *congestion = Congestion::new(algorithm(config), mtu.size() as u64);
+        *congestion = Congestion::new(settings(config, *token), mtu.size() as u64);
         self.ack_rate = AckRate::default();
         (self.probes, self.wants_small_probe, self.release_at) = (0, false, None);
     }
@@ -347,10 +347,12 @@ impl Carrier {
     }
 }
 
-fn algorithm(config: &NodeConfig) -> Algorithm {
-    match config.congestion {
-        config::Congestion::Cubic => Algorithm::Cubic,
-        config::Congestion::NewReno => Algorithm::NewReno,
+fn settings(config: &NodeConfig, token: Token) -> Settings {
+    Settings {
+        algorithm: config.congestion,
+        loss_percent: config.loss_tolerance_percent,
+        // Drawn by the peer: it differs from path to path, and from run to run.
+        seed: u64::from_le_bytes(token.0),
     }
 }
 
@@ -402,7 +404,7 @@ impl Feedback<SentFrame> for Listener<'_> {
             self.mtu.on_acked(usize::from(packet.size));
         }
         if is_late {
-            self.congestion.on_packet_acked_late(self.now, u64::from(packet.size));
+            self.congestion.on_packet_acked_late(self.now, &sample(packet));
         } else {
             self.congestion.on_packet_acked(self.now, &sample(packet));
         }

@@ -92,7 +92,7 @@ impl Setup {
             half_close: random.chance(0.5),
             keep_alive: Duration::from_secs(random.one_of(&[0, 0, 2])),
             linger: Duration::from_millis(random.one_of(&[0, 500, 5_000])),
-            congestion: random.one_of(&[Congestion::Cubic, Congestion::NewReno]),
+            congestion: random.one_of(&[Congestion::Bbr2, Congestion::Cubic, Congestion::NewReno]),
             segments_max: random.one_of(&[1, 4, 64]),
             gro_max: random.one_of(&[1, 4, 64]),
             tight: random.chance(0.3),
