@@ -167,6 +167,15 @@
 /** Another connection with the same peer took its place; use that one. */
 #define CHANNELER_ERR_SUPERSEDED 29
 
+/** A message was lost on the way, and is not sent again (any more). */
+#define CHANNELER_ERR_LOST 30
+
+/** The lifetime of the message was over before it was delivered. */
+#define CHANNELER_ERR_EXPIRED 31
+
+/** The message is larger than the peer takes, or than the send queue can ever hold. */
+#define CHANNELER_ERR_TOO_LARGE 32
+
 /** Numbers from here on belong to applications: the library never returns them. */
 #define CHANNELER_ERR_USER 1000
 
@@ -311,6 +320,11 @@
 #define CHANNELER_ROLE_RESPONDER 2
 
 /**
+ * As `lifetime_ns` of `channeler_send_options`: what the channel's `message_lifetime_ns` says.
+ */
+#define CHANNELER_LIFETIME_OF_CHANNEL UINT64_MAX
+
+/**
  * Protocol version 0 as this library speaks it: keyed cookies, packets shared by messages,
  * retries, data before the handshake's end.
  */
@@ -355,7 +369,7 @@
 #define CHANNELER_LEGACY_ONLY 2
 
 /**
- * CUBIC (RFC 9438): fair beside TCP (default).
+ * CUBIC (RFC 9438): fair beside TCP.
  */
 #define CHANNELER_CONGESTION_CUBIC 0
 
@@ -365,20 +379,83 @@
 #define CHANNELER_CONGESTION_NEWRENO 1
 
 /**
- * Lost messages are sent again. Version 1 does not offer it yet (`CHANNELER_ERR_UNSUPPORTED`);
- * version 0 carries this bit to the peer and does not fulfil it.
+ * BBR, version 2 with the fixes of version 3 (default): finds rate and round trip of the path,
+ * keeps its queue short, and is not slowed down by a few lost packets.
+ */
+#define CHANNELER_CONGESTION_BBR2 2
+
+/**
+ * Lost messages are sent again, within `resend_limit` and their lifetime.
+ *
+ * The `CHANNELER_CAP_*` bits can be added up in all eight ways; the names of the sums follow.
+ * Messages keep their boundaries and are delivered at most once in each. Version 0 carries the
+ * bits to the peer and fulfils none of them.
  */
 #define CHANNELER_CAP_RESEND 1
 
 /**
- * Messages are never delivered out of order: late ones are dropped. Version 0 does not fulfil it.
+ * Messages are never delivered out of order. With `CHANNELER_CAP_RESEND` later ones wait for those
+ * before them; without it, those that come late are dropped.
  */
 #define CHANNELER_CAP_ORDERED 2
 
 /**
- * A loss closes the channel. As `CHANNELER_CAP_RESEND`, not fulfilled yet.
+ * A message that is given up closes the channel with `CHANNELER_ERR_LOST` (or `_EXPIRED`, if its
+ * lifetime was over). Without it both sides are told, if they want to know
+ * (`CHANNELER_EVENT_MESSAGE_LOST`, `CHANNELER_EVENT_MESSAGES_SKIPPED`), and go on.
  */
 #define CHANNELER_CAP_CLOSE_ON_LOSS 4
+
+/**
+ * As it comes: messages may be lost and overtaken, as with UDP. For the state of a game, say.
+ */
+#define CHANNELER_UNRELIABLE 0
+
+/**
+ * Never out of order: messages may be lost, and those that come late are. For a voice, say.
+ */
+#define CHANNELER_UNRELIABLE_ORDERED 2
+
+/**
+ * As it comes, and the first loss closes the channel.
+ */
+#define CHANNELER_LOSS_CLOSES 4
+
+/**
+ * In order, and the first loss closes the channel.
+ */
+#define CHANNELER_LOSS_CLOSES_ORDERED 6
+
+/**
+ * Everything within `resend_limit` and the messages' lifetimes, in any order; what still fails is
+ * left out.
+ */
+#define CHANNELER_PARTIALLY_RELIABLE 1
+
+/**
+ * The same in order. For a film, say, whose pictures are worth little when they are late.
+ */
+#define CHANNELER_PARTIALLY_RELIABLE_ORDERED 3
+
+/**
+ * Everything, in any order, or the channel closes: no message waits for another.
+ */
+#define CHANNELER_RELIABLE 5
+
+/**
+ * Everything in order, or the channel closes, as with TCP.
+ */
+#define CHANNELER_RELIABLE_ORDERED 7
+
+/**
+ * As `send_low_water_bytes`: half of `send_queue_bytes_max`.
+ */
+#define CHANNELER_LOW_WATER_HALF UINT64_MAX
+
+/**
+ * As `resend_limit`: as often as it takes.
+ */
+#define CHANNELER_RESEND_ALWAYS UINT32_MAX
 
 /**
  * Something is broken.
@@ -429,8 +506,10 @@
 /**
  * A channel ended, or could not be opened; its handle is stale now. `reason`:
  * `CHANNELER_ERR_CLOSED`, `_IDLE`, `_TIMEOUT` (the peer never answered), or the connection's; in
- * version 1 also `CHANNELER_ERR_PEER_CLOSED` (with `code` and `text` if it was reset), `_REFUSED`
- * and `_UNSUPPORTED` (the peer's node does not offer these capabilities).
+ * version 1 also `CHANNELER_ERR_PEER_CLOSED` (with `code` and `text` if it was reset), `_REFUSED`,
+ * `_UNSUPPORTED` (the peer's node does not offer these capabilities), `_LOST` and `_EXPIRED` (a
+ * message of either side was given up, and the channel has `CHANNELER_CAP_CLOSE_ON_LOSS`), and
+ * `_LIMIT` (a memory budget of either side).
  */
 #define CHANNELER_EVENT_CHANNEL_CLOSED 4
 
@@ -474,10 +553,50 @@
 #define CHANNELER_EVENT_CHANNEL_FINISHED 11
 
 /**
+ * A message sent with `report` has arrived: the peer's node has all of it (its application may not
+ * have read it yet). `context` is the number given with it.
+ */
+#define CHANNELER_EVENT_MESSAGE_DELIVERED 12
+
+/**
+ * A message sent with `report` is given up: the peer never gets all of it, or nobody can know any
+ * more whether it has. `context` is the number given with it; `reason` is `CHANNELER_ERR_LOST` (on
+ * the way, and not sent again, or as often as `resend_limit` allows), `_EXPIRED` (its lifetime was
+ * over), or why the channel ended, whose `CHANNELER_EVENT_CHANNEL_CLOSED` follows.
+ */
+#define CHANNELER_EVENT_MESSAGE_LOST 13
+
+/**
+ * `count` messages of the peer's will never come; they were between those handed over before this
+ * and those handed over after it. Not on channels with `CHANNELER_CAP_CLOSE_ON_LOSS`.
+ */
+#define CHANNELER_EVENT_MESSAGES_SKIPPED 14
+
+/**
  * Places for counters of dropped things in `channeler_node_counters`; those past
  * `CHANNELER_DROP_COUNT` are for later reasons, and 0.
  */
 #define CHANNELER_DROP_PLACES 64
+
+/**
+ * Packets leave without ECN marks: version 0, or a system that cannot set them.
+ */
+#define CHANNELER_ECN_OFF 0
+
+/**
+ * Packets leave marked; whether the marks arrive is not known yet.
+ */
+#define CHANNELER_ECN_TESTING 1
+
+/**
+ * The peer sees the marks.
+ */
+#define CHANNELER_ECN_CAPABLE 2
+
+/**
+ * The path drops or changes the marks: packets leave unmarked.
+ */
+#define CHANNELER_ECN_FAILED 3
 
 /**
  * What `channeler_node_poll_timeout` says when nothing is due, ever.
@@ -700,7 +819,9 @@ typedef struct channeler_connection_details {
      */
     uint32_t connected;
     /**
-     * Largest message that `channeler_channel_send` takes now, in bytes.
+     * Largest message that `channeler_channel_send` takes now, in bytes. Version 0: what one
+     * packet takes. Version 1: the least of what the peer takes and what `send_queue_bytes_max`
+     * holds.
      */
     uint32_t message_bytes_max;
     /**
@@ -717,9 +838,9 @@ typedef struct channeler_connection_details {
      */
     struct channeler_public_key public_key;
     /**
-     * 0.
+     * Largest message that one packet takes now, in bytes: such messages are never cut in pieces.
      */
-    uint32_t reserved;
+    uint32_t packet_message_bytes;
 } channeler_connection_details;
 
 /**
@@ -731,8 +852,9 @@ typedef struct channeler_channel_options {
      */
     size_t struct_size;
     /**
-     * What the channel promises: the sum of `CHANNELER_CAP_*` bits. Default 0: messages may be
-     * lost and overtaken (version 0: doubled too).
+     * What the channel promises: the sum of `CHANNELER_CAP_*` bits, or the name of one such as
+     * `CHANNELER_RELIABLE_ORDERED`. Default `CHANNELER_UNRELIABLE`: messages may be lost and
+     * overtaken (version 0: doubled too).
      */
     uint32_t capabilities;
     /**
@@ -740,14 +862,15 @@ typedef struct channeler_channel_options {
      */
     uint32_t priority;
     /**
-     * Version 1: the channel's share beside others of its priority, 1 to 255. Default 16. So far
-     * the peer is told, and channels of one priority take turns.
+     * Version 1: the channel's share beside others of its priority, 1 to 255. Default 16.
      */
     uint32_t weight;
     /**
-     * Must be 0.
+     * Version 1: how often a piece of a message is sent again before the message is given up.
+     * Default `CHANNELER_RESEND_ALWAYS`; any other number, 0 included, only with
+     * `CHANNELER_CAP_RESEND`.
      */
-    uint32_t reserved;
+    uint32_t resend_limit;
     /**
      * Version 1: what the channel is called; the peer's application sees it
      * (`channeler_channel_label`). Any bytes, read during `channeler_channel_open` only. NULL
@@ -758,6 +881,12 @@ typedef struct channeler_channel_options {
      * Bytes in `label`, at most 255.
      */
     size_t label_length;
+    /**
+     * Version 1: how long after it was queued a message is worth sending, in nanoseconds; then it
+     * is given up. `channeler_send_options` may say otherwise for a message. Default 0: for ever;
+     * at most 365 days.
+     */
+    uint64_t message_lifetime_ns;
 } channeler_channel_options;
 
 /**
@@ -774,12 +903,98 @@ typedef struct channeler_channel {
 } channeler_channel;
 
 /**
+ * What a channel is.
+ */
+typedef struct channeler_channel_details {
+    /**
+     * `sizeof(channeler_channel_details)`: set it before the call.
+     */
+    size_t struct_size;
+    /**
+     * Its connection.
+     */
+    struct channeler_connection connection;
+    /**
+     * The half of its id on the wire that the opener chose.
+     */
+    uint32_t initiator_half;
+    /**
+     * The half that the other side chose; 0xf0f0 until it did.
+     */
+    uint32_t responder_half;
+    /**
+     * `CHANNELER_ROLE_INITIATOR` or `CHANNELER_ROLE_RESPONDER`: who we are.
+     */
+    uint32_t role;
+    /**
+     * The sum of `CHANNELER_CAP_*` bits that the opener chose.
+     */
+    uint32_t capabilities;
+    /**
+     * 1 once messages can flow, else 0.
+     */
+    uint32_t established;
+    /**
+     * 1 when the peer opened it in early data, which others may have recorded and sent again; else
+     * 0 (version 1).
+     */
+    uint32_t early;
+    /**
+     * Bytes of its label (version 1).
+     */
+    uint32_t label_length;
+    /**
+     * 0 (first) to 7 (last), as its opener chose (version 1).
+     */
+    uint32_t priority;
+    /**
+     * Its share beside others of its priority, as its opener chose (version 1).
+     */
+    uint32_t weight;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} channeler_channel_details;
+
+/**
+ * How messages are sent. Fill with `channeler_send_options_init`, then change what you need.
+ */
+typedef struct channeler_send_options {
+    /**
+     * `sizeof(channeler_send_options)`; set by `channeler_send_options_init`.
+     */
+    size_t struct_size;
+    /**
+     * How long from now the message is worth sending, in nanoseconds. Once that is over it is
+     * given up: not sent if that has not begun, and not sent again if it has. 0: never; at most
+     * 365 days.
+     * `CHANNELER_LIFETIME_OF_CHANNEL` (default): as the channel says. Version 1.
+     */
+    uint64_t lifetime_ns;
+    /**
+     * 1: once the message's fate is known, one event tells it:
+     * `CHANNELER_EVENT_MESSAGE_DELIVERED` or `CHANNELER_EVENT_MESSAGE_LOST`. Default 0. Version 1.
+     */
+    uint32_t report;
+    /**
+     * 1: the message does no harm when it arrives twice, and may leave before the handshake is
+     * done; see `channeler_channel_send_early`. Default 0.
+     */
+    uint32_t may_replay;
+    /**
+     * With `report`, a number of the caller's that the event has. Any number; default 0.
+     */
+    uint64_t context;
+} channeler_send_options;
+
+/**
  * Gives back a buffer that `channeler_channel_send_buffer` took over.
  */
 typedef void (*channeler_release_fn)(void *user_data, const uint8_t *data, size_t length);
 
 /**
- * A message for `channeler_channel_send_many`.
+ * A message for `channeler_channel_send_many` and `_send_many_with`.
  */
 typedef struct channeler_message {
     /**
@@ -829,53 +1044,6 @@ typedef struct channeler_slot {
      */
     uint32_t reserved;
 } channeler_slot;
-
-/**
- * What a channel is.
- */
-typedef struct channeler_channel_details {
-    /**
-     * `sizeof(channeler_channel_details)`: set it before the call.
-     */
-    size_t struct_size;
-    /**
-     * Its connection.
-     */
-    struct channeler_connection connection;
-    /**
-     * The half of its id on the wire that the opener chose.
-     */
-    uint32_t initiator_half;
-    /**
-     * The half that the other side chose; 0xf0f0 until it did.
-     */
-    uint32_t responder_half;
-    /**
-     * `CHANNELER_ROLE_INITIATOR` or `CHANNELER_ROLE_RESPONDER`: who we are.
-     */
-    uint32_t role;
-    /**
-     * The sum of `CHANNELER_CAP_*` bits that the opener chose.
-     */
-    uint32_t capabilities;
-    /**
-     * 1 once messages can flow, else 0.
-     */
-    uint32_t established;
-    /**
-     * 1 when the peer opened it in early data, which others may have recorded and sent again; else
-     * 0 (version 1).
-     */
-    uint32_t early;
-    /**
-     * Bytes of its label (version 1).
-     */
-    uint32_t label_length;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} channeler_channel_details;
 
 /**
  * Settings of a node. Fill with `channeler_options_init`, then change what you need.
@@ -963,7 +1131,8 @@ typedef struct channeler_options {
      * How long `channeler_node_process` and the node's own thread poll the sockets before they
      * sleep: an answer that comes within it is not delayed by waking up, and the processor is busy
      * meanwhile. It shrinks by itself while it does not pay, so that a quiet node does not spin.
-     * Default 20 us; 0: never, where every bit of the battery counts; at most 1 ms. Sockets only.
+     * While a handshake is under way they look for up to 600 us, in the same way. Default 20 us;
+     * 0: never, where every bit of the battery counts; at most 1 ms. Sockets only.
      */
     uint64_t spin_ns;
     /**
@@ -984,7 +1153,9 @@ typedef struct channeler_options {
      */
     uint64_t channels_max;
     /**
-     * Bytes queued for sending on one channel. Default 1 MiB; at least `packet_size`.
+     * Bytes queued for sending on one channel; in version 1 also those sent and not acknowledged,
+     * where they may have to be sent again. No larger message can be sent. Default 1 MiB; at least
+     * `packet_size`.
      */
     uint64_t send_queue_bytes_max;
     /**
@@ -996,17 +1167,19 @@ typedef struct channeler_options {
      */
     uint64_t node_send_queue_bytes_max;
     /**
-     * Message bytes kept for `channeler_channel_receive` on one channel; past it new messages are
-     * dropped and counted. Default 1 MiB; at least `packet_size`.
+     * Version 0: message bytes kept for `channeler_channel_receive` on one channel; past it new
+     * messages are dropped and counted. Default 1 MiB; at least `packet_size`. Version 1 has
+     * `connection_receive_bytes_max`.
      */
     uint64_t receive_queue_bytes_max;
     /**
-     * Messages kept for `channeler_channel_receive` on one channel. Default 4096; at least 1.
+     * Version 0: messages kept for `channeler_channel_receive` on one channel. Default 4096; at
+     * least 1.
      */
     uint64_t receive_queue_messages_max;
     /**
-     * Message bytes kept for `channeler_channel_receive` in the whole node. Default 64 MiB; at
-     * least `packet_size`.
+     * Version 0: message bytes kept for `channeler_channel_receive` in the whole node. Default 64
+     * MiB; at least `packet_size`.
      */
     uint64_t node_receive_queue_bytes_max;
     /**
@@ -1109,9 +1282,43 @@ typedef struct channeler_options {
      */
     uint64_t peer_channels_max;
     /**
-     * Version 1: bytes of the largest message taken. Default 16 MiB; 1 to 1099511627776.
+     * Version 1: bytes of the largest message taken from a peer. Default 16 MiB; 1 to 4294967296.
      */
     uint64_t message_bytes_max;
+    /**
+     * When a channel whose send returned `CHANNELER_ERR_WOULD_BLOCK` is writable again
+     * (`CHANNELER_EVENT_WRITABLE`): once no more than these bytes are queued on it, and the
+     * message that found no room would find it. Low values mean fewer, larger batches, and 0 that
+     * all must have left. Default `CHANNELER_LOW_WATER_HALF`; else at most `send_queue_bytes_max`.
+     */
+    uint64_t send_low_water_bytes;
+    /**
+     * Version 1: bytes that a peer may send on one channel before any are read, at first; the
+     * window grows with what the path carries and the application reads. Default 64 KiB; from
+     * `packet_size` to `connection_receive_bytes_max`.
+     */
+    uint64_t receive_window_min;
+    /**
+     * Version 1: bytes of one connection received and not read, and granted to the peer on top.
+     * Who does not read stops the peer here; nothing is dropped. Default 16 MiB; from
+     * `message_bytes_max` to 1099511627776.
+     */
+    uint64_t connection_receive_bytes_max;
+    /**
+     * Version 1: the same of all connections; when it is short, their windows stop growing.
+     * Default 256 MiB; at least `connection_receive_bytes_max`.
+     */
+    uint64_t node_receive_bytes_max;
+    /**
+     * Version 1, with `CHANNELER_CONGESTION_BBR2`: per cent of packets that a round trip may lose
+     * before that counts as a full queue. Default 2; 2 to 50.
+     *
+     * More is for links that are known to lose at random, such as radio: some more than they lose
+     * (8 for 5 per cent). Losses below it then have no effect at all. It is not for links that
+     * others share: a full queue shows nothing but losses, and no sender with 20 here yields to
+     * fewer.
+     */
+    uint64_t loss_tolerance_percent;
 } channeler_options;
 
 /**
@@ -1195,6 +1402,14 @@ typedef struct channeler_event {
      * outside: it may be anything. NULL: nothing.
      */
     const char *text;
+    /**
+     * What `channeler_send_options` said of the message.
+     */
+    uint64_t context;
+    /**
+     * How many messages.
+     */
+    uint64_t count;
 } channeler_event;
 
 /**
@@ -1395,6 +1610,60 @@ typedef struct channeler_connection_counters {
      * Version 1: bytes of packets that were lost on their way to the peer.
      */
     uint64_t bytes_lost;
+    /**
+     * Version 1: how much the round-trip time varies, in nanoseconds.
+     */
+    uint64_t rtt_variation_ns;
+    /**
+     * Version 1: the least round-trip time seen, in nanoseconds.
+     */
+    uint64_t rtt_min_ns;
+    /**
+     * Version 1: bytes on their way now: sent, and neither acknowledged nor lost.
+     */
+    uint64_t in_flight_bytes;
+    /**
+     * Version 1: bytes that may leave in a second; 0: nothing but the window limits.
+     */
+    uint64_t pacing_rate_bytes;
+    /**
+     * Largest packet that leaves now, in bytes of UDP payload; version 0: the option `packet_size`
+     * or less.
+     */
+    uint64_t packet_size;
+    /**
+     * Version 1: packets sent, those of the handshake apart.
+     */
+    uint64_t packets_sent;
+    /**
+     * Version 1: packets that were lost on their way to the peer.
+     */
+    uint64_t packets_lost;
+    /**
+     * Version 1: packets taken for lost that had arrived after all; `packets_lost` counts them.
+     */
+    uint64_t packets_lost_spuriously;
+    /**
+     * Version 1: bytes of messages sent again because packets with them were lost.
+     */
+    uint64_t bytes_resent;
+    /**
+     * Bytes waiting to be sent now, on all channels; see `channeler_channel_counters`.
+     */
+    uint64_t send_queue_bytes;
+    /**
+     * Bytes received and not read now, on all channels; see `channeler_channel_counters`.
+     */
+    uint64_t receive_queue_bytes;
+    /**
+     * Version 1: bytes that we may still send, on all channels together, before the peer allows
+     * more, because it reads.
+     */
+    uint64_t send_credit_bytes;
+    /**
+     * `CHANNELER_ECN_*`: whether the path carries marks of explicit congestion notification.
+     */
+    uint64_t ecn;
 } channeler_connection_counters;
 
 /**
@@ -1427,13 +1696,46 @@ typedef struct channeler_channel_counters {
      */
     uint64_t messages_dropped;
     /**
-     * Bytes waiting to be sent now, envelopes included.
+     * Bytes waiting to be sent now, envelopes included; where lost messages are sent again, also
+     * those sent and not acknowledged.
      */
     uint64_t send_queue_bytes;
     /**
-     * Message bytes waiting to be read now.
+     * Message bytes waiting to be read now; in version 1 also those of messages with holes.
      */
     uint64_t receive_queue_bytes;
+    /**
+     * Messages waiting to be sent now, or packets of them.
+     */
+    uint64_t send_queue_messages;
+    /**
+     * Messages that can be read now.
+     */
+    uint64_t receive_queue_messages;
+    /**
+     * Version 1: messages of ours given up: lost, or expired.
+     */
+    uint64_t messages_lost;
+    /**
+     * Version 1: messages of the peer's that will never come.
+     */
+    uint64_t messages_skipped;
+    /**
+     * Version 1: bytes of messages sent again because packets with them were lost.
+     */
+    uint64_t bytes_resent;
+    /**
+     * Version 1: bytes that we may still send before the peer allows more, because it reads.
+     */
+    uint64_t send_credit_bytes;
+    /**
+     * Version 1: bytes that the peer may still send before we allow more.
+     */
+    uint64_t receive_credit_bytes;
+    /**
+     * Version 1: our receive window now: so many bytes unread stop the peer.
+     */
+    uint64_t receive_window_bytes;
 } channeler_channel_counters;
 
 /**
@@ -1972,13 +2274,12 @@ int32_t channeler_connection_info(struct channeler_node *node,
  *
  * `CHANNELER_EVENT_CHANNEL_OPENED` or `CHANNELER_EVENT_CHANNEL_CLOSED` follows. Messages may be
  * sent at once: they wait, and leave with the first packet that can carry them. `options` may be
- * NULL (defaults), and is read during the call only.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`,
- * unknown capabilities, a label that is too long), `_UNSUPPORTED` (in version 1
- * `CHANNELER_CAP_RESEND` and `_CLOSE_ON_LOSS`, which are not built yet), `_INVALID_REFERENCE` (no
- * such connection, or it ended), `_LIMIT` (`channels_max`, `channels_per_connection_max`),
- * `_CLOSED` (the connection is closing), `_STATE` (the connection waits for `on_accept`; the node
- * was freed), `_POISONED`. Thread: any.
+ * NULL (defaults: `CHANNELER_UNRELIABLE`), and is read during the call only.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`, an
+ * option out of its range, a label that is too long), `_INVALID_REFERENCE` (no such connection, or
+ * it ended), `_LIMIT` (`channels_max`, `channels_per_connection_max`), `_CLOSED` (the connection
+ * is closing), `_STATE` (the connection waits for `on_accept`; the node was freed), `_POISONED`.
+ * Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
@@ -1991,16 +2292,19 @@ int32_t channeler_channel_open(struct channeler_node *node,
                                struct channeler_channel *out);
 
 /**
- * Sends what is queued, then closes the channel.
+ * Ends our direction of a channel, behind what was sent: nothing more can be sent on it, and what
+ * was is still delivered as its mode promises.
  *
- * A channel that is still opening and has messages to send opens first.
  * `CHANNELER_EVENT_CHANNEL_CLOSED` with `CHANNELER_ERR_CLOSED` follows: in version 1 on both
- * sides, ours when the peer has ended its direction too (it does so by itself, unless it has the
- * option `half_close`). Version 0 has no message for it: the peer sees silence, and what it sent
- * and was not received yet is lost.
+ * sides, ours once the peer has ended its direction too, and messages of the peer's come until
+ * then. The peer does so by itself, unless it has the option `half_close`: then it hears
+ * `CHANNELER_EVENT_CHANNEL_FINISHED`, may go on sending, and calls this when it is done. A channel
+ * that is still opening and has messages to send opens first. Version 0 has no message for a close
+ * and ends both directions: the peer sees silence, and what it sent and was not received yet is
+ * lost. `channeler_channel_reset` ends a channel at once.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
- * channel, or it ended), `_CLOSED` (closed already, and still sending), `_STATE` (the node was
- * freed), `_POISONED`. Thread: any.
+ * channel, or it ended), `_CLOSED` (closed already), `_STATE` (the node was freed), `_POISONED`.
+ * Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`.
@@ -2009,13 +2313,10 @@ int32_t channeler_channel_close(struct channeler_node *node,
                                 struct channeler_channel channel);
 
 /**
- * Ends a channel at once, in both directions: what is queued or on its way is thrown away.
+ * Ends a channel at once, in both directions: what is queued, on its way or unread is thrown away.
  *
- * `code` is a number of the application's; in version 1 the peer's
- * `CHANNELER_EVENT_CHANNEL_CLOSED` has it, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with
- * `CHANNELER_ERR_CLOSED`. Version 0 tells the peer nothing, and sends what is queued.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_CHANNELID` (no such
- * channel, or it ended), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ * The same as `channeler_channel_reset_with` without a reason.
+ * Errors: as that. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`.
@@ -2025,121 +2326,24 @@ int32_t channeler_channel_reset(struct channeler_node *node,
                                 uint64_t code);
 
 /**
- * Queues a message of `length` bytes; it is copied, and `data` stays the caller's.
+ * Ends a channel at once, in both directions, and tells the peer why: what is queued, on its way
+ * or unread is thrown away.
  *
- * It leaves with the next turn of the node, or with `channeler_node_flush`. A message fits into
- * one packet: `message_bytes_max` of `channeler_connection_info` is the limit.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `length` is 0), `_WRITE` (too
- * large), `_WOULD_BLOCK` (the queue is full; `CHANNELER_EVENT_WRITABLE` follows when it has room),
- * `_INVALID_CHANNELID` (no such channel, or it ended), `_CLOSED` (it is closing), `_STATE` (its
- * connection waits for `on_accept`; the node was freed), `_POISONED`. Thread: any.
- *
- * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `data` is NULL or has `length` readable bytes.
- */
-int32_t channeler_channel_send(struct channeler_node *node,
-                               struct channeler_channel channel,
-                               const uint8_t *data,
-                               size_t length);
-
-/**
- * As `channeler_channel_send`, for a message that does no harm when it arrives twice: it may leave
- * before the handshake of a connection to a peer known from before is done, and so saves a round
- * trip.
- *
- * Who records it can send it to the peer again: it is delivered at most twice. The peer must have
- * the option `early_data`; else, and where there is no session to resume, the message goes the
- * usual way, by itself. Version 1; in version 0 it is `channeler_channel_send`.
- * Errors: as `channeler_channel_send`. Thread: any.
- *
- * Pointers:
- * As `channeler_channel_send`.
- */
-int32_t channeler_channel_send_early(struct channeler_node *node,
-                                     struct channeler_channel channel,
-                                     const uint8_t *data,
-                                     size_t length);
-
-/**
- * Queues a message of `length` bytes without a copy by the caller: on success the library owns
- * `data` until it calls `release(user_data, data, length)`, exactly once.
- *
- * `release` runs where callbacks run: in the thread inside `channeler_node_process`, or the node's
- * own; at the latest when the node is freed. Until then `data` must stay valid and unchanged. When
- * this call fails, `release` is not called, and the buffer stays the caller's.
- * Errors: as `channeler_channel_send`; `release` may not be NULL either; `_LIMIT` (65536 buffers
- * wait for a turn of the node to be released). Thread: any.
- *
- * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `data` is NULL or has `length` bytes that stay
- * readable until `release`; `release` may be called with `user_data` in any thread that runs the
- * node.
- */
-int32_t channeler_channel_send_buffer(struct channeler_node *node,
-                                      struct channeler_channel channel,
-                                      const uint8_t *data,
-                                      size_t length,
-                                      channeler_release_fn release,
-                                      void *user_data);
-
-/**
- * Queues several messages, to one channel or many, at the cost of one lock; each is copied.
- *
- * They are taken in order, up to the first that fails; `*sent` becomes the number taken, **also on
- * failure** (but not when a pointer is NULL), so that the failed message is `messages[*sent]`.
- * `count` 0 is good.
- * Errors: those of the first message that failed, as `channeler_channel_send`. Thread: any.
- *
- * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `messages` is NULL or has `count` readable
- * entries, each with `length` readable bytes at `data` (or NULL); `sent` is NULL or writable.
- */
-int32_t channeler_channel_send_many(struct channeler_node *node,
-                                    const struct channeler_message *messages,
-                                    size_t count,
-                                    size_t *sent);
-
-/**
- * Reads the oldest message of a channel, or the rest of one, into `buffer` of `capacity` bytes.
- *
- * `*length` becomes the bytes written, `*remaining` those of the same message still waiting (the
- * next call returns them; pass NULL when you do not care). Not with an `on_message` callback:
- * messages go there.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `capacity` is 0),
- * `_DATA_UNAVAILABLE` (nothing there; `CHANNELER_EVENT_READABLE` follows when there is),
+ * `code` is a number of the application's, `reason` a sentence for people (UTF-8, ended by a zero
+ * byte, cut at 255 bytes; NULL: none). In version 1 the peer's `CHANNELER_EVENT_CHANNEL_CLOSED`
+ * has both, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with `CHANNELER_ERR_CLOSED`. Version 0
+ * tells the peer nothing, and sends what is queued.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_DECODE` (`reason` is not UTF-8),
  * `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
  * Thread: any.
  *
  * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
- * bytes; `length` and `remaining` are NULL or writable.
+ * `node` is NULL or came from `channeler_node_new`; `reason` is NULL or ends with a zero byte.
  */
-int32_t channeler_channel_receive(struct channeler_node *node,
-                                  struct channeler_channel channel,
-                                  uint8_t *buffer,
-                                  size_t capacity,
-                                  size_t *length,
-                                  size_t *remaining);
-
-/**
- * Reads several messages, from one channel or many, at the cost of one lock.
- *
- * Each of the `count` slots names a channel and a buffer, and is filled as
- * `channeler_channel_receive` would; slots of one channel get its messages in order. `*received`
- * becomes the number of slots whose `status` is 0. A slot that fails does not stop the others.
- * Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (no slot was filled; `*received` is 0 then),
- * `_INVALID_ARGUMENT` (a pointer is NULL), `_STATE` (the node was freed), `_POISONED`. Thread:
- * any.
- *
- * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `slots` is NULL or has `count` writable
- * entries, each with `capacity` writable bytes at `buffer` (or NULL); `received` is NULL or
- * writable.
- */
-int32_t channeler_channel_receive_many(struct channeler_node *node,
-                                       struct channeler_slot *slots,
-                                       size_t count,
-                                       size_t *received);
+int32_t channeler_channel_reset_with(struct channeler_node *node,
+                                     struct channeler_channel channel,
+                                     uint64_t code,
+                                     const char *reason);
 
 /**
  * Writes the label of a channel, as its opener gave it, to `buffer` of `capacity` bytes.
@@ -2174,6 +2378,228 @@ int32_t channeler_channel_label(struct channeler_node *node,
 int32_t channeler_channel_info(struct channeler_node *node,
                                struct channeler_channel channel,
                                struct channeler_channel_details *out);
+
+/**
+ * Fills `options` with the defaults of this library, as `channeler_options_init` does.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`options` is NULL, or `struct_size` is no multiple of
+ * 8 from 16 to 4096). Thread: any.
+ *
+ * Pointers:
+ * `options` is NULL or has `struct_size` writable bytes.
+ */
+int32_t channeler_send_options_init(struct channeler_send_options *options,
+                                    size_t struct_size);
+
+/**
+ * Queues a message of `length` bytes; it is copied, and `data` stays the caller's.
+ *
+ * It leaves with the next turn of the node, or with `channeler_node_flush`. `message_bytes_max` of
+ * `channeler_connection_info` is the limit: in version 0 a message fits into one packet; version 1
+ * cuts larger ones in pieces, up to what the peer takes (16 MiB, unless it says otherwise) and the
+ * option `send_queue_bytes_max` of ours (1 MiB) holds.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `length` is 0), `_TOO_LARGE`
+ * (version 0: `_WRITE`), `_WOULD_BLOCK` (the queue is full, or the peer does not read;
+ * `CHANNELER_EVENT_WRITABLE` follows when there is room, see the option `send_low_water_bytes`),
+ * `_INVALID_CHANNELID` (no such channel, or it ended), `_CLOSED` (it is closing), `_STATE` (its
+ * connection waits for `on_accept`; the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `data` is NULL or has `length` readable bytes.
+ */
+int32_t channeler_channel_send(struct channeler_node *node,
+                               struct channeler_channel channel,
+                               const uint8_t *data,
+                               size_t length);
+
+/**
+ * As `channeler_channel_send`, with options for this message: how long it is worth sending,
+ * whether its fate is reported, and whether it may leave early.
+ *
+ * `options` may be NULL (defaults), and is read during the call only.
+ * Errors: as `channeler_channel_send`; also `CHANNELER_ERR_INVALID_ARGUMENT` (a wrong
+ * `struct_size`, `report` or `may_replay` is neither 0 nor 1), `_UNSUPPORTED` (a lifetime or a
+ * report in version 0, which knows nothing of fates). Thread: any.
+ *
+ * Pointers:
+ * As `channeler_channel_send`; `options` is NULL or has `struct_size` readable bytes.
+ */
+int32_t channeler_channel_send_with(struct channeler_node *node,
+                                    struct channeler_channel channel,
+                                    const uint8_t *data,
+                                    size_t length,
+                                    const struct channeler_send_options *options);
+
+/**
+ * As `channeler_channel_send`, for a message that does no harm when it arrives twice: it may leave
+ * before the handshake of a connection to a peer known from before is done, and so saves a round
+ * trip.
+ *
+ * Who records it can send it to the peer again: it is delivered at most twice. The peer must have
+ * the option `early_data`; else, and where there is no session to resume, the message goes the
+ * usual way, by itself. Version 1; in version 0 it is `channeler_channel_send`.
+ * Errors: as `channeler_channel_send`. Thread: any.
+ *
+ * Pointers:
+ * As `channeler_channel_send`.
+ */
+int32_t channeler_channel_send_early(struct channeler_node *node,
+                                     struct channeler_channel channel,
+                                     const uint8_t *data,
+                                     size_t length);
+
+/**
+ * Queues a message of `length` bytes without a copy by the caller: on success the library owns
+ * `data` until it calls `release(user_data, data, length)`, exactly once.
+ *
+ * `release` runs where callbacks run: in the thread inside `channeler_node_process`, or the node's
+ * own; at the latest when the node is freed. Until then `data` must stay valid and unchanged. When
+ * this call fails, `release` is not called, and the buffer stays the caller's. So far the library
+ * makes a copy of its own at once, in every mode, and gives the buffer back in its next turn,
+ * whether the message has arrived or not (`report` of `channeler_send_options` tells that): this
+ * saves the caller bookkeeping, not the copy. Rely on the promise above, not on that.
+ * Errors: as `channeler_channel_send`; `release` may not be NULL either; `_LIMIT` (65536 buffers
+ * wait for a turn of the node to be released). Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `data` is NULL or has `length` bytes that stay
+ * readable until `release`; `release` may be called with `user_data` in any thread that runs the
+ * node.
+ */
+int32_t channeler_channel_send_buffer(struct channeler_node *node,
+                                      struct channeler_channel channel,
+                                      const uint8_t *data,
+                                      size_t length,
+                                      channeler_release_fn release,
+                                      void *user_data);
+
+/**
+ * As `channeler_channel_send_buffer`, with options for this message.
+ *
+ * `options` may be NULL (defaults), and is read during the call only.
+ * Errors: as `channeler_channel_send_buffer` and `channeler_channel_send_with`. Thread: any.
+ *
+ * Pointers:
+ * As `channeler_channel_send_buffer`; `options` is NULL or has `struct_size` readable bytes.
+ */
+int32_t channeler_channel_send_buffer_with(struct channeler_node *node,
+                                           struct channeler_channel channel,
+                                           const uint8_t *data,
+                                           size_t length,
+                                           const struct channeler_send_options *options,
+                                           channeler_release_fn release,
+                                           void *user_data);
+
+/**
+ * Queues several messages, to one channel or many, at the cost of one lock; each is copied.
+ *
+ * They are taken in order, up to the first that fails; `*sent` becomes the number taken, **also on
+ * failure** (but not when a pointer is NULL), so that the failed message is `messages[*sent]`.
+ * `count` 0 is good.
+ * Errors: those of the first message that failed, as `channeler_channel_send`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `messages` is NULL or has `count` readable
+ * entries, each with `length` readable bytes at `data` (or NULL); `sent` is NULL or writable.
+ */
+int32_t channeler_channel_send_many(struct channeler_node *node,
+                                    const struct channeler_message *messages,
+                                    size_t count,
+                                    size_t *sent);
+
+/**
+ * As `channeler_channel_send_many`, with options for all of these messages.
+ *
+ * With `report`, each message has an event of its own: `context` of the first is that of
+ * `options`, and each further one's is higher by 1. `options` may be NULL (defaults), and is read
+ * during the call only.
+ * Errors: as `channeler_channel_send_many` and `channeler_channel_send_with`. Thread: any.
+ *
+ * Pointers:
+ * As `channeler_channel_send_many`; `options` is NULL or has `struct_size` readable bytes.
+ */
+int32_t channeler_channel_send_many_with(struct channeler_node *node,
+                                         const struct channeler_message *messages,
+                                         size_t count,
+                                         const struct channeler_send_options *options,
+                                         size_t *sent);
+
+/**
+ * Reads the oldest message of a channel, or the rest of one, into `buffer` of `capacity` bytes.
+ *
+ * `*length` becomes the bytes written, `*remaining` those of the same message still waiting (the
+ * next call returns them; pass NULL when you do not care). `channeler_channel_receive_whole` never
+ * cuts a message; `channeler_channel_next_length` tells how large the next one is. Not with an
+ * `on_message` callback: messages go there. What is read makes room for the peer to send more.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or `capacity` is 0),
+ * `_DATA_UNAVAILABLE` (nothing there; `CHANNELER_EVENT_READABLE` follows when there is),
+ * `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
+ * Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+ * bytes; `length` and `remaining` are NULL or writable.
+ */
+int32_t channeler_channel_receive(struct channeler_node *node,
+                                  struct channeler_channel channel,
+                                  uint8_t *buffer,
+                                  size_t capacity,
+                                  size_t *length,
+                                  size_t *remaining);
+
+/**
+ * Reads the oldest message of a channel into `buffer` of `capacity` bytes if it fits: if not, the
+ * message stays, and `*length` becomes the bytes that are needed.
+ *
+ * Else `*length` becomes the bytes written. Of a message that `channeler_channel_receive` has read
+ * the beginning of, it is the rest.
+ * Errors: `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE` (too small: `*length` is written, `buffer` is
+ * not), and as `channeler_channel_receive`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+ * bytes; `length` is NULL or writable.
+ */
+int32_t channeler_channel_receive_whole(struct channeler_node *node,
+                                        struct channeler_channel channel,
+                                        uint8_t *buffer,
+                                        size_t capacity,
+                                        size_t *length);
+
+/**
+ * Tells how many bytes the message has that `channeler_channel_receive` would read next, or what
+ * is left of it.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_DATA_UNAVAILABLE` (nothing
+ * there), `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed),
+ * `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `length` is NULL or writable.
+ */
+int32_t channeler_channel_next_length(struct channeler_node *node,
+                                      struct channeler_channel channel,
+                                      size_t *length);
+
+/**
+ * Reads several messages, from one channel or many, at the cost of one lock.
+ *
+ * Each of the `count` slots names a channel and a buffer, and is filled as
+ * `channeler_channel_receive` would; slots of one channel get its messages in order. `*received`
+ * becomes the number of slots whose `status` is 0. A slot that fails does not stop the others.
+ * Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (no slot was filled; `*received` is 0 then),
+ * `_INVALID_ARGUMENT` (a pointer is NULL), `_STATE` (the node was freed), `_POISONED`. Thread:
+ * any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `slots` is NULL or has `count` writable
+ * entries, each with `capacity` writable bytes at `buffer` (or NULL); `received` is NULL or
+ * writable.
+ */
+int32_t channeler_channel_receive_many(struct channeler_node *node,
+                                       struct channeler_slot *slots,
+                                       size_t count,
+                                       size_t *received);
 
 /**
  * Sets the secret that cookies are made with from now on; NULL and 0 are an empty one.

@@ -180,7 +180,8 @@ pub struct ConnectionStats {
     pub bytes_sent: u64,
     /// Channels now, pending ones included.
     pub channels: u64,
-    /// The smoothed round-trip time; zero before it is known, and in v0, as all that follows.
+    /// The smoothed round-trip time; zero before it is known, and in v0, as all that follows but
+    /// `packet_size` and the queues.
     pub rtt: Duration,
     /// How much it varies.
     pub rtt_variation: Duration,

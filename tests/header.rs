@@ -41,6 +41,7 @@ fn generate(root: &Path) -> String {
         "address",
         "connection",
         "channel",
+        "message",
         "reference",
         "options",
         "lifetime",

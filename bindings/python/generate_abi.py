@@ -86,7 +86,7 @@ class Struct(NamedTuple):
 def constants(code: str) -> List[Tuple[str, str]]:
     """Names and values of the header's numbers and texts."""
     pairs = re.findall(r"#define (CHANNELER_\w+) (\S+)", code)
-    values = {"UINT64_MAX": "2**64 - 1"}
+    values = {"UINT32_MAX": "2**32 - 1", "UINT64_MAX": "2**64 - 1"}
     return [(name, values.get(value, value)) for name, value in pairs]
 
 

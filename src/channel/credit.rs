@@ -19,12 +19,21 @@ pub(crate) struct Credit {
     window: u32,
     /// When the limit was last raised, in microseconds, cut to 32 bits.
     raised_us: u32,
+    /// Whether the peer said since then that the limit is in its way.
+    is_blocked: bool,
 }
 
 impl Credit {
     /// An account whose limit is its first window.
     pub(crate) fn new(window: u32) -> Credit {
-        Credit { received: 0, held: 0, limit: u64::from(window), window, raised_us: 0 }
+        Credit {
+            received: 0,
+            held: 0,
+            limit: u64::from(window),
+            window,
+            raised_us: 0,
+            is_blocked: false,
+        }
     }
 
     pub(crate) fn received(&self) -> u64 {
@@ -94,17 +103,30 @@ impl Credit {
         self.limit
     }
 
-    /// By how much the window should grow, now that half of it was used: if that took less than a
-    /// round trip, it is smaller than twice what the path carries in one.
-    pub(crate) fn growth(&mut self, now: Time, rtt: Duration, window_max: u32) -> u32 {
+    /// The peer says that the limit is in its way.
+    pub(crate) fn note_blocked(&mut self) {
+        self.is_blocked = true;
+    }
+
+    /// By how much the window should grow, now that half of it was used: up to twice what comes in
+    /// a round trip, as far as that can be told from what came since the time before; of a peer
+    /// that the window stops, more might. To be asked each time before the limit is raised.
+    pub(crate) fn growth(
+        &mut self,
+        now: Time,
+        rtt: Duration,
+        unfinished: u64,
+        window_max: u32,
+    ) -> u32 {
         let micros = |nanos: u128| nanos / 1_000;
         let now_us = micros(u128::from(now.as_nanos())) as u32;
-        let elapsed = u128::from(now_us.wrapping_sub(self.raised_us));
+        let elapsed = u128::from(now_us.wrapping_sub(self.raised_us)).max(1);
         self.raised_us = now_us;
-        if elapsed >= micros(rtt.as_nanos()) {
-            return 0;
-        }
-        window_max.max(self.window).min(self.window.saturating_mul(2)) - self.window
+        let came = u128::from(self.next_limit(unfinished) - self.limit);
+        let times = if std::mem::take(&mut self.is_blocked) { 4 } else { 2 };
+        let wanted = times * came * micros(rtt.as_nanos()) / elapsed;
+        let most = window_max.max(self.window).min(self.window.saturating_mul(2));
+        u32::try_from(wanted).unwrap_or(u32::MAX).clamp(self.window, most) - self.window
     }
 
     pub(crate) fn grow(&mut self, by: u32) {
@@ -153,15 +175,23 @@ mod tests {
 
     // spec: 11.3 receiving
     #[test]
-    fn a_window_grows_while_half_of_it_is_used_within_a_round_trip() {
-        let mut credit = Credit::new(1_000);
-        assert_eq!(credit.growth(at(1_000), RTT, 10_000), 0, "slow so far");
-        assert_eq!(credit.growth(at(1_010), RTT, 10_000), 1_000);
-        credit.grow(1_000);
-        assert_eq!(credit.growth(at(1_020), RTT, 3_500), 1_500, "up to the maximum");
-        credit.grow(1_500);
-        assert_eq!(credit.growth(at(1_030), RTT, 3_500), 0);
-        assert_eq!(credit.growth(at(1_030), RTT, 1_000), 0, "never smaller");
-        assert_eq!(credit.growth(at(1_060), RTT, 10_000), 0, "it is large enough");
+    fn a_window_grows_to_twice_what_a_round_trip_brings() {
+        let mut credit = Credit::new(10_000);
+        let come = |credit: &mut Credit, ms, window_max| {
+            credit.receive(6_000).expect("within the window");
+            let growth = credit.growth(at(ms), RTT, 0, window_max);
+            credit.grow(growth);
+            credit.raise(0);
+            growth
+        };
+        assert_eq!(come(&mut credit, 1_000, 100_000), 0, "slow so far");
+        assert_eq!(come(&mut credit, 1_020, 100_000), 2_000, "6000 in a round trip");
+        assert_eq!(come(&mut credit, 1_021, 100_000), 12_000, "at most twice as large as before");
+        assert_eq!(come(&mut credit, 1_022, 30_000), 6_000, "and up to the maximum");
+        assert_eq!(come(&mut credit, 1_022, 10_000), 0, "never smaller");
+        assert_eq!(come(&mut credit, 1_032, 100_000), 0, "it is large enough");
+        credit.note_blocked();
+        assert_eq!(come(&mut credit, 1_044, 100_000), 10_000, "the peer would send more");
+        assert_eq!(come(&mut credit, 1_054, 100_000), 0);
     }
 }

@@ -6,10 +6,13 @@ mod tests;
 
 pub(crate) use apart::Spares;
 
+use std::time::Duration;
+
 use super::CHARGE;
 use super::credit::Credit;
 use super::partial::{Partial, Piece};
 use crate::id::Capabilities;
+use crate::time::Time;
 use crate::wire::frame::Data;
 use apart::{Apart, Held};
 
@@ -111,8 +114,16 @@ impl Receiving {
         &self.credit
     }
 
-    pub(crate) fn credit_mut(&mut self) -> &mut Credit {
-        &mut self.credit
+    /// The peer says that the limit is in its way.
+    pub(crate) fn note_blocked(&mut self) {
+        self.credit.note_blocked();
+    }
+
+    /// Has the window grow as `Credit::growth` says.
+    pub(crate) fn grow_window(&mut self, now: Time, rtt: Duration, window_max: u32) {
+        let unfinished = self.unfinished();
+        let growth = self.credit.growth(now, rtt, unfinished, window_max);
+        self.credit.grow(growth);
     }
 
     /// A message, or a piece of one, came.

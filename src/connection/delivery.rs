@@ -216,14 +216,22 @@ impl Connection {
         Ok(received)
     }
 
-    /// Throws away what a channel holds of the peer's.
-    pub(super) fn discard_received(&mut self, shared: &mut Shared, handle: ChannelHandle) {
+    /// Throws away what a channel holds of messages that cannot be read yet. What can be costs no
+    /// credit any more.
+    pub(super) fn discard_unfinished(&mut self, shared: &mut Shared, handle: ChannelHandle) {
         let message_max = shared.config.message_bytes_max as u64;
-        let Shared { channels, spares, spare_inboxes, unfinished_bytes, stats, .. } = shared;
+        let Shared { channels, spares, unfinished_bytes, .. } = shared;
         let Some(channel) = channels.get_mut(handle.0) else { return };
         let intake = &mut self.intake;
         let mut desk = Desk { intake, spares, node_unfinished: unfinished_bytes, message_max };
         channel.receiving.discard(&mut desk);
+    }
+
+    /// Throws away what a channel holds of the peer's.
+    pub(super) fn discard_received(&mut self, shared: &mut Shared, handle: ChannelHandle) {
+        self.discard_unfinished(shared, handle);
+        let Shared { channels, spare_inboxes, stats, .. } = shared;
+        let Some(channel) = channels.get_mut(handle.0) else { return };
         if let Some(inbox) = &mut channel.inbox {
             stats.receive_queue_bytes -= inbox.bytes() as u64;
             inbox.clear();

@@ -108,7 +108,7 @@ impl<'a> CloseSaid<'a> {
         CloseSaid { source, code: reason.code, message_type: 0, text: &reason.text }
     }
 
-    fn reported(&self) -> CloseReason {
+    pub(super) fn reported(&self) -> CloseReason {
         CloseReason { code: self.code, text: self.text.to_owned() }
     }
 }
@@ -251,6 +251,7 @@ impl Connection {
             message_type: close.message_type,
             text: &text,
         };
+        self.orphan_unread(shared, reason, Some(said));
         self.report_end(shared, reason, Some(said));
         self.drain(shared, now);
     }
@@ -259,6 +260,7 @@ impl Connection {
     // spec: 14.5 stateless reset: meaning
     pub(crate) fn handle_reset(&mut self, shared: &mut Shared, now: Time) {
         if self.established.is_some() {
+            self.orphan_unread(shared, Error::Reset, None);
             self.report_end(shared, Error::Reset, None);
             self.drain(shared, now);
         }
@@ -286,6 +288,7 @@ impl Connection {
     /// Nothing came for too long: all goes silently.
     // spec: 14.4 idle timeout and keep-alive
     pub(super) fn end_idle(&mut self, shared: &mut Shared) {
+        self.orphan_unread(shared, Error::Idle, None);
         self.report_end(shared, Error::Idle, None);
         self.go(shared);
     }
@@ -307,14 +310,18 @@ impl Connection {
             self.report_channel_end(shared, handle, reason, said.clone());
             self.remove_channel(shared, handle);
         }
-        let is_ours = self.side == crate::id::Side::Initiator;
-        let was_told = self.is_reported || self.is_accepted || is_ours;
-        if let (Some(peer), true) = (self.peer, was_told) {
+        if let (Some(peer), true) = (self.peer, self.is_known()) {
             let said = said.map(Box::new);
             let connection = self.handle;
             shared.events.push_back(Event::ConnectionClosed { connection, peer, reason, said });
         }
         shared.notify(self.handle, Notice::Closed);
+    }
+
+    /// Whether the application has heard of it, and hears of its end.
+    pub(super) fn is_known(&self) -> bool {
+        let is_ours = self.side == crate::id::Side::Initiator;
+        self.is_reported || self.is_accepted || is_ours
     }
 
     /// Gives back what is of no use to a connection that has ended.

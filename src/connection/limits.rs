@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use super::Connection;
 use super::shared::{Notice, Shared};
+use super::{Breach, Connection};
 use crate::channel::Pending;
 use crate::config::NodeConfig;
 use crate::error::Error;
 use crate::id::ChannelHandle;
 use crate::time::Time;
 use crate::wire::codes::ChannelCode;
-use crate::wire::frame::Source;
+use crate::wire::frame::{ChannelLimit, Source};
 
 /// What a connection's first window is, in those of channels.
 const FIRST_WINDOWS: usize = 4;
@@ -34,8 +34,8 @@ impl FirstWindows {
 }
 
 impl Connection {
-    /// Has the peer told of higher limits, if half of a window was used. A window that is used up
-    /// within a round trip grows.
+    /// Has the peer told of higher limits, if half of a window was used. A window smaller than twice
+    /// what a round trip brings grows.
     #[inline]
     pub(super) fn note_limits(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
         let is_due = shared.channels.get(handle.0).is_some_and(|channel| {
@@ -62,9 +62,7 @@ impl Connection {
         if channel.is_reset() {
             return;
         }
-        let credit = channel.receiving.credit_mut();
-        let growth = credit.growth(now, rtt, window_max);
-        credit.grow(growth);
+        channel.receiving.grow_window(now, rtt, window_max);
         self.duties.note(handle, channel, Pending::LIMIT);
         self.schedule(shared);
     }
@@ -74,13 +72,33 @@ impl Connection {
         let config = &shared.config;
         let window_max = u32::try_from(config.connection_receive_bytes_max).unwrap_or(u32::MAX);
         let left = (config.node_receive_bytes_max as u64).saturating_sub(shared.grown_windows);
-        let growth = self.intake.credit.growth(now, rtt, window_max);
+        let unfinished = self.intake.unfinished;
+        let growth = self.intake.credit.growth(now, rtt, unfinished, window_max);
         let growth = growth.min(u32::try_from(left).unwrap_or(u32::MAX));
         self.intake.credit.grow(growth);
         self.grown_window += growth;
         shared.grown_windows += u64::from(growth);
         self.duties.max_data = true;
         self.schedule(shared);
+    }
+
+    /// CHANNEL_DATA_BLOCKED: the window is too small for what the path carries, or the reader slow.
+    // spec: 8.16 MAX_DATA and its kin
+    pub(super) fn handle_channel_blocked(
+        &mut self,
+        shared: &mut Shared,
+        blocked: &ChannelLimit,
+    ) -> Result<(), Breach> {
+        let Some(handle) = self.named(blocked.channel)? else { return Ok(()) };
+        self.opened(shared, handle);
+        if let Some(channel) = shared.channels.get_mut(handle.0) {
+            channel.receiving.note_blocked();
+            // It can grow no further than the connection's, which no single channel comes to use up.
+            if channel.receiving.credit().window() > self.intake.credit.window() / 2 {
+                self.intake.credit.note_blocked();
+            }
+        }
+        Ok(())
     }
 
     /// Gives back the node's budget.

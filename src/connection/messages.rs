@@ -38,13 +38,17 @@ impl Connection {
             | Frame::Ping
             | Frame::Unknown { .. }
             | Frame::ChannelsBlocked { .. }
-            | Frame::ChannelDataBlocked(_)
-            | Frame::DataBlocked { .. }
-            | Frame::PathChallenge(_)
-            | Frame::PathResponse(_)
             | Frame::PathStatus(_)
-            | Frame::ObservedAddress(_)
             | Frame::AddressOffer(_) => Ok(()),
+            Frame::PathChallenge(challenge) => {
+                self.handle_challenge(shared, inbound.from, *challenge);
+                Ok(())
+            }
+            Frame::PathResponse(answer) => {
+                self.handle_answer(shared, now, *answer);
+                Ok(())
+            }
+            Frame::ObservedAddress(observed) => self.handle_observed(observed),
             Frame::Data(_) => Ok(()),
             Frame::Ack(ack) => self.handle_ack(shared, inbound, ack),
             Frame::Crypto(crypto) => self.handle_crypto(inbound, crypto),
@@ -62,6 +66,11 @@ impl Connection {
             Frame::ChannelReset(reset) => self.handle_channel_reset(shared, now, reset),
             Frame::MaxChannels { count } => {
                 self.handle_max_channels(*count);
+                Ok(())
+            }
+            Frame::ChannelDataBlocked(blocked) => self.handle_channel_blocked(shared, blocked),
+            Frame::DataBlocked { .. } => {
+                self.intake.credit.note_blocked();
                 Ok(())
             }
             Frame::DataSkip(skip) => self.handle_skip(shared, inbound, skip),
@@ -99,6 +108,7 @@ impl Connection {
         self.settle(shared, inbound.now, &mut fates);
         shared.scratch.fates = fates;
         outcome?;
+        self.conclude_losses(shared, inbound.now);
         self.ask_ack_rate();
         keys.map_err(|_| ConnectionCode::KeyUpdate)?;
         // The window may have room again.

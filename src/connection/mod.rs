@@ -15,8 +15,11 @@ pub(crate) mod handshake;
 mod inbound;
 mod limits;
 mod messages;
+mod mtu;
 mod opening;
+mod orphans;
 mod outbound;
+mod paths;
 mod registry;
 mod sending;
 mod shared;
@@ -153,6 +156,9 @@ impl Connection {
             in_flight_bytes: carrier.sent.in_flight(),
             pacing_rate_bytes: carrier.congestion.pacing_rate(),
             packets_sent: carrier.sent.next_number(),
+            packets_lost: carrier.sent.totals().lost,
+            packets_lost_spuriously: carrier.sent.totals().late,
+            ecn: carrier.ecn.state(),
             bytes_lost: carrier.congestion.totals().1,
             send_credit_bytes: established.flow.room(),
             receive_queue_bytes: self.intake.credit.held(),
@@ -179,6 +185,15 @@ impl Connection {
     /// Channels, those that are being opened or closed included.
     pub(crate) fn channel_count(&self) -> usize {
         self.registry.len()
+    }
+
+    /// Bytes that wait to be sent on its channels, and those that wait to be read.
+    pub(crate) fn queued_bytes(&self, shared: &Shared) -> (u64, u64) {
+        let channels = self.registry.handles().filter_map(|handle| shared.channels.get(handle.0));
+        channels.fold((0, 0), |(sent, received), channel| {
+            let waits = channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes());
+            (sent + channel.queued_bytes() as u64, received + waits as u64)
+        })
     }
 
     /// The node calls its `poll_transmit` until it has nothing.

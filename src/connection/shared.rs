@@ -1,6 +1,7 @@
 //! What all v1 connections of a node share, and what they tell the node.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -19,6 +20,7 @@ use crate::slots::Slots;
 use crate::stats::{DropReason, NodeStats};
 
 use super::handshake::Env;
+use super::orphans::Orphan;
 
 /// Settings, randomness, tables and queues of one node.
 pub(crate) struct Shared {
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) spares: Spares,
     /// By how much receive windows of connections grew, all together.
     pub(crate) grown_windows: u64,
+    /// Channels that their connections left behind.
+    pub(super) orphans: BTreeMap<ChannelHandle, Orphan>,
     /// Bytes held of the lowest unfinished messages of all channels.
     pub(crate) unfinished_bytes: u64,
     pub(crate) spare_backlogs: SpareBacklogs,
@@ -79,6 +83,8 @@ pub(crate) enum Notice {
     TokenIssued(Token, PathId),
     /// And now they are not.
     TokenRetired(Token),
+    /// It sends to this address from now on.
+    Moved(SocketAddr),
     /// A dial's attempt failed. The node answers by `Connection::redial` or `Connection::fail`.
     AttemptFailed {
         /// What the application is told if it was the last.
@@ -113,6 +119,7 @@ impl Shared {
             spare_inboxes: SpareInboxes::default(),
             spares: Spares::default(),
             grown_windows: 0,
+            orphans: BTreeMap::new(),
             unfinished_bytes: 0,
             spare_backlogs: SpareBacklogs::default(),
             pool: Pool::default(),

@@ -36,6 +36,7 @@ impl Connection {
             carrier.sent.poll_timeout(&carrier.rtt),
             carrier.received.poll_timeout(),
             carrier.release_at,
+            carrier.validation_timeout(),
             established.epochs.poll_timeout(pto_max),
             established.tokens.poll_timeout(),
             established.idle_at(config),
@@ -93,6 +94,7 @@ impl Connection {
         if is_probe {
             self.repeat_oldest(shared);
         }
+        self.conclude_losses(shared, now);
         self.handle_overdue(shared, now);
         self.check_linger(shared, now);
         self.schedule(shared);

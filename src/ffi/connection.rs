@@ -42,7 +42,9 @@ pub struct channeler_connection_details {
     pub address: channeler_address,
     /// Version 1: 1 once the handshake is done. Version 0: 1 once a channel was established.
     pub connected: u32,
-    /// Largest message that `channeler_channel_send` takes now, in bytes.
+    /// Largest message that `channeler_channel_send` takes now, in bytes. Version 0: what one
+    /// packet takes. Version 1: the least of what the peer takes and what `send_queue_bytes_max`
+    /// holds.
     pub message_bytes_max: u32,
     /// `CHANNELER_PROTOCOL_V0` or `CHANNELER_PROTOCOL_V1`.
     pub protocol: u32,
@@ -51,8 +53,8 @@ pub struct channeler_connection_details {
     pub encrypted: u32,
     /// The peer's key, once it was seen to have it; all zero before, and in version 0.
     pub public_key: channeler_public_key,
-    /// 0.
-    pub reserved: u32,
+    /// Largest message that one packet takes now, in bytes: such messages are never cut in pieces.
+    pub packet_message_bytes: u32,
 }
 
 /// Whom to connect to, and how. Fill with `channeler_dial_options_init`, then change what you need.
@@ -353,6 +355,7 @@ impl From<ConnectionInfo> for channeler_connection_details {
             address: info.address.into(),
             connected: info.is_connected.into(),
             message_bytes_max: u32::try_from(info.message_bytes_max).unwrap_or(u32::MAX),
+            packet_message_bytes: u32::try_from(info.packet_message_bytes).unwrap_or(u32::MAX),
             protocol: match info.version {
                 Version::V0 => CHANNELER_PROTOCOL_V0,
                 Version::V1 => CHANNELER_PROTOCOL_V1,
@@ -378,7 +381,7 @@ unsafe impl Versioned for channeler_connection_details {
             protocol: CHANNELER_PROTOCOL_V0,
             encrypted: 0,
             public_key: channeler_public_key::default(),
-            reserved: 0,
+            packet_message_bytes: 0,
         }
     }
 }

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::callbacks::{CHANNELER_LOG_DEBUG, CHANNELER_LOG_ERROR, channeler_callbacks};
-use super::channel as channels;
 use super::guard::{self, Failure, fail};
 use super::handler::{Caller, Release, ReleaseFn, Told};
 use super::identity;
 use super::lifetime::{self, channeler_node};
+use super::message;
 use super::options::{CHANNELER_MODE_SANS_IO, CHANNELER_MODE_SOCKETS, channeler_options};
 use super::sans_core::SansCore;
-use crate::config::{Legacy, NodeConfig};
+use crate::config::{Legacy, NodeConfig, SendOptions};
 use crate::crypto::Identity;
 use crate::engine::{Engine, EngineConfig, SPIN_MAX};
 use crate::error::Error;
@@ -163,13 +163,14 @@ impl Contents {
     pub(super) fn send_then_release(
         &self,
         channel: ChannelHandle,
-        message: &[u8],
+        bytes: &[u8],
+        options: &SendOptions,
         release: ReleaseFn,
         user_data: *mut c_void,
     ) -> Result<(), Failure> {
         self.caller.may_take_release()?;
-        self.core(|node, now| channels::send(node, now, channel, message, Node::send))??;
-        let is_first = self.caller.take_release(Release::new(release, user_data, message));
+        self.core(|node, now| message::send(node, now, channel, bytes, options))??;
+        let is_first = self.caller.take_release(Release::new(release, user_data, bytes));
         if is_first && !lifetime::is_in_callback(self.node) {
             // The loop may sleep with nothing to send: the channel is not open yet, say. A sans-IO
             // node has no loop; its next turn is the caller's.

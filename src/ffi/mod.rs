@@ -25,6 +25,7 @@ pub mod callbacks;
 pub mod channel;
 pub mod connection;
 pub mod identity;
+pub mod message;
 pub mod node;
 pub mod options;
 pub mod peer_id;

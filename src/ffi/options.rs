@@ -26,18 +26,50 @@ pub const CHANNELER_LEGACY_ACCEPT: u32 = 1;
 /// Nothing but protocol version 0 is spoken, and the node has no identity.
 pub const CHANNELER_LEGACY_ONLY: u32 = 2;
 
-/// CUBIC (RFC 9438): fair beside TCP (default).
+/// CUBIC (RFC 9438): fair beside TCP.
 pub const CHANNELER_CONGESTION_CUBIC: u32 = 0;
 /// NewReno (RFC 9002, section 7).
 pub const CHANNELER_CONGESTION_NEWRENO: u32 = 1;
+/// BBR, version 2 with the fixes of version 3 (default): finds rate and round trip of the path,
+/// keeps its queue short, and is not slowed down by a few lost packets.
+pub const CHANNELER_CONGESTION_BBR2: u32 = 2;
 
-/// Lost messages are sent again. Version 1 does not offer it yet (`CHANNELER_ERR_UNSUPPORTED`);
-/// version 0 carries this bit to the peer and does not fulfil it.
+/// Lost messages are sent again, within `resend_limit` and their lifetime.
+///
+/// The `CHANNELER_CAP_*` bits can be added up in all eight ways; the names of the sums follow.
+/// Messages keep their boundaries and are delivered at most once in each. Version 0 carries the
+/// bits to the peer and fulfils none of them.
 pub const CHANNELER_CAP_RESEND: u32 = 1;
-/// Messages are never delivered out of order: late ones are dropped. Version 0 does not fulfil it.
+/// Messages are never delivered out of order. With `CHANNELER_CAP_RESEND` later ones wait for those
+/// before them; without it, those that come late are dropped.
 pub const CHANNELER_CAP_ORDERED: u32 = 2;
-/// A loss closes the channel. As `CHANNELER_CAP_RESEND`, not fulfilled yet.
+/// A message that is given up closes the channel with `CHANNELER_ERR_LOST` (or `_EXPIRED`, if its
+/// lifetime was over). Without it both sides are told, if they want to know
+/// (`CHANNELER_EVENT_MESSAGE_LOST`, `CHANNELER_EVENT_MESSAGES_SKIPPED`), and go on.
 pub const CHANNELER_CAP_CLOSE_ON_LOSS: u32 = 4;
+
+/// As it comes: messages may be lost and overtaken, as with UDP. For the state of a game, say.
+pub const CHANNELER_UNRELIABLE: u32 = 0;
+/// Never out of order: messages may be lost, and those that come late are. For a voice, say.
+pub const CHANNELER_UNRELIABLE_ORDERED: u32 = 2;
+/// As it comes, and the first loss closes the channel.
+pub const CHANNELER_LOSS_CLOSES: u32 = 4;
+/// In order, and the first loss closes the channel.
+pub const CHANNELER_LOSS_CLOSES_ORDERED: u32 = 6;
+/// Everything within `resend_limit` and the messages' lifetimes, in any order; what still fails is
+/// left out.
+pub const CHANNELER_PARTIALLY_RELIABLE: u32 = 1;
+/// The same in order. For a film, say, whose pictures are worth little when they are late.
+pub const CHANNELER_PARTIALLY_RELIABLE_ORDERED: u32 = 3;
+/// Everything, in any order, or the channel closes: no message waits for another.
+pub const CHANNELER_RELIABLE: u32 = 5;
+/// Everything in order, or the channel closes, as with TCP.
+pub const CHANNELER_RELIABLE_ORDERED: u32 = 7;
+
+/// As `send_low_water_bytes`: half of `send_queue_bytes_max`.
+pub const CHANNELER_LOW_WATER_HALF: u64 = u64::MAX;
+/// As `resend_limit`: as often as it takes.
+pub const CHANNELER_RESEND_ALWAYS: u32 = u32::MAX;
 
 /// Settings of a node. Fill with `channeler_options_init`, then change what you need.
 ///
@@ -106,19 +138,23 @@ pub struct channeler_options {
     pub channels_per_connection_max: u64,
     /// Channels of the node. Default 1048576; 1 to 8388608.
     pub channels_max: u64,
-    /// Bytes queued for sending on one channel. Default 1 MiB; at least `packet_size`.
+    /// Bytes queued for sending on one channel; in version 1 also those sent and not acknowledged,
+    /// where they may have to be sent again. No larger message can be sent. Default 1 MiB; at least
+    /// `packet_size`.
     pub send_queue_bytes_max: u64,
     /// Packets queued for sending on one channel. Default 4096; at least 1.
     pub send_queue_packets_max: u64,
     /// Bytes queued for sending in the whole node. Default 64 MiB; at least `packet_size`.
     pub node_send_queue_bytes_max: u64,
-    /// Message bytes kept for `channeler_channel_receive` on one channel; past it new messages are
-    /// dropped and counted. Default 1 MiB; at least `packet_size`.
+    /// Version 0: message bytes kept for `channeler_channel_receive` on one channel; past it new
+    /// messages are dropped and counted. Default 1 MiB; at least `packet_size`. Version 1 has
+    /// `connection_receive_bytes_max`.
     pub receive_queue_bytes_max: u64,
-    /// Messages kept for `channeler_channel_receive` on one channel. Default 4096; at least 1.
+    /// Version 0: messages kept for `channeler_channel_receive` on one channel. Default 4096; at
+    /// least 1.
     pub receive_queue_messages_max: u64,
-    /// Message bytes kept for `channeler_channel_receive` in the whole node. Default 64 MiB; at
-    /// least `packet_size`.
+    /// Version 0: message bytes kept for `channeler_channel_receive` in the whole node. Default 64
+    /// MiB; at least `packet_size`.
     pub node_receive_queue_bytes_max: u64,
     /// Answers to peers without a connection, waiting to be sent, in packets. Default 1024; at
     /// least 1.
@@ -179,8 +215,32 @@ pub struct channeler_options {
     pub tickets_max: u64,
     /// Version 1: channels that one peer may have opened at once. Default 4096; at most 2147483648.
     pub peer_channels_max: u64,
-    /// Version 1: bytes of the largest message taken. Default 16 MiB; 1 to 1099511627776.
+    /// Version 1: bytes of the largest message taken from a peer. Default 16 MiB; 1 to 4294967296.
     pub message_bytes_max: u64,
+    /// When a channel whose send returned `CHANNELER_ERR_WOULD_BLOCK` is writable again
+    /// (`CHANNELER_EVENT_WRITABLE`): once no more than these bytes are queued on it, and the
+    /// message that found no room would find it. Low values mean fewer, larger batches, and 0 that
+    /// all must have left. Default `CHANNELER_LOW_WATER_HALF`; else at most `send_queue_bytes_max`.
+    pub send_low_water_bytes: u64,
+    /// Version 1: bytes that a peer may send on one channel before any are read, at first; the
+    /// window grows with what the path carries and the application reads. Default 64 KiB; from
+    /// `packet_size` to `connection_receive_bytes_max`.
+    pub receive_window_min: u64,
+    /// Version 1: bytes of one connection received and not read, and granted to the peer on top.
+    /// Who does not read stops the peer here; nothing is dropped. Default 16 MiB; from
+    /// `message_bytes_max` to 1099511627776.
+    pub connection_receive_bytes_max: u64,
+    /// Version 1: the same of all connections; when it is short, their windows stop growing.
+    /// Default 256 MiB; at least `connection_receive_bytes_max`.
+    pub node_receive_bytes_max: u64,
+    /// Version 1, with `CHANNELER_CONGESTION_BBR2`: per cent of packets that a round trip may lose
+    /// before that counts as a full queue. Default 2; 2 to 50.
+    ///
+    /// More is for links that are known to lose at random, such as radio: some more than they lose
+    /// (8 for 5 per cent). Losses below it then have no effect at all. It is not for links that
+    /// others share: a full queue shows nothing but losses, and no sender with 20 here yields to
+    /// fewer.
+    pub loss_tolerance_percent: u64,
 }
 
 /// Settings of a channel. Fill with `channeler_channel_options_init`, then change what you need.
@@ -189,22 +249,28 @@ pub struct channeler_options {
 pub struct channeler_channel_options {
     /// `sizeof(channeler_channel_options)`; set by `channeler_channel_options_init`.
     pub struct_size: usize,
-    /// What the channel promises: the sum of `CHANNELER_CAP_*` bits. Default 0: messages may be
-    /// lost and overtaken (version 0: doubled too).
+    /// What the channel promises: the sum of `CHANNELER_CAP_*` bits, or the name of one such as
+    /// `CHANNELER_RELIABLE_ORDERED`. Default `CHANNELER_UNRELIABLE`: messages may be lost and
+    /// overtaken (version 0: doubled too).
     pub capabilities: u32,
     /// Version 1: which channels go first, 0 (first) to 7 (last). Default 3.
     pub priority: u32,
-    /// Version 1: the channel's share beside others of its priority, 1 to 255. Default 16. So far
-    /// the peer is told, and channels of one priority take turns.
+    /// Version 1: the channel's share beside others of its priority, 1 to 255. Default 16.
     pub weight: u32,
-    /// Must be 0.
-    pub reserved: u32,
+    /// Version 1: how often a piece of a message is sent again before the message is given up.
+    /// Default `CHANNELER_RESEND_ALWAYS`; any other number, 0 included, only with
+    /// `CHANNELER_CAP_RESEND`.
+    pub resend_limit: u32,
     /// Version 1: what the channel is called; the peer's application sees it
     /// (`channeler_channel_label`). Any bytes, read during `channeler_channel_open` only. NULL
     /// (default): nothing.
     pub label: *const u8,
     /// Bytes in `label`, at most 255.
     pub label_length: usize,
+    /// Version 1: how long after it was queued a message is worth sending, in nanoseconds; then it
+    /// is given up. `channeler_send_options` may say otherwise for a message. Default 0: for ever;
+    /// at most 365 days.
+    pub message_lifetime_ns: u64,
 }
 
 /// Fills `options` with the defaults of this library.
@@ -252,7 +318,6 @@ unsafe impl Versioned for channeler_options {
 
     fn new(struct_size: usize) -> channeler_options {
         let config = NodeConfig::new(PeerId([0; PeerId::SIZE]));
-        let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         channeler_options {
             struct_size,
             peer_id: channeler_peer_id::default(),
@@ -291,6 +356,7 @@ unsafe impl Versioned for channeler_options {
             congestion: match config.congestion {
                 Congestion::Cubic => CHANNELER_CONGESTION_CUBIC,
                 Congestion::NewReno => CHANNELER_CONGESTION_NEWRENO,
+                Congestion::Bbr2 => CHANNELER_CONGESTION_BBR2,
             },
             identity: std::ptr::null(),
             instance_label: std::ptr::null(),
@@ -308,6 +374,13 @@ unsafe impl Versioned for channeler_options {
             tickets_max: config.tickets_max as u64,
             peer_channels_max: config.peer_channels_max as u64,
             message_bytes_max: config.message_bytes_max as u64,
+            send_low_water_bytes: config
+                .send_low_water_bytes
+                .map_or(CHANNELER_LOW_WATER_HALF, |bytes| bytes as u64),
+            receive_window_min: config.receive_window_min as u64,
+            connection_receive_bytes_max: config.connection_receive_bytes_max as u64,
+            node_receive_bytes_max: config.node_receive_bytes_max as u64,
+            loss_tolerance_percent: config.loss_tolerance_percent.into(),
         }
     }
 }
@@ -323,9 +396,10 @@ unsafe impl Versioned for channeler_channel_options {
             capabilities: 0,
             priority: config.priority.into(),
             weight: config.weight.into(),
-            reserved: 0,
+            resend_limit: config.resend_limit,
             label: std::ptr::null(),
             label_length: 0,
+            message_lifetime_ns: nanos(config.message_lifetime),
         }
     }
 }
@@ -386,6 +460,7 @@ impl channeler_options {
             congestion: match self.congestion {
                 CHANNELER_CONGESTION_CUBIC => Congestion::Cubic,
                 CHANNELER_CONGESTION_NEWRENO => Congestion::NewReno,
+                CHANNELER_CONGESTION_BBR2 => Congestion::Bbr2,
                 other => return Err(out_of_range("congestion", other, "CHANNELER_CONGESTION_*")),
             },
             early_data: switch("early_data", self.early_data)?,
@@ -401,6 +476,12 @@ impl channeler_options {
             tickets_max: size(self.tickets_max),
             peer_channels_max: size(self.peer_channels_max),
             message_bytes_max: size(self.message_bytes_max),
+            send_low_water_bytes: self.to_low_water(),
+            receive_window_min: size(self.receive_window_min),
+            connection_receive_bytes_max: size(self.connection_receive_bytes_max),
+            node_receive_bytes_max: size(self.node_receive_bytes_max),
+            // What does not fit is out of range anyway.
+            loss_tolerance_percent: u8::try_from(self.loss_tolerance_percent).unwrap_or(u8::MAX),
             instance_label: instance_label.to_vec(),
             ..NodeConfig::new(peer_id)
         };
@@ -410,6 +491,11 @@ impl channeler_options {
 }
 
 impl channeler_options {
+    fn to_low_water(self) -> Option<usize> {
+        let is_half = self.send_low_water_bytes == CHANNELER_LOW_WATER_HALF;
+        (!is_half).then_some(size(self.send_low_water_bytes))
+    }
+
     fn to_profile(self) -> Result<Profile, Failure> {
         match (self.profile, self.mode, self.legacy) {
             (CHANNELER_PROFILE_NODE, _, _) => Ok(Profile::Node),
@@ -433,8 +519,11 @@ impl channeler_channel_options {
             let allowed = "the sum of CHANNELER_CAP_* bits, 0 to 7";
             return Err(out_of_range("capabilities", self.capabilities, allowed));
         }
-        if self.reserved != 0 {
-            return Err(out_of_range("reserved", self.reserved, "0"));
+        if self.resend_limit != CHANNELER_RESEND_ALWAYS
+            && self.capabilities & CHANNELER_CAP_RESEND == 0
+        {
+            let allowed = "CHANNELER_RESEND_ALWAYS, as the channel has no CHANNELER_CAP_RESEND";
+            return Err(out_of_range("resend_limit", self.resend_limit, allowed));
         }
         let priority = u8::try_from(self.priority).ok().filter(|priority| *priority <= 7);
         let weight = u8::try_from(self.weight).ok().filter(|weight| *weight > 0);
@@ -448,10 +537,27 @@ impl channeler_channel_options {
             label: label.into(),
             priority: priority.ok_or_else(|| out_of_range("priority", self.priority, "0 to 7"))?,
             weight: weight.ok_or_else(|| out_of_range("weight", self.weight, "1 to 255"))?,
-            ..ChannelConfig::default()
+            resend_limit: self.resend_limit,
+            message_lifetime: lifetime("message_lifetime_ns", self.message_lifetime_ns)?,
         })
     }
 }
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How long a message is worth sending; a setting past its range was meant to be something else.
+pub(super) fn lifetime(name: &str, nanos: u64) -> Result<Duration, Failure> {
+    if nanos > LIFETIME_NS_MAX {
+        let text = format!("{name} is {nanos}; allowed is 0 to {LIFETIME_NS_MAX} (365 days)");
+        return Err(fail(Error::InvalidArgument, text));
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// 365 days.
+const LIFETIME_NS_MAX: u64 = 365 * 86_400 * 1_000_000_000;
 
 /// Sizes past this machine's are as good as no limit.
 fn size(value: u64) -> usize {

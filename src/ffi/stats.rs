@@ -2,12 +2,13 @@
 
 use std::ffi::{CString, c_char};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::channel::channeler_channel;
 use super::connection::channeler_connection;
 use super::guard::{OutVersioned, Versioned, guard};
 use super::lifetime::{self, channeler_node};
-use crate::node::{ChannelStats, ConnectionStats, DropReason, NodeStats};
+use crate::node::{ChannelStats, ConnectionStats, DropReason, EcnState, NodeStats};
 
 /// Places for counters of dropped things in `channeler_node_counters`; those past
 /// `CHANNELER_DROP_COUNT` are for later reasons, and 0.
@@ -66,7 +67,44 @@ pub struct channeler_connection_counters {
     pub congestion_window_bytes: u64,
     /// Version 1: bytes of packets that were lost on their way to the peer.
     pub bytes_lost: u64,
+    /// Version 1: how much the round-trip time varies, in nanoseconds.
+    pub rtt_variation_ns: u64,
+    /// Version 1: the least round-trip time seen, in nanoseconds.
+    pub rtt_min_ns: u64,
+    /// Version 1: bytes on their way now: sent, and neither acknowledged nor lost.
+    pub in_flight_bytes: u64,
+    /// Version 1: bytes that may leave in a second; 0: nothing but the window limits.
+    pub pacing_rate_bytes: u64,
+    /// Largest packet that leaves now, in bytes of UDP payload; version 0: the option `packet_size`
+    /// or less.
+    pub packet_size: u64,
+    /// Version 1: packets sent, those of the handshake apart.
+    pub packets_sent: u64,
+    /// Version 1: packets that were lost on their way to the peer.
+    pub packets_lost: u64,
+    /// Version 1: packets taken for lost that had arrived after all; `packets_lost` counts them.
+    pub packets_lost_spuriously: u64,
+    /// Version 1: bytes of messages sent again because packets with them were lost.
+    pub bytes_resent: u64,
+    /// Bytes waiting to be sent now, on all channels; see `channeler_channel_counters`.
+    pub send_queue_bytes: u64,
+    /// Bytes received and not read now, on all channels; see `channeler_channel_counters`.
+    pub receive_queue_bytes: u64,
+    /// Version 1: bytes that we may still send, on all channels together, before the peer allows
+    /// more, because it reads.
+    pub send_credit_bytes: u64,
+    /// `CHANNELER_ECN_*`: whether the path carries marks of explicit congestion notification.
+    pub ecn: u64,
 }
+
+/// Packets leave without ECN marks: version 0, or a system that cannot set them.
+pub const CHANNELER_ECN_OFF: u64 = 0;
+/// Packets leave marked; whether the marks arrive is not known yet.
+pub const CHANNELER_ECN_TESTING: u64 = 1;
+/// The peer sees the marks.
+pub const CHANNELER_ECN_CAPABLE: u64 = 2;
+/// The path drops or changes the marks: packets leave unmarked.
+pub const CHANNELER_ECN_FAILED: u64 = 3;
 
 /// Counters of a channel since it began.
 #[repr(C)]
@@ -85,10 +123,27 @@ pub struct channeler_channel_counters {
     /// Messages dropped: received ones because the receive queue was full, sent ones because the
     /// path's packet size shrank below them while the channel was opening.
     pub messages_dropped: u64,
-    /// Bytes waiting to be sent now, envelopes included.
+    /// Bytes waiting to be sent now, envelopes included; where lost messages are sent again, also
+    /// those sent and not acknowledged.
     pub send_queue_bytes: u64,
-    /// Message bytes waiting to be read now.
+    /// Message bytes waiting to be read now; in version 1 also those of messages with holes.
     pub receive_queue_bytes: u64,
+    /// Messages waiting to be sent now, or packets of them.
+    pub send_queue_messages: u64,
+    /// Messages that can be read now.
+    pub receive_queue_messages: u64,
+    /// Version 1: messages of ours given up: lost, or expired.
+    pub messages_lost: u64,
+    /// Version 1: messages of the peer's that will never come.
+    pub messages_skipped: u64,
+    /// Version 1: bytes of messages sent again because packets with them were lost.
+    pub bytes_resent: u64,
+    /// Version 1: bytes that we may still send before the peer allows more, because it reads.
+    pub send_credit_bytes: u64,
+    /// Version 1: bytes that the peer may still send before we allow more.
+    pub receive_credit_bytes: u64,
+    /// Version 1: our receive window now: so many bytes unread stop the peer.
+    pub receive_window_bytes: u64,
 }
 
 /// Reads the counters of a node.
@@ -207,9 +262,27 @@ impl From<ConnectionStats> for channeler_connection_counters {
             datagrams_sent: stats.datagrams_sent,
             bytes_sent: stats.bytes_sent,
             channels: stats.channels,
-            rtt_ns: u64::try_from(stats.rtt.as_nanos()).unwrap_or(u64::MAX),
+            rtt_ns: nanos(stats.rtt),
             congestion_window_bytes: stats.congestion_window_bytes,
             bytes_lost: stats.bytes_lost,
+            rtt_variation_ns: nanos(stats.rtt_variation),
+            rtt_min_ns: nanos(stats.rtt_min),
+            in_flight_bytes: stats.in_flight_bytes,
+            pacing_rate_bytes: stats.pacing_rate_bytes,
+            packet_size: stats.packet_size,
+            packets_sent: stats.packets_sent,
+            packets_lost: stats.packets_lost,
+            packets_lost_spuriously: stats.packets_lost_spuriously,
+            bytes_resent: stats.bytes_resent,
+            send_queue_bytes: stats.send_queue_bytes,
+            receive_queue_bytes: stats.receive_queue_bytes,
+            send_credit_bytes: stats.send_credit_bytes,
+            ecn: match stats.ecn {
+                EcnState::Off => CHANNELER_ECN_OFF,
+                EcnState::Testing => CHANNELER_ECN_TESTING,
+                EcnState::Capable => CHANNELER_ECN_CAPABLE,
+                EcnState::Failed => CHANNELER_ECN_FAILED,
+            },
         }
     }
 }
@@ -225,8 +298,20 @@ impl From<ChannelStats> for channeler_channel_counters {
             messages_dropped: stats.messages_dropped,
             send_queue_bytes: stats.send_queue_bytes,
             receive_queue_bytes: stats.receive_queue_bytes,
+            send_queue_messages: stats.send_queue_messages,
+            receive_queue_messages: stats.receive_queue_messages,
+            messages_lost: stats.messages_lost,
+            messages_skipped: stats.messages_skipped,
+            bytes_resent: stats.bytes_resent,
+            send_credit_bytes: stats.send_credit_bytes,
+            receive_credit_bytes: stats.receive_credit_bytes,
+            receive_window_bytes: stats.receive_window_bytes,
         }
     }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Counters are filled by the library, never read: what `new` says is all zero.

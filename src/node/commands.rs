@@ -57,6 +57,10 @@ impl Endpoint {
     }
 
     pub(super) fn close_channel(&mut self, now: Time, channel: ChannelHandle) -> Result<(), Error> {
+        if self.shared.is_orphan(channel) {
+            self.shared.end_orphan(channel);
+            return Ok(());
+        }
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
         let result = member.connection.close_channel(&mut self.shared, channel);
@@ -70,6 +74,10 @@ impl Endpoint {
         channel: ChannelHandle,
         reason: CloseReason,
     ) -> Result<(), Error> {
+        if self.shared.is_orphan(channel) {
+            self.shared.end_orphan(channel);
+            return Ok(());
+        }
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
         let result = member.connection.reset_channel(&mut self.shared, now, channel, reason);
@@ -83,6 +91,9 @@ impl Endpoint {
         channel: ChannelHandle,
         message: &[u8],
     ) -> Result<(), Error> {
+        if self.shared.is_orphan(channel) {
+            return Err(Error::Closed);
+        }
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
         let result = member.connection.send(&mut self.shared, now, channel, message);
@@ -100,6 +111,9 @@ impl Endpoint {
         message: &[u8],
         options: &SendOptions,
     ) -> Result<(), Error> {
+        if self.shared.is_orphan(channel) {
+            return Err(Error::Closed);
+        }
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle)?;
         let result = member.connection.send_with(&mut self.shared, now, channel, message, options);
@@ -119,6 +133,9 @@ impl Endpoint {
         channel: ChannelHandle,
         out: &mut [u8],
     ) -> Result<Received, Error> {
+        if self.shared.is_orphan(channel) {
+            return self.shared.receive_orphan(channel, out);
+        }
         let handle = self.shared.channel(channel)?.connection;
         let member = self.table.live_mut(handle).map_err(|_| Error::InvalidChannelId)?;
         let result = member.connection.receive(&mut self.shared, now, channel, out);
@@ -174,7 +191,13 @@ impl Endpoint {
     ) -> Result<ConnectionStats, Error> {
         let connection = &self.table.live(handle)?.connection;
         let channels = connection.channel_count() as u64;
-        Ok(ConnectionStats { channels, ..connection.stats() })
+        let (send_queue_bytes, receive_queue_bytes) = connection.queued_bytes(&self.shared);
+        Ok(ConnectionStats {
+            channels,
+            send_queue_bytes,
+            receive_queue_bytes,
+            ..connection.stats()
+        })
     }
 
     pub(super) fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {
@@ -200,6 +223,7 @@ impl Endpoint {
         Ok(ConnectionInfo {
             peer: connection.peer.unwrap_or(PeerId([0; PeerId::SIZE])),
             address: connection.path.remote,
+            observed_address: connection.observed_address(),
             version: Version::V1,
             is_encrypted: connection.is_complete(),
             public_key: connection.public_key,

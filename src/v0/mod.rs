@@ -375,7 +375,15 @@ impl Endpoint {
     ) -> Result<ConnectionStats, Error> {
         let connection = self.table.get(connection)?;
         let channels = connection.channel_count() as u64;
-        Ok(ConnectionStats { channels, ..connection.stats })
+        let packet_size = connection.path.packet_size as u64;
+        let (send_queue_bytes, receive_queue_bytes) = connection.queued_bytes(&self.shared);
+        Ok(ConnectionStats {
+            channels,
+            packet_size,
+            send_queue_bytes,
+            receive_queue_bytes,
+            ..connection.stats
+        })
     }
 
     /// Counters of a channel.
@@ -417,6 +425,7 @@ impl Endpoint {
         Ok(ConnectionInfo {
             peer: connection.peer,
             address: connection.path.remote,
+            observed_address: None,
             version: Version::V0,
             is_encrypted: false,
             public_key: None,

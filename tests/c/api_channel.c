@@ -25,6 +25,101 @@ static void a_short_read_keeps_the_rest(void) {
     pair_free(&both);
 }
 
+static void a_whole_read_tells_the_size_and_keeps_what_does_not_fit(void) {
+    pair both;
+    channeler_channel at_a, at_b;
+    uint8_t buffer[16];
+    size_t length = 77;
+
+    pair_new(&both);
+    at_a = pair_open(&both, NULL, &at_b);
+    STATUS(CHANNELER_ERR_DATA_UNAVAILABLE,
+           channeler_channel_next_length(both.b.node, at_b, &length));
+    STATUS(CHANNELER_ERR_DATA_UNAVAILABLE,
+           channeler_channel_receive_whole(both.b.node, at_b, buffer, 16, &length));
+    CHECK(length == 77);
+    OK(channeler_channel_send(both.a.node, at_a, BYTES("0123456789"), 10));
+    OK(channeler_channel_send(both.a.node, at_a, BYTES("next"), 4));
+    pair_run(&both);
+    OK(channeler_channel_next_length(both.b.node, at_b, &length));
+    CHECK(length == 10);
+    memset(buffer, 0xee, sizeof buffer);
+    length = 77;
+    STATUS(CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE,
+           channeler_channel_receive_whole(both.b.node, at_b, buffer, 9, &length));
+    CHECK(length == 10 && buffer[0] == 0xee);
+    CHECK(strstr(channeler_last_error(), "9 bytes; 10 are needed") != NULL);
+    OK(channeler_channel_receive_whole(both.b.node, at_b, buffer, 10, &length));
+    CHECK(length == 10 && memcmp(buffer, "0123456789", 10) == 0);
+    /* Of one that was begun, it is the rest. */
+    OK(channeler_channel_receive(both.b.node, at_b, buffer, 1, &length, NULL));
+    OK(channeler_channel_next_length(both.b.node, at_b, &length));
+    CHECK(length == 3);
+    OK(channeler_channel_receive_whole(both.b.node, at_b, buffer, 16, &length));
+    CHECK(length == 3 && memcmp(buffer, "ext", 3) == 0);
+    STATUS(CHANNELER_ERR_DATA_UNAVAILABLE,
+           channeler_channel_next_length(both.b.node, at_b, &length));
+    pair_free(&both);
+}
+
+static void options_of_messages_are_checked(void) {
+    pair both;
+    channeler_channel at_a, at_b;
+    channeler_send_options options;
+    channeler_message messages[2];
+    uint8_t buffer[8];
+    size_t length, sent = 77;
+
+    pair_new(&both);
+    at_a = pair_open(&both, NULL, &at_b);
+    OK(channeler_channel_send_with(both.a.node, at_a, BYTES("null"), 4, NULL));
+    OK(channeler_send_options_init(&options, sizeof options));
+    options.may_replay = 1;
+    options.context = 5; /* means nothing without report */
+    OK(channeler_channel_send_with(both.a.node, at_a, BYTES("again"), 5, &options));
+    options.may_replay = 2;
+    INVALID(channeler_channel_send_with(both.a.node, at_a, BYTES("x"), 1, &options));
+    CHECK(strstr(channeler_last_error(), "may_replay is 2") != NULL);
+    options.may_replay = 0;
+    options.report = 2;
+    INVALID(channeler_channel_send_with(both.a.node, at_a, BYTES("x"), 1, &options));
+    CHECK(strstr(channeler_last_error(), "report is 2") != NULL);
+    options.report = 0;
+    options.struct_size = 8;
+    INVALID(channeler_channel_send_with(both.a.node, at_a, BYTES("x"), 1, &options));
+    CHECK(strstr(channeler_last_error(), "struct_size is 8") != NULL);
+    options.struct_size = sizeof options;
+    options.lifetime_ns = CHANNELER_LIFETIME_OF_CHANNEL - 1;
+    INVALID(channeler_channel_send_with(both.a.node, at_a, BYTES("x"), 1, &options));
+    CHECK(strstr(channeler_last_error(), "lifetime_ns is 18446744073709551614") != NULL);
+    options.lifetime_ns = CHANNELER_LIFETIME_OF_CHANNEL;
+    /* Version 0 knows nothing of fates. */
+    options.report = 1;
+    STATUS(CHANNELER_ERR_UNSUPPORTED,
+           channeler_channel_send_with(both.a.node, at_a, BYTES("x"), 1, &options));
+    CHECK(strstr(channeler_last_error(), "version 0") != NULL);
+    options.report = 0;
+    options.lifetime_ns = SECOND;
+    STATUS(CHANNELER_ERR_UNSUPPORTED,
+           channeler_channel_send_with(both.a.node, at_a, BYTES("x"), 1, &options));
+    messages[0].channel = messages[1].channel = at_a;
+    messages[0].data = messages[1].data = BYTES("x");
+    messages[0].length = messages[1].length = 1;
+    STATUS(CHANNELER_ERR_UNSUPPORTED,
+           channeler_channel_send_many_with(both.a.node, messages, 2, &options, &sent));
+    CHECK(sent == 0);
+    INVALID(channeler_channel_send_with(both.a.node, at_a, NULL, 1, NULL));
+    INVALID(channeler_channel_send_with(NULL, at_a, BYTES("x"), 1, NULL));
+    pair_run(&both);
+    OK(channeler_channel_receive(both.b.node, at_b, buffer, 8, &length, NULL));
+    CHECK(length == 4 && memcmp(buffer, "null", 4) == 0);
+    OK(channeler_channel_receive(both.b.node, at_b, buffer, 8, &length, NULL));
+    CHECK(length == 5 && memcmp(buffer, "again", 5) == 0);
+    STATUS(CHANNELER_ERR_DATA_UNAVAILABLE,
+           channeler_channel_receive(both.b.node, at_b, buffer, 8, &length, NULL));
+    pair_free(&both);
+}
+
 static void a_message_sent_before_the_channel_opens_arrives(void) {
     pair both;
     channeler_connection connection;
@@ -176,6 +271,7 @@ static void take_back(void *user_data, const uint8_t *data, size_t length) {
 static void a_lent_buffer_comes_back_once(void) {
     pair both;
     channeler_channel at_a, at_b, stale = {1};
+    channeler_send_options options;
     lent sent, refused, unsent;
     uint8_t buffer[32];
     size_t length;
@@ -195,12 +291,19 @@ static void a_lent_buffer_comes_back_once(void) {
                                           &refused));
     INVALID(channeler_channel_send_buffer(both.a.node, at_a, refused.bytes, 16, NULL, &refused));
     INVALID(channeler_channel_send_buffer(NULL, at_a, refused.bytes, 16, take_back, &refused));
+    OK(channeler_send_options_init(&options, sizeof options));
+    options.report = 3;
+    INVALID(channeler_channel_send_buffer_with(both.a.node, at_a, refused.bytes, 16, &options,
+                                               take_back, &refused));
+    INVALID(channeler_channel_send_buffer_with(both.a.node, at_a, refused.bytes, 16, NULL, NULL,
+                                               &refused));
     pair_run(&both);
     CHECK(sent.released == 1);
     OK(channeler_channel_receive(both.b.node, at_b, buffer, sizeof buffer, &length, NULL));
     CHECK(length == 16 && buffer[0] == 's');
     /* Freed before it could be sent: it comes back all the same. */
-    OK(channeler_channel_send_buffer(both.a.node, at_a, unsent.bytes, 16, take_back, &unsent));
+    OK(channeler_channel_send_buffer_with(both.a.node, at_a, unsent.bytes, 16, NULL, take_back,
+                                          &unsent));
     pair_free(&both);
     CHECK(sent.released == 1 && refused.released == 0 && unsent.released == 1);
     STATUS(CHANNELER_ERR_STATE, channeler_channel_send_buffer(both.a.node, at_a, refused.bytes,
@@ -218,14 +321,20 @@ static void options_and_info_agree_on_both_sides(void) {
     pair_new(&both);
     OK(channeler_node_connect(both.a.node, &both.b.peer, &both.b.address, &connection));
     OK(channeler_channel_options_init(&options, sizeof options));
-    CHECK(options.capabilities == 0 && options.reserved == 0);
     options.capabilities = 8;
     INVALID(channeler_channel_open(both.a.node, connection, &options, &channel));
     CHECK(strstr(channeler_last_error(), "capabilities is 8") != NULL);
-    options.capabilities = CHANNELER_CAP_RESEND | CHANNELER_CAP_ORDERED;
-    options.reserved = 1;
+    options.capabilities = CHANNELER_UNRELIABLE_ORDERED;
+    options.resend_limit = 3;
     INVALID(channeler_channel_open(both.a.node, connection, &options, &channel));
-    options.reserved = 0;
+    CHECK(strstr(channeler_last_error(), "CHANNELER_CAP_RESEND") != NULL);
+    options.resend_limit = CHANNELER_RESEND_ALWAYS;
+    options.message_lifetime_ns = UINT64_MAX;
+    INVALID(channeler_channel_open(both.a.node, connection, &options, &channel));
+    CHECK(strstr(channeler_last_error(), "message_lifetime_ns") != NULL);
+    options.message_lifetime_ns = SECOND;
+    options.resend_limit = 3;
+    options.capabilities = CHANNELER_PARTIALLY_RELIABLE_ORDERED;
     options.struct_size = 1;
     INVALID(channeler_channel_open(both.a.node, connection, &options, &channel));
     options.struct_size = sizeof options;
@@ -259,7 +368,11 @@ static void call_all(channeler_node *node, channeler_channel channel, int32_t ex
     STATUS(expected, channeler_channel_receive(node, channel, buffer, 8, &length, NULL));
     STATUS(expected, channeler_channel_send_early(node, channel, buffer, sizeof buffer));
     STATUS(expected, channeler_channel_label(node, channel, buffer, sizeof buffer, &length));
+    STATUS(expected, channeler_channel_send_with(node, channel, buffer, sizeof buffer, NULL));
+    STATUS(expected, channeler_channel_next_length(node, channel, &length));
+    STATUS(expected, channeler_channel_receive_whole(node, channel, buffer, 8, &length));
     STATUS(expected, channeler_channel_reset(node, channel, 7));
+    STATUS(expected, channeler_channel_reset_with(node, channel, 7, "why"));
     STATUS(expected, channeler_channel_close(node, channel));
     CHECK(length == 77);
 }
@@ -308,6 +421,13 @@ static void null_pointers_are_refused(void) {
     INVALID(channeler_channel_receive(both.a.node, channel, NULL, 1, &length, NULL));
     INVALID(channeler_channel_receive(both.a.node, channel, buffer, 0, &length, NULL));
     INVALID(channeler_channel_receive(both.a.node, channel, buffer, 8, NULL, NULL));
+    INVALID(channeler_channel_receive_whole(both.a.node, channel, NULL, 1, &length));
+    INVALID(channeler_channel_receive_whole(both.a.node, channel, buffer, 0, &length));
+    INVALID(channeler_channel_receive_whole(both.a.node, channel, buffer, 8, NULL));
+    INVALID(channeler_channel_next_length(both.a.node, channel, NULL));
+    INVALID(channeler_channel_next_length(NULL, channel, &length));
+    INVALID(channeler_channel_reset_with(NULL, channel, 1, "why"));
+    STATUS(CHANNELER_ERR_DECODE, channeler_channel_reset_with(both.a.node, channel, 1, "\xff"));
     INVALID(channeler_channel_receive_many(both.a.node, NULL, 1, &length));
     INVALID(channeler_channel_receive_many(both.a.node, &slot, 1, NULL));
     INVALID(channeler_channel_info(both.a.node, channel, NULL));
@@ -326,16 +446,19 @@ static void counters_count(void) {
     counters.struct_size = sizeof counters;
     OK(channeler_channel_stats(both.a.node, at_a, &counters));
     CHECK(counters.messages_sent == 1 && counters.bytes_sent == 5);
-    CHECK(counters.send_queue_bytes >= 5);
+    CHECK(counters.send_queue_bytes >= 5 && counters.send_queue_messages == 1);
     pair_run(&both);
     OK(channeler_channel_stats(both.b.node, at_b, &counters));
     CHECK(counters.messages_received == 1 && counters.bytes_received == 5);
     CHECK(counters.receive_queue_bytes == 5 && counters.messages_dropped == 0);
+    CHECK(counters.receive_queue_messages == 1);
     pair_free(&both);
 }
 
 int main(void) {
     a_short_read_keeps_the_rest();
+    a_whole_read_tells_the_size_and_keeps_what_does_not_fit();
+    options_of_messages_are_checked();
     a_message_sent_before_the_channel_opens_arrives();
     size_limits_are_told_and_kept();
     a_full_queue_says_so_and_tells_of_room();

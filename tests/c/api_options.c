@@ -36,7 +36,7 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.node_receive_queue_bytes_max == 64 << 20);
     CHECK(options.replies_max == 1024 && options.events_max == 65536);
     CHECK(options.seed[0] == 0 && options.peer_id.bytes[0] == 0);
-    CHECK(options.congestion == CHANNELER_CONGESTION_CUBIC);
+    CHECK(options.congestion == CHANNELER_CONGESTION_BBR2);
     CHECK(options.identity == NULL && options.instance_label == NULL);
     CHECK(options.early_data == 0 && options.half_close == 0 && options.always_cookie == 0);
     CHECK(options.attempt_timeout_ns == 10 * SECOND && options.dial_timeout_ns == 30 * SECOND);
@@ -44,6 +44,37 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.half_open_free_max == 256 && options.half_open_max == 4096);
     CHECK(options.early_bytes_max == 65536 && options.tickets_max == 1024);
     CHECK(options.peer_channels_max == 4096 && options.message_bytes_max == 16 << 20);
+    CHECK(options.send_low_water_bytes == CHANNELER_LOW_WATER_HALF);
+    CHECK(options.receive_window_min == 64 << 10);
+    CHECK(options.connection_receive_bytes_max == 16 << 20);
+    CHECK(options.node_receive_bytes_max == 256 << 20);
+    CHECK(options.loss_tolerance_percent == 2);
+}
+
+static void defaults_of_channels_and_messages_are_those_of_the_documentation(void) {
+    channeler_channel_options channel;
+    channeler_send_options message;
+    memset(&channel, 0xff, sizeof channel);
+    memset(&message, 0xff, sizeof message);
+    OK(channeler_channel_options_init(&channel, sizeof channel));
+    CHECK(channel.struct_size == sizeof channel && channel.capabilities == CHANNELER_UNRELIABLE);
+    CHECK(channel.priority == 3 && channel.weight == 16);
+    CHECK(channel.resend_limit == CHANNELER_RESEND_ALWAYS && channel.message_lifetime_ns == 0);
+    CHECK(channel.label == NULL && channel.label_length == 0);
+    OK(channeler_send_options_init(&message, sizeof message));
+    CHECK(message.struct_size == sizeof message && message.report == 0 && message.context == 0);
+    CHECK(message.lifetime_ns == CHANNELER_LIFETIME_OF_CHANNEL && message.may_replay == 0);
+}
+
+static void modes_are_sums_of_capabilities(void) {
+    CHECK(CHANNELER_UNRELIABLE == 0 && CHANNELER_UNRELIABLE_ORDERED == CHANNELER_CAP_ORDERED);
+    CHECK(CHANNELER_LOSS_CLOSES == CHANNELER_CAP_CLOSE_ON_LOSS);
+    CHECK(CHANNELER_LOSS_CLOSES_ORDERED ==
+          (CHANNELER_CAP_CLOSE_ON_LOSS | CHANNELER_CAP_ORDERED));
+    CHECK(CHANNELER_PARTIALLY_RELIABLE == CHANNELER_CAP_RESEND);
+    CHECK(CHANNELER_PARTIALLY_RELIABLE_ORDERED == (CHANNELER_CAP_RESEND | CHANNELER_CAP_ORDERED));
+    CHECK(CHANNELER_RELIABLE == (CHANNELER_CAP_RESEND | CHANNELER_CAP_CLOSE_ON_LOSS));
+    CHECK(CHANNELER_RELIABLE_ORDERED == (CHANNELER_RELIABLE | CHANNELER_CAP_ORDERED));
 }
 
 static void null_options_are_the_defaults(void) {
@@ -57,6 +88,7 @@ static void wrong_sizes_are_refused(void) {
     channeler_callbacks callbacks;
     channeler_channel_options channel_options;
     channeler_dial_options dial_options;
+    channeler_send_options send_options;
     size_t i;
 
     OK(channeler_options_init(&options, sizeof options));
@@ -74,6 +106,8 @@ static void wrong_sizes_are_refused(void) {
     INVALID(channeler_dial_options_init(&dial_options, 8));
     INVALID(channeler_channel_options_init(NULL, sizeof channel_options));
     INVALID(channeler_channel_options_init(&channel_options, 4));
+    INVALID(channeler_send_options_init(NULL, sizeof send_options));
+    INVALID(channeler_send_options_init(&send_options, 8));
 }
 
 static void an_older_struct_is_a_prefix(void) {
@@ -167,7 +201,7 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(events_max, 15, "events_max");
     REFUSED(seed[31], 1, "seed");
     REFUSED(peer_id.bytes[0], 1, "peer_id is set");
-    REFUSED(congestion, 2, "congestion is 2");
+    REFUSED(congestion, 3, "congestion is 3");
     REFUSED(early_data, 2, "early_data is 2");
     REFUSED(half_close, 2, "half_close is 2");
     REFUSED(always_cookie, 2, "always_cookie is 2");
@@ -180,6 +214,14 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(tickets_max, 1048577, "tickets_max");
     REFUSED(peer_channels_max, UINT64_MAX, "peer_channels_max");
     REFUSED(message_bytes_max, 0, "message_bytes_max");
+    REFUSED(message_bytes_max, 1 << 25, "it must hold a message of message_bytes_max");
+    REFUSED(send_low_water_bytes, (1 << 20) + 1, "1048577; allowed is 0 to 1048576 (send_queue");
+    REFUSED(receive_window_min, 1231, "receive_window_min is 1231; allowed is 1232 to 16777216");
+    REFUSED(receive_window_min, (16 << 20) + 1, "connection_receive_bytes_max");
+    REFUSED(connection_receive_bytes_max, (16 << 20) - 1, "message_bytes_max");
+    REFUSED(node_receive_bytes_max, (16 << 20) - 1, "it must hold connection_receive_bytes_max");
+    REFUSED(loss_tolerance_percent, 1, "loss_tolerance_percent is 1; allowed is 2 to 50");
+    REFUSED(loss_tolerance_percent, 1000, "loss_tolerance_percent");
     REFUSED(profile, CHANNELER_PROFILE_REFERENCE, "CHANNELER_LEGACY_ONLY");
 }
 
@@ -206,6 +248,8 @@ static void a_failed_node_leaves_user_data_alone(void) {
 
 int main(void) {
     defaults_are_those_of_the_documentation();
+    defaults_of_channels_and_messages_are_those_of_the_documentation();
+    modes_are_sums_of_capabilities();
     null_options_are_the_defaults();
     wrong_sizes_are_refused();
     an_older_struct_is_a_prefix();

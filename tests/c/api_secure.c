@@ -87,15 +87,12 @@ static void wrong_channel_options_say_what_is_right(void) {
     INVALID(channeler_channel_open(a.node, connection, &options, &channel));
     CHECK(strstr(channeler_last_error(), "256 bytes; allowed is 0 to 255") != NULL);
     options = good;
-    options.capabilities = CHANNELER_CAP_RESEND;
-    STATUS(CHANNELER_ERR_UNSUPPORTED,
-           channeler_channel_open(a.node, connection, &options, &channel));
-    CHECK(strstr(channeler_last_error(), "CHANNELER_CAP_RESEND") != NULL);
-    options.capabilities = CHANNELER_CAP_CLOSE_ON_LOSS | CHANNELER_CAP_ORDERED;
-    STATUS(CHANNELER_ERR_UNSUPPORTED,
-           channeler_channel_open(a.node, connection, &options, &channel));
+    options.resend_limit = 0;
+    INVALID(channeler_channel_open(a.node, connection, &options, &channel));
+    CHECK(strstr(channeler_last_error(), "resend_limit is 0") != NULL);
     CHECK(channel.id == 7);
-    options.capabilities = CHANNELER_CAP_ORDERED;
+    options = good;
+    options.capabilities = CHANNELER_UNRELIABLE_ORDERED;
     OK(channeler_channel_open(a.node, connection, &options, &channel));
     UNTIL(a.events[CHANNELER_EVENT_CHANNEL_OPENED] == 1);
     live_end();
@@ -137,7 +134,7 @@ static void without_a_reason_there_is_none(void) {
     live_end();
 }
 
-static void a_reset_channel_tells_its_code_and_spares_the_others(void) {
+static void a_reset_channel_tells_why_and_spares_the_others(void) {
     channeler_channel one, other;
 
     start_both();
@@ -148,7 +145,13 @@ static void a_reset_channel_tells_its_code_and_spares_the_others(void) {
     CHECK(a.last[CHANNELER_EVENT_CHANNEL_CLOSED].reason == CHANNELER_ERR_CLOSED);
     CHECK(b.last[CHANNELER_EVENT_CHANNEL_CLOSED].reason == CHANNELER_ERR_PEER_CLOSED);
     CHECK(b.last[CHANNELER_EVENT_CHANNEL_CLOSED].code == UINT64_C(1) << 40);
+    CHECK(b.said[CHANNELER_EVENT_CHANNEL_CLOSED][0] == 0);
     STATUS(CHANNELER_ERR_INVALID_CHANNELID, channeler_channel_reset(a.node, one, 1));
+    one = open_named("third", 5);
+    OK(channeler_channel_reset_with(a.node, one, 2, "out of tea"));
+    UNTIL(b.events[CHANNELER_EVENT_CHANNEL_CLOSED] == 2);
+    CHECK(b.last[CHANNELER_EVENT_CHANNEL_CLOSED].code == 2);
+    CHECK(strcmp(b.said[CHANNELER_EVENT_CHANNEL_CLOSED], "out of tea") == 0);
     live_say(&a, other, "still there");
     UNTIL(b.messages == 1);
     live_end();
@@ -421,7 +424,7 @@ int main(void) {
     wrong_channel_options_say_what_is_right();
     the_peer_hears_why_a_connection_closed();
     without_a_reason_there_is_none();
-    a_reset_channel_tells_its_code_and_spares_the_others();
+    a_reset_channel_tells_why_and_spares_the_others();
     a_closed_channel_ends_on_both_sides_after_its_messages();
     a_half_closed_channel_still_carries_the_answer();
     keys_change_while_messages_flow();

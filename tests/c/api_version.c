@@ -12,7 +12,7 @@ static void every_error_has_a_name_and_a_text(void) {
     int32_t status;
     CHECK(strcmp(channeler_error_name(CHANNELER_OK), "CHANNELER_OK") == 0);
     CHECK(strcmp(channeler_error_name(CHANNELER_ERR_STATE), "CHANNELER_ERR_STATE") == 0);
-    for (status = 1; status <= CHANNELER_ERR_SUPERSEDED; status++) {
+    for (status = 1; status <= CHANNELER_ERR_TOO_LARGE; status++) {
         CHECK(strncmp(channeler_error_name(status), "CHANNELER_ERR_", 14) == 0);
         CHECK(strcmp(channeler_error_name(status), "CHANNELER_ERR_UNKNOWN") != 0);
         CHECK(channeler_error_text(status)[0] != 0);
@@ -21,7 +21,7 @@ static void every_error_has_a_name_and_a_text(void) {
 }
 
 static void numbers_that_are_not_ours_are_unknown(void) {
-    const int32_t strange[] = {-1, CHANNELER_ERR_SUPERSEDED + 1, CHANNELER_ERR_USER, INT32_MAX,
+    const int32_t strange[] = {-1, CHANNELER_ERR_TOO_LARGE + 1, CHANNELER_ERR_USER, INT32_MAX,
                                INT32_MIN};
     size_t i;
     for (i = 0; i < sizeof strange / sizeof *strange; i++) {

@@ -26,6 +26,28 @@ TEST(Channel, CarriesMessagesBothWays)
     EXPECT_EQ(room[0], '!');
 }
 
+TEST(Channel, ReadsWholeMessagesOrNone)
+{
+    pair both;
+    both.a.make();
+    both.b.make();
+    const net::channel at_a = both.open(), at_b = both.at_b();
+    std::array<std::uint8_t, 4> room;
+    EXPECT_EQ(at_b.next_length().error(), net::errc::data_unavailable);
+    EXPECT_EQ(at_b.receive_message().error(), net::errc::data_unavailable);
+    at_a.send("longer than that").value();
+    at_a.send("next").value();
+    both.run();
+    EXPECT_EQ(at_b.next_length().value(), 16u);
+    std::size_t needed = 0;
+    EXPECT_EQ(at_b.receive_whole(room, &needed).error(), net::errc::insufficient_buffer_size);
+    EXPECT_EQ(needed, 16u);
+    EXPECT_EQ(at_b.receive_whole(room).error(), net::errc::insufficient_buffer_size);
+    EXPECT_EQ(net::bytes(at_b.receive_message().value()).text(), "longer than that");
+    EXPECT_EQ(at_b.receive_whole(room).value(), 4u);
+    EXPECT_EQ(net::bytes(room).text(), "next");
+}
+
 TEST(Channel, TellsWhatItIs)
 {
     pair both;

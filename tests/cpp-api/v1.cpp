@@ -108,22 +108,27 @@ TEST(V1, LabelsReachThePeer)
     options = {};
     options.weight = 0;
     EXPECT_EQ(connection.open_channel(options).error(), net::errc::invalid_argument);
+    options = net::capabilities::ordered;
+    options.resend_limit = 1;
+    EXPECT_EQ(connection.open_channel(options).error(), net::errc::invalid_argument);
     options = {};
-    options.capabilities = net::capabilities::resend;
-    EXPECT_EQ(connection.open_channel(options).error(), net::errc::unsupported);
+    options.message_lifetime = -1ns;
+    EXPECT_EQ(connection.open_channel(options).error(), net::errc::invalid_argument);
 }
 
-TEST(V1, AResetTellsItsCode)
+TEST(V1, AResetTellsItsCodeAndReason)
 {
     pair both;
     both.a.make();
     both.b.make();
     const net::channel channel = both.open();
-    channel.reset(77).value();
+    EXPECT_EQ(channel.reset(1, "a\0b"sv).error(), net::errc::invalid_argument);
+    channel.reset(77, "enough").value();
     both.run();
     const heard end = both.b.last(net::event_kind::channel_closed);
     EXPECT_EQ(end.reason, net::errc::peer_closed);
     EXPECT_EQ(end.code, 77u);
+    EXPECT_EQ(end.text, "enough");
     EXPECT_EQ(channel.reset().error(), net::errc::invalid_channelid);
     EXPECT_EQ(both.b.count(net::event_kind::connection_closed), 0);
 }

@@ -272,6 +272,12 @@ TEST(Options, EachSettingReachesItsOwnField)
     sum += reaches(with<u64>(&o::tickets_max, 36), &c::tickets_max, 36);
     sum += reaches(with<u64>(&o::peer_channels_max, 37), &c::peer_channels_max, 37);
     sum += reaches(with<u64>(&o::message_bytes_max, 38), &c::message_bytes_max, 38);
+    sum += reaches(with<u64>(&o::send_low_water_bytes, 39), &c::send_low_water_bytes, 39);
+    sum += reaches(with<u64>(&o::receive_window_min, 40), &c::receive_window_min, 40);
+    sum += reaches(with<u64>(&o::connection_receive_bytes_max, 41),
+                   &c::connection_receive_bytes_max, 41);
+    sum += reaches(with<u64>(&o::node_receive_bytes_max, 42), &c::node_receive_bytes_max, 42);
+    sum += reaches(with<u64>(&o::loss_tolerance_percent, 43), &c::loss_tolerance_percent, 43);
 
     channeler_options raw = with(&o::peer_id, peer_of(5)).capi();
     EXPECT_EQ(raw.peer_id.bytes[15], 5);
@@ -317,6 +323,49 @@ TEST(ChannelOptions, HoldCapabilitiesOrderAndLabel)
     options.capabilities = net::capabilities::resend | net::capabilities::close_on_loss;
     EXPECT_EQ(options.capi().capabilities, 5u);
     EXPECT_EQ(options.capabilities & net::capabilities::ordered, net::capabilities::none);
+}
+
+TEST(ChannelOptions, HoldWhatAMessageIsWorth)
+{
+    net::channel_options options = net::capabilities::partially_reliable_ordered;
+    EXPECT_EQ(options.capi().capabilities, 3u);
+    EXPECT_EQ(options.capi().resend_limit, net::resend_always);
+    EXPECT_EQ(options.capi().message_lifetime_ns, 0u);
+    options.resend_limit = 2;
+    options.message_lifetime = 5ms;
+    EXPECT_EQ(options.capi().resend_limit, 2u);
+    EXPECT_EQ(options.capi().message_lifetime_ns, 5000000u);
+    using net::capabilities;
+    EXPECT_EQ(capabilities::reliable_ordered,
+              capabilities::resend | capabilities::ordered | capabilities::close_on_loss);
+    EXPECT_EQ(capabilities::reliable, capabilities::resend | capabilities::close_on_loss);
+    EXPECT_EQ(capabilities::loss_closes_ordered,
+              capabilities::ordered | capabilities::close_on_loss);
+}
+
+TEST(SendOptions, AreTheDefaultsUnlessChanged)
+{
+    net::send_options options;
+    channeler_send_options raw = options.capi();
+    EXPECT_EQ(raw.struct_size, sizeof raw);
+    EXPECT_EQ(raw.lifetime_ns, CHANNELER_LIFETIME_OF_CHANNEL);
+    EXPECT_EQ(raw.report, 0u);
+    EXPECT_EQ(raw.may_replay, 0u);
+    options.lifetime = 0ns;
+    options.report = 0;
+    options.may_replay = true;
+    raw = options.capi();
+    EXPECT_EQ(raw.lifetime_ns, 0u);
+    EXPECT_EQ(raw.report, 1u);
+    EXPECT_EQ(raw.context, 0u);
+    EXPECT_EQ(raw.may_replay, 1u);
+    options.report = 77;
+    EXPECT_EQ(options.capi().context, 77u);
+    for (const auto negative : {-1ns, -1000000000ns}) {
+        options.lifetime = negative;
+        EXPECT_GT(options.capi().lifetime_ns, std::uint64_t(1) << 62);
+        EXPECT_NE(options.capi().lifetime_ns, CHANNELER_LIFETIME_OF_CHANNEL);
+    }
 }
 
 TEST(DialOptions, AreOfVersion1UnlessChanged)

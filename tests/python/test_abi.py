@@ -35,6 +35,11 @@ NOT_WRAPPED: dict[str, str] = {
     )
 }
 """Functions that no Python method calls, with the reason."""
+NOT_WRAPPED |= {
+    f"channeler_channel_{name}": "the one with _with behind its name is called"
+    for name in ("reset", "send", "send_buffer", "send_many")
+}
+NOT_WRAPPED["channeler_channel_send_early"] = "channeler_channel_send_with is called"
 
 
 def load_generator() -> Any:

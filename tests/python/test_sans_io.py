@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Callable
 
 import pytest
@@ -184,15 +185,66 @@ def test_capabilities_reach_the_peer(make_loop: Callable[..., Loop], is_version_
     wanted = channeler.Capability.ORDERED
     if is_version_0:
         wanted |= channeler.Capability.RESEND
-    else:
-        with pytest.raises(channeler.Unsupported):
-            connection.open_channel(channeler.Capability.RESEND)
+    with pytest.raises(channeler.InvalidArgument, match="resend_limit is 3"):
+        connection.open_channel(wanted & channeler.Capability.ORDERED, resend_limit=3)
+    for lifetime in (0.0, -1.0, math.nan, 1e9):
+        with pytest.raises(channeler.InvalidArgument, match="message_lifetime"):
+            connection.open_channel(wanted, message_lifetime=lifetime)
     connection.open_channel(wanted)
     loop.run()
     (opened,) = loop.right.told(channeler.ChannelOpened)
     assert opened.channel.info().capabilities == wanted
     with pytest.raises(channeler.InvalidArgument):
         connection.open_channel(channeler.Capability(1 << 20))
+
+
+def test_the_length_of_the_next_message_is_known(loop: Loop) -> None:
+    left, right = loop.connect()
+    assert right.next_length() is None
+    left.send(b"0123456789")
+    left.send(b"next")
+    loop.run()
+    assert right.next_length() == 10
+    assert right.receive_into(bytearray(4)) == (4, 6)
+    assert right.next_length() == 6
+    assert right.receive() == b"456789"
+    assert right.receive() == b"next"
+    with pytest.raises(channeler.DataUnavailable):
+        right.receive()
+    right.close()
+    loop.run()
+    with pytest.raises(channeler.InvalidChannel):
+        right.next_length()
+
+
+def test_version_0_knows_nothing_of_fates(make_loop: Callable[..., Loop]) -> None:
+    loop = legacy_loop(make_loop)
+    left, right = loop.connect()
+    with pytest.raises(channeler.Unsupported, match="version 0"):
+        left.send(b"x", report=1)
+    with pytest.raises(channeler.Unsupported):
+        left.send(b"x", lifetime=1.0)
+    with pytest.raises(channeler.Unsupported) as failed:
+        loop.left.node.send_many([(left, b"x")], report=1)
+    assert failed.value.sent == 0
+    left.send(b"x", may_replay=True)
+    loop.run()
+    assert right.receive() == b"x"
+
+
+def test_settings_of_messages_are_checked(loop: Loop) -> None:
+    left, _ = loop.connect()
+    for lifetime in (0.0, -0.5, math.nan, 1e9):
+        with pytest.raises(channeler.InvalidArgument, match="lifetime"):
+            left.send(b"x", lifetime=lifetime)
+    for report in (-1, 1 << 64):
+        with pytest.raises(channeler.InvalidArgument, match="report"):
+            left.send(b"x", report=report)
+    released = []
+    with pytest.raises(channeler.InvalidArgument):
+        left.send_buffer(b"x", lambda: released.append(1), report=-1)
+    loop.run()
+    assert not released and loop.left.node._hold.lent_count() == 0
 
 
 def test_stats_count(loop: Loop) -> None:

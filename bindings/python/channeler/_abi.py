@@ -57,6 +57,9 @@ CHANNELER_ERR_PEER_CLOSED = 26
 CHANNELER_ERR_PROTOCOL = 27
 CHANNELER_ERR_RESET = 28
 CHANNELER_ERR_SUPERSEDED = 29
+CHANNELER_ERR_LOST = 30
+CHANNELER_ERR_EXPIRED = 31
+CHANNELER_ERR_TOO_LARGE = 32
 CHANNELER_ERR_USER = 1000
 CHANNELER_DROP_UNKNOWN_PROTOCOL = 0
 CHANNELER_DROP_LEGACY_OFF = 1
@@ -112,6 +115,7 @@ CHANNELER_PROTOCOL_V0 = 0
 CHANNELER_PROTOCOL_V1 = 1
 CHANNELER_ROLE_INITIATOR = 1
 CHANNELER_ROLE_RESPONDER = 2
+CHANNELER_LIFETIME_OF_CHANNEL = 2**64 - 1
 CHANNELER_PROFILE_NODE = 0
 CHANNELER_PROFILE_REFERENCE = 1
 CHANNELER_MODE_SOCKETS = 0
@@ -121,9 +125,20 @@ CHANNELER_LEGACY_ACCEPT = 1
 CHANNELER_LEGACY_ONLY = 2
 CHANNELER_CONGESTION_CUBIC = 0
 CHANNELER_CONGESTION_NEWRENO = 1
+CHANNELER_CONGESTION_BBR2 = 2
 CHANNELER_CAP_RESEND = 1
 CHANNELER_CAP_ORDERED = 2
 CHANNELER_CAP_CLOSE_ON_LOSS = 4
+CHANNELER_UNRELIABLE = 0
+CHANNELER_UNRELIABLE_ORDERED = 2
+CHANNELER_LOSS_CLOSES = 4
+CHANNELER_LOSS_CLOSES_ORDERED = 6
+CHANNELER_PARTIALLY_RELIABLE = 1
+CHANNELER_PARTIALLY_RELIABLE_ORDERED = 3
+CHANNELER_RELIABLE = 5
+CHANNELER_RELIABLE_ORDERED = 7
+CHANNELER_LOW_WATER_HALF = 2**64 - 1
+CHANNELER_RESEND_ALWAYS = 2**32 - 1
 CHANNELER_LOG_ERROR = 1
 CHANNELER_LOG_WARN = 2
 CHANNELER_LOG_INFO = 3
@@ -139,7 +154,14 @@ CHANNELER_EVENT_PATH_UNREACHABLE = 8
 CHANNELER_EVENT_PACKET_SIZE_REDUCED = 9
 CHANNELER_EVENT_PACKET = 10
 CHANNELER_EVENT_CHANNEL_FINISHED = 11
+CHANNELER_EVENT_MESSAGE_DELIVERED = 12
+CHANNELER_EVENT_MESSAGE_LOST = 13
+CHANNELER_EVENT_MESSAGES_SKIPPED = 14
 CHANNELER_DROP_PLACES = 64
+CHANNELER_ECN_OFF = 0
+CHANNELER_ECN_TESTING = 1
+CHANNELER_ECN_CAPABLE = 2
+CHANNELER_ECN_FAILED = 3
 CHANNELER_NO_DEADLINE = 2**64 - 1
 CHANNELER_SEND_TOO_LARGE = 1
 CHANNELER_SEND_UNREACHABLE = 2
@@ -225,7 +247,7 @@ class channeler_connection_details(Structure):
         ("protocol", c_uint32),
         ("encrypted", c_uint32),
         ("public_key", channeler_public_key),
-        ("reserved", c_uint32),
+        ("packet_message_bytes", c_uint32),
     ]
 
 
@@ -235,15 +257,43 @@ class channeler_channel_options(Structure):
         ("capabilities", c_uint32),
         ("priority", c_uint32),
         ("weight", c_uint32),
-        ("reserved", c_uint32),
+        ("resend_limit", c_uint32),
         ("label", c_void_p),
         ("label_length", c_size_t),
+        ("message_lifetime_ns", c_uint64),
     ]
 
 
 class channeler_channel(Structure):
     _fields_ = [
         ("id", c_uint64),
+    ]
+
+
+class channeler_channel_details(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("connection", channeler_connection),
+        ("initiator_half", c_uint32),
+        ("responder_half", c_uint32),
+        ("role", c_uint32),
+        ("capabilities", c_uint32),
+        ("established", c_uint32),
+        ("early", c_uint32),
+        ("label_length", c_uint32),
+        ("priority", c_uint32),
+        ("weight", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class channeler_send_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("lifetime_ns", c_uint64),
+        ("report", c_uint32),
+        ("may_replay", c_uint32),
+        ("context", c_uint64),
     ]
 
 
@@ -266,21 +316,6 @@ class channeler_slot(Structure):
         ("length", c_size_t),
         ("remaining", c_size_t),
         ("status", c_int32),
-        ("reserved", c_uint32),
-    ]
-
-
-class channeler_channel_details(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("connection", channeler_connection),
-        ("initiator_half", c_uint32),
-        ("responder_half", c_uint32),
-        ("role", c_uint32),
-        ("capabilities", c_uint32),
-        ("established", c_uint32),
-        ("early", c_uint32),
-        ("label_length", c_uint32),
         ("reserved", c_uint32),
     ]
 
@@ -334,6 +369,11 @@ class channeler_options(Structure):
         ("tickets_max", c_uint64),
         ("peer_channels_max", c_uint64),
         ("message_bytes_max", c_uint64),
+        ("send_low_water_bytes", c_uint64),
+        ("receive_window_min", c_uint64),
+        ("connection_receive_bytes_max", c_uint64),
+        ("node_receive_bytes_max", c_uint64),
+        ("loss_tolerance_percent", c_uint64),
     ]
 
 
@@ -365,6 +405,8 @@ class channeler_event(Structure):
         ("reserved", c_uint32),
         ("code", c_uint64),
         ("text", c_char_p),
+        ("context", c_uint64),
+        ("count", c_uint64),
     ]
 
 
@@ -440,6 +482,19 @@ class channeler_connection_counters(Structure):
         ("rtt_ns", c_uint64),
         ("congestion_window_bytes", c_uint64),
         ("bytes_lost", c_uint64),
+        ("rtt_variation_ns", c_uint64),
+        ("rtt_min_ns", c_uint64),
+        ("in_flight_bytes", c_uint64),
+        ("pacing_rate_bytes", c_uint64),
+        ("packet_size", c_uint64),
+        ("packets_sent", c_uint64),
+        ("packets_lost", c_uint64),
+        ("packets_lost_spuriously", c_uint64),
+        ("bytes_resent", c_uint64),
+        ("send_queue_bytes", c_uint64),
+        ("receive_queue_bytes", c_uint64),
+        ("send_credit_bytes", c_uint64),
+        ("ecn", c_uint64),
     ]
 
 
@@ -453,6 +508,14 @@ class channeler_channel_counters(Structure):
         ("messages_dropped", c_uint64),
         ("send_queue_bytes", c_uint64),
         ("receive_queue_bytes", c_uint64),
+        ("send_queue_messages", c_uint64),
+        ("receive_queue_messages", c_uint64),
+        ("messages_lost", c_uint64),
+        ("messages_skipped", c_uint64),
+        ("bytes_resent", c_uint64),
+        ("send_credit_bytes", c_uint64),
+        ("receive_credit_bytes", c_uint64),
+        ("receive_window_bytes", c_uint64),
     ]
 
 
@@ -567,36 +630,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     ]),
     "channeler_channel_close": (c_int32, [c_void_p, channeler_channel]),
     "channeler_channel_reset": (c_int32, [c_void_p, channeler_channel, c_uint64]),
-    "channeler_channel_send": (c_int32, [c_void_p, channeler_channel, c_void_p, c_size_t]),
-    "channeler_channel_send_early": (c_int32, [c_void_p, channeler_channel, c_void_p, c_size_t]),
-    "channeler_channel_send_buffer": (c_int32, [
-        c_void_p,
-        channeler_channel,
-        c_void_p,
-        c_size_t,
-        channeler_release_fn,
-        c_void_p,
-    ]),
-    "channeler_channel_send_many": (c_int32, [
-        c_void_p,
-        POINTER(channeler_message),
-        c_size_t,
-        POINTER(c_size_t),
-    ]),
-    "channeler_channel_receive": (c_int32, [
-        c_void_p,
-        channeler_channel,
-        c_void_p,
-        c_size_t,
-        POINTER(c_size_t),
-        POINTER(c_size_t),
-    ]),
-    "channeler_channel_receive_many": (c_int32, [
-        c_void_p,
-        POINTER(channeler_slot),
-        c_size_t,
-        POINTER(c_size_t),
-    ]),
+    "channeler_channel_reset_with": (c_int32, [c_void_p, channeler_channel, c_uint64, c_char_p]),
     "channeler_channel_label": (c_int32, [
         c_void_p,
         channeler_channel,
@@ -608,6 +642,68 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         c_void_p,
         channeler_channel,
         POINTER(channeler_channel_details),
+    ]),
+    "channeler_send_options_init": (c_int32, [POINTER(channeler_send_options), c_size_t]),
+    "channeler_channel_send": (c_int32, [c_void_p, channeler_channel, c_void_p, c_size_t]),
+    "channeler_channel_send_with": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        c_void_p,
+        c_size_t,
+        POINTER(channeler_send_options),
+    ]),
+    "channeler_channel_send_early": (c_int32, [c_void_p, channeler_channel, c_void_p, c_size_t]),
+    "channeler_channel_send_buffer": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        c_void_p,
+        c_size_t,
+        channeler_release_fn,
+        c_void_p,
+    ]),
+    "channeler_channel_send_buffer_with": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        c_void_p,
+        c_size_t,
+        POINTER(channeler_send_options),
+        channeler_release_fn,
+        c_void_p,
+    ]),
+    "channeler_channel_send_many": (c_int32, [
+        c_void_p,
+        POINTER(channeler_message),
+        c_size_t,
+        POINTER(c_size_t),
+    ]),
+    "channeler_channel_send_many_with": (c_int32, [
+        c_void_p,
+        POINTER(channeler_message),
+        c_size_t,
+        POINTER(channeler_send_options),
+        POINTER(c_size_t),
+    ]),
+    "channeler_channel_receive": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        c_void_p,
+        c_size_t,
+        POINTER(c_size_t),
+        POINTER(c_size_t),
+    ]),
+    "channeler_channel_receive_whole": (c_int32, [
+        c_void_p,
+        channeler_channel,
+        c_void_p,
+        c_size_t,
+        POINTER(c_size_t),
+    ]),
+    "channeler_channel_next_length": (c_int32, [c_void_p, channeler_channel, POINTER(c_size_t)]),
+    "channeler_channel_receive_many": (c_int32, [
+        c_void_p,
+        POINTER(channeler_slot),
+        c_size_t,
+        POINTER(c_size_t),
     ]),
     "channeler_node_set_secret": (c_int32, [c_void_p, c_void_p, c_size_t]),
     "channeler_node_supply_halves": (c_int32, [c_void_p, POINTER(c_uint16), c_size_t]),

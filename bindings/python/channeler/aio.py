@@ -34,6 +34,8 @@ from .events import (
     Connected,
     ConnectionClosed,
     Event,
+    MessageDelivered,
+    MessageLost,
     Readable,
     Writable,
 )
@@ -81,6 +83,9 @@ class Node:
         self._waiters: set[asyncio.Future[None]] = set()
         # By connection: who waits for its handshake or its end.
         self._watchers: dict[int, set[asyncio.Future[Event]]] = {}
+        # By context: of which channel a message is, and who waits for its fate.
+        self._reports: dict[int, tuple[int, asyncio.Future[None]]] = {}
+        self._next_report = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd = -1
         self._next_turn: asyncio.Handle | None = None
@@ -127,6 +132,7 @@ class Node:
             for waiter in [each for waiters in self._watchers.values() for each in waiters]:
                 if not waiter.done():
                     waiter.set_exception(_CLOSED.error())
+            self._give_up_reports(_CLOSED.error())
             _wake(self._waiters)
 
     @property
@@ -232,12 +238,41 @@ class Node:
             channel = self._channels.get(event.channel.id)
             if channel is not None:
                 channel._tell(event)
+            if isinstance(event, ChannelClosed):
+                self._give_up_reports(event.error, event.channel.id)
+        elif isinstance(event, (MessageDelivered, MessageLost)):
+            self._reported(event)
         elif isinstance(event, (Connected, ConnectionClosed)):
             for waiter in self._watchers.get(event.connection.id, ()):
                 if not waiter.done():
                     waiter.set_result(event)
         if self._user_on_event is not None:
             self._user_on_event(event)
+
+    def _expect_report(self, id: int) -> tuple[int, asyncio.Future[None]]:
+        """What to ask a report with, and what it will be told to."""
+        self._next_report += 1
+        fate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._reports[self._next_report] = (id, fate)
+        return self._next_report, fate
+
+    def _reported(self, event: MessageDelivered | MessageLost) -> None:
+        expected = self._reports.pop(event.context, None)
+        if expected is None or expected[1].done():
+            return
+        fate = expected[1]
+        if isinstance(event, MessageLost):
+            fate.set_exception(event.error)
+        else:
+            fate.set_result(None)
+
+    def _give_up_reports(self, error: ChannelerError, id: int | None = None) -> None:
+        """The channel of that id ended, or all did, and with them what is told of messages."""
+        for context, (of, fate) in list(self._reports.items()):
+            if id is None or of == id:
+                del self._reports[context]
+                if not fate.done():
+                    fate.set_exception(error)
 
     async def _watch(self, id: int) -> Event:
         """The next `Connected` or `ConnectionClosed` of a connection."""
@@ -295,6 +330,8 @@ class Connection:
         label: bytes | str = b"",
         priority: int | None = None,
         weight: int | None = None,
+        resend_limit: int | None = None,
+        message_lifetime: float | None = None,
         early: Buffer | None = None,
     ) -> Channel:
         """Opens a channel, and waits until the peer has answered.
@@ -305,7 +342,12 @@ class Connection:
         accept us, and says nothing when it does not.
         """
         opening = self._connection.open_channel(
-            capabilities, label=label, priority=priority, weight=weight
+            capabilities,
+            label=label,
+            priority=priority,
+            weight=weight,
+            resend_limit=resend_limit,
+            message_lifetime=message_lifetime,
         )
         if early is not None:
             opening.send_early(early)
@@ -418,12 +460,31 @@ class Channel:
         """What its opener called it; in version 0 nothing."""
         return self._channel.label
 
-    async def send(self, data: Buffer) -> None:
-        """Queues a copy of a message, and waits for room where there is none."""
+    async def send(self, data: Buffer, *, lifetime: float | None = None) -> None:
+        """Queues a copy of a message, and waits for room where there is none.
+
+        `lifetime` is as in `channeler.Channel.send`, and begins when there is room.
+        """
+        await self._send(data, lifetime, None)
+
+    async def send_confirmed(self, data: Buffer, *, lifetime: float | None = None) -> None:
+        """As `send`, and waits until the peer's node has the message.
+
+        Raises `Lost` or `Expired` when it was given up, or why the channel ended before that was
+        known. The peer's program may not have read it yet. Version 1 only.
+        """
+        context, fate = self.connection.node._expect_report(self._channel.id)
+        try:
+            await self._send(data, lifetime, context)
+            await fate
+        finally:
+            self.connection.node._reports.pop(context, None)
+
+    async def _send(self, data: Buffer, lifetime: float | None, report: int | None) -> None:
         while True:
             self._raise_if_ended()
             try:
-                self._channel.send(data)
+                self._channel.send(data, lifetime=lifetime, report=report)
             except WouldBlock:
                 self.connection.node._turn_soon()
                 await _wait(self._waiters)
@@ -451,14 +512,14 @@ class Channel:
         self._end(_CLOSED)
         self.connection.node._turn_soon()
 
-    def reset(self, code: int = 0) -> None:
+    def reset(self, code: int = 0, reason: str = "") -> None:
         """Ends the channel at once, both ways; again does no harm. Version 1 tells the peer the
-        code.
+        code, and the sentence for people.
         """
         if self._ended is not None:
             return
         try:
-            self._channel.reset(code)
+            self._channel.reset(code, reason)
         except InvalidChannel:
             return
         self._end(_CLOSED)

@@ -41,6 +41,9 @@ class ErrorCode(IntEnum):
     PROTOCOL = _abi.CHANNELER_ERR_PROTOCOL
     RESET = _abi.CHANNELER_ERR_RESET
     SUPERSEDED = _abi.CHANNELER_ERR_SUPERSEDED
+    LOST = _abi.CHANNELER_ERR_LOST
+    EXPIRED = _abi.CHANNELER_ERR_EXPIRED
+    TOO_LARGE = _abi.CHANNELER_ERR_TOO_LARGE
 
     @classmethod
     def _missing_(cls, value: object) -> ErrorCode | None:
@@ -108,7 +111,7 @@ class InvalidConnection(ChannelerError):
 
 
 class MessageTooLarge(ChannelerError, ValueError):
-    """The message does not fit into one packet; see `ConnectionInfo.message_bytes_max`."""
+    """The message can never be sent; see `ConnectionInfo.message_bytes_max`."""
 
 
 class StateError(ChannelerError):
@@ -194,6 +197,14 @@ class Superseded(ChannelerError, ConnectionError):
     """Another connection with the same peer took its place."""
 
 
+class Lost(ChannelerError, ConnectionError):
+    """A message was lost for good, or closed its channel by that."""
+
+
+class Expired(ChannelerError, TimeoutError):
+    """The lifetime of a message was over before it was delivered."""
+
+
 class Unsupported(ChannelerError):
     """Not supported on this system or by this kind of node."""
 
@@ -230,6 +241,9 @@ _CLASSES: dict[ErrorCode, type[ChannelerError]] = {
     ErrorCode.PROTOCOL: ProtocolError,
     ErrorCode.RESET: PeerReset,
     ErrorCode.SUPERSEDED: Superseded,
+    ErrorCode.LOST: Lost,
+    ErrorCode.EXPIRED: Expired,
+    ErrorCode.TOO_LARGE: MessageTooLarge,
 }
 
 

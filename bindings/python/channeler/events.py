@@ -68,7 +68,9 @@ class ChannelClosed(Event):
     channel: Channel
     reason: ErrorCode
     """`CLOSED`, `IDLE`, `TIMEOUT` (the peer never answered), or the connection's; in version 1 also
-    `PEER_CLOSED` (the peer reset it, or closed the connection), `REFUSED` and `UNSUPPORTED`.
+    `PEER_CLOSED` (the peer reset it, or closed the connection), `REFUSED`, `UNSUPPORTED`, `LOST`
+    and `EXPIRED` (a message of either side was given up, with `Capability.CLOSE_ON_LOSS`), and
+    `LIMIT`.
     """
     code: int = 0
     """With `PEER_CLOSED`, the number that the peer's application gave."""
@@ -89,6 +91,42 @@ class ChannelFinished(Event):
     """
 
     channel: Channel
+
+
+@dataclass(frozen=True)
+class MessageDelivered(Event):
+    """A message sent with `report` has arrived: the peer's node has all of it."""
+
+    channel: Channel
+    context: int
+    """What `report` was."""
+
+
+@dataclass(frozen=True)
+class MessageLost(Event):
+    """A message sent with `report` is given up, or nobody can know any more what became of it."""
+
+    channel: Channel
+    context: int
+    """What `report` was."""
+    reason: ErrorCode
+    """`LOST` (on the way, and not sent again, or as often as the resend limit allows), `EXPIRED`
+    (its lifetime was over), or why the channel ended, whose `ChannelClosed` follows.
+    """
+
+    @property
+    def error(self) -> ChannelerError:
+        """The reason as an exception, to be raised."""
+        return error_of_end(self.reason, 0, "")
+
+
+@dataclass(frozen=True)
+class MessagesSkipped(Event):
+    """Messages of the peer's will never come: those between what came before this and after it."""
+
+    channel: Channel
+    count: int
+    """How many."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +208,15 @@ _MAKERS: dict[int, _Maker] = {
     ),
     _abi.CHANNELER_EVENT_CHANNEL_FINISHED: lambda node, event: ChannelFinished(
         node._connection(event), node._channel(event)
+    ),
+    _abi.CHANNELER_EVENT_MESSAGE_DELIVERED: lambda node, event: MessageDelivered(
+        node._connection(event), node._channel(event), event.context
+    ),
+    _abi.CHANNELER_EVENT_MESSAGE_LOST: lambda node, event: MessageLost(
+        node._connection(event), node._channel(event), event.context, ErrorCode(event.reason)
+    ),
+    _abi.CHANNELER_EVENT_MESSAGES_SKIPPED: lambda node, event: MessagesSkipped(
+        node._connection(event), node._channel(event), event.count
     ),
     _abi.CHANNELER_EVENT_READABLE: lambda node, event: Readable(
         node._connection(event), node._channel(event)

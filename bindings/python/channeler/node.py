@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import math
 import threading
 import warnings
 import weakref
@@ -18,6 +19,7 @@ from .errors import (
     ChannelerError,
     DataUnavailable,
     ErrorCode,
+    InvalidArgument,
     check,
     error_from,
 )
@@ -58,8 +60,6 @@ OnDatagram = Callable[[Address, bytes], object]
 OnLog = Callable[[LogLevel, str], object]
 OnKeyLog = Callable[[str], object]
 
-# No UDP datagram is larger, so no message is.
-_MESSAGE_BYTES_MAX = 65536
 _LABEL_BYTES_MAX = 255
 # Longest sleep in C: a signal that comes right before it begins is seen after this at the latest.
 _SLEEP_NS_MAX = 1_000_000_000
@@ -251,12 +251,22 @@ class NodeBase:
         check(library.channeler_node_lift_ban_address(self._handle, pointer, ctypes.byref(lifted)))
         return bool(lifted.value)
 
-    def send_many(self, messages: Iterable[tuple[Channel, Buffer]]) -> int:
+    def send_many(
+        self,
+        messages: Iterable[tuple[Channel, Buffer]],
+        *,
+        lifetime: float | None = None,
+        report: int | None = None,
+        may_replay: bool = False,
+    ) -> int:
         """Queues messages at the cost of one lock; returns how many were taken.
 
         Fewer than given were taken when a queue was full: a `Writable` event follows for the
-        channel of the first that was not. Other errors are raised, with that number as `sent`.
+        channel of the first that was not. Other errors are raised, with that number as `sent`. The
+        settings are as in `Channel.send`; `report` is for the first message, and each further one's
+        is higher by 1.
         """
+        options = _send_options(lifetime, report, may_replay)
         taken = [(channel, readable(data)) for channel, data in messages]
         array = (_abi.channeler_message * len(taken))()
         for entry, (channel, data) in zip(array, taken):
@@ -264,8 +274,8 @@ class NodeBase:
             entry.data = data.address()
             entry.length = data.length
         sent = ctypes.c_size_t()
-        status = library.channeler_channel_send_many(
-            self._handle, array, len(array), ctypes.byref(sent)
+        status = library.channeler_channel_send_many_with(
+            self._handle, array, len(array), options, ctypes.byref(sent)
         )
         if status != _abi.CHANNELER_ERR_WOULD_BLOCK:
             try:
@@ -409,13 +419,18 @@ class Connection(_Handle):
         label: bytes | str = b"",
         priority: int | None = None,
         weight: int | None = None,
+        resend_limit: int | None = None,
+        message_lifetime: float | None = None,
     ) -> Channel:
         """Begins to open a channel; a `ChannelOpened` or `ChannelClosed` event follows.
 
-        Messages may be sent at once: they leave with the first packet that can carry them. In
-        version 1, `label` is what it is called (at most 255 bytes; the peer sees it), `priority`
-        0 (first) to 7 (last; None: 3) which channels go first, and `weight` 1 to 255 (None: 16) its
-        share beside others of its priority.
+        `capabilities` is what it promises, such as `Capability.RELIABLE_ORDERED`. Messages may be
+        sent at once: they leave with the first packet that can carry them. In version 1, `label`
+        is what it is called (at most 255 bytes; the peer sees it), `priority` 0 (first) to 7 (last;
+        None: 3) which channels go first, and `weight` 1 to 255 (None: 16) its share beside others
+        of its priority. With `Capability.RESEND`, `resend_limit` is how often a piece of a message
+        is sent again before the message is given up (None: as often as it takes). After
+        `message_lifetime` seconds a message is given up (None: never).
         """
         name = readable(label.encode() if isinstance(label, str) else label)
         options = _abi.channeler_channel_options()
@@ -427,6 +442,10 @@ class Connection(_Handle):
             options.priority = unsigned(priority, 32, "priority")
         if weight is not None:
             options.weight = unsigned(weight, 32, "weight")
+        if resend_limit is not None:
+            options.resend_limit = unsigned(resend_limit, 32, "resend_limit")
+        if message_lifetime is not None:
+            options.message_lifetime_ns = _lifetime_ns(message_lifetime, "message_lifetime")
         if name.length:
             options.label = name.address()
             options.label_length = name.length
@@ -505,16 +524,27 @@ class Channel(_Handle):
 
     __slots__ = ()
 
-    def send(self, data: Buffer) -> None:
+    def send(
+        self,
+        data: Buffer,
+        *,
+        lifetime: float | None = None,
+        report: int | None = None,
+        may_replay: bool = False,
+    ) -> None:
         """Queues a copy of a message; it leaves with the node's next turn, or with `flush`.
 
         Raises `WouldBlock` when the queue is full (a `Writable` event follows), and
-        `MessageTooLarge` past `ConnectionInfo.message_bytes_max`.
+        `MessageTooLarge` past `ConnectionInfo.message_bytes_max`. In version 1, `lifetime` is how
+        many seconds it is worth sending, in place of the channel's `message_lifetime` (`math.inf`:
+        for ever); with `report`, a number of yours, one `MessageDelivered` or `MessageLost` event
+        tells what became of it; `may_replay` is as in `send_early`.
         """
         taken = readable(data)
+        options = _send_options(lifetime, report, may_replay)
         check(
-            library.channeler_channel_send(
-                self.node._handle, self._to_c(), taken.pointer, taken.length
+            library.channeler_channel_send_with(
+                self.node._handle, self._to_c(), taken.pointer, taken.length, options
             )
         )
 
@@ -524,35 +554,66 @@ class Channel(_Handle):
         It may leave before the handshake of a connection to a peer known from before is done, and
         who records it can send it to the peer again. Else it goes the usual way.
         """
-        taken = readable(data)
-        check(
-            library.channeler_channel_send_early(
-                self.node._handle, self._to_c(), taken.pointer, taken.length
-            )
-        )
+        self.send(data, may_replay=True)
 
-    def send_buffer(self, data: Buffer, on_release: Callable[[], object] | None = None) -> None:
-        """Queues a message without a copy: `data` is kept until the library gives it back.
+    def send_buffer(
+        self,
+        data: Buffer,
+        on_release: Callable[[], object] | None = None,
+        *,
+        lifetime: float | None = None,
+        report: int | None = None,
+        may_replay: bool = False,
+    ) -> None:
+        """Queues a message without a copy in Python: the library gives `data` back later.
 
         Do not change it before; a bytearray cannot be resized meanwhile. Then `on_release` is
-        called, where callbacks are: in the thread that runs the node. When this call fails, it is
-        not called. Raises as `send`, and `LimitReached`.
+        called, where callbacks are: in the thread that runs the node. That says that the library
+        needs it no more, not that it has arrived: `report` is for that. When this call fails, it is
+        not called. Settings and errors are as in `send`; also raises `LimitReached`.
         """
         hold = self.node._hold
         taken = readable(data)
+        options = _send_options(lifetime, report, may_replay)
         token = hold.lend(Lent(taken, on_release))
-        status = library.channeler_channel_send_buffer(
-            self.node._handle, self._to_c(), taken.pointer, taken.length, release, token
+        status = library.channeler_channel_send_buffer_with(
+            self.node._handle, self._to_c(), taken.pointer, taken.length, options, release, token
         )
         if status != _abi.CHANNELER_OK:
             hold.take_back(token)
         check(status)
 
     def receive(self) -> bytes:
-        """Reads the oldest message, or the rest of one. Raises `DataUnavailable` when none is."""
-        buffer = ctypes.create_string_buffer(_MESSAGE_BYTES_MAX)
-        length = self._receive(buffer, len(buffer))[0]
-        return ctypes.string_at(buffer, length)
+        """Reads the oldest message, or the rest of one, however large it is.
+
+        Raises `DataUnavailable` when there is none.
+        """
+        length = ctypes.c_size_t()
+        check(
+            library.channeler_channel_next_length(
+                self.node._handle, self._to_c(), ctypes.byref(length)
+            )
+        )
+        while True:
+            buffer = ctypes.create_string_buffer(length.value)
+            status = library.channeler_channel_receive_whole(
+                self.node._handle, self._to_c(), buffer, len(buffer), ctypes.byref(length)
+            )
+            # Another thread may have read that one meanwhile, and the next be larger.
+            if status != _abi.CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE:
+                check(status)
+                return ctypes.string_at(buffer, length.value)
+
+    def next_length(self) -> int | None:
+        """How many bytes `receive` would give; None when there is no message."""
+        length = ctypes.c_size_t()
+        status = library.channeler_channel_next_length(
+            self.node._handle, self._to_c(), ctypes.byref(length)
+        )
+        if status == _abi.CHANNELER_ERR_DATA_UNAVAILABLE:
+            return None
+        check(status)
+        return length.value
 
     def receive_into(self, buffer: WritableBuffer) -> tuple[int, int]:
         """Reads the oldest message, or the rest of one, into `buffer`.
@@ -572,16 +633,25 @@ class Channel(_Handle):
             yield message
 
     def close(self) -> None:
-        """Sends what is queued, then closes the channel; in version 1, on both sides."""
+        """Ends our direction, behind what was sent; the peer's ends when the peer ends it, too.
+
+        It does so by itself, unless it has the option `half_close` and more to say: that can be
+        received until then. A `ChannelClosed` event follows.
+        """
         check(library.channeler_channel_close(self.node._handle, self._to_c()))
 
-    def reset(self, code: int = 0) -> None:
-        """Ends the channel at once, both ways: what is queued or on its way is thrown away.
+    def reset(self, code: int = 0, reason: str = "") -> None:
+        """Ends the channel at once, both ways: what is queued, unread or on its way is thrown away.
 
-        `code` is a number of yours; in version 1 the peer's `ChannelClosed` has it.
+        `code` is a number of yours, `reason` a sentence for people (cut at 255 bytes); in version
+        1 the peer's `ChannelClosed` has both.
         """
         number = unsigned(code, 64, "code")
-        check(library.channeler_channel_reset(self.node._handle, self._to_c(), number))
+        check(
+            library.channeler_channel_reset_with(
+                self.node._handle, self._to_c(), number, text_to_c(reason)
+            )
+        )
 
     @property
     def label(self) -> bytes:
@@ -638,6 +708,34 @@ class Channel(_Handle):
 
     def _to_c(self) -> _abi.channeler_channel:
         return _abi.channeler_channel(self.id)
+
+
+def _send_options(lifetime: float | None, report: int | None, may_replay: bool) -> object:
+    """A pointer to the library's struct; none where all is as the library has it by default."""
+    if lifetime is None and report is None and not may_replay:
+        return None
+    options = _abi.channeler_send_options()
+    check(library.channeler_send_options_init(ctypes.byref(options), ctypes.sizeof(options)))
+    if lifetime is not None:
+        options.lifetime_ns = _lifetime_ns(lifetime, "lifetime")
+    if report is not None:
+        options.report = 1
+        options.context = unsigned(report, 64, "report")
+    options.may_replay = bool(may_replay)
+    return ctypes.byref(options)
+
+
+def _lifetime_ns(seconds: float, name: str) -> int:
+    """A lifetime: 0 means "for ever" to the library, and nobody else means that by it."""
+    if seconds == math.inf:
+        return 0
+    span_ns = nanoseconds(seconds, name)
+    if span_ns == 0:
+        raise InvalidArgument(
+            ErrorCode.INVALID_ARGUMENT,
+            f"{name} is {seconds} seconds; it must be more, and math.inf is for ever",
+        )
+    return span_ns
 
 
 def _merged(

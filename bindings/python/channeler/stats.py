@@ -10,10 +10,12 @@ from . import _abi
 from ._lib import library
 from .errors import check
 from .identity import PublicKey
-from .values import Address, Capability, PeerId, Role, Version
+from .values import Address, Capability, Ecn, PeerId, Role, Version
 
 _Counters = TypeVar("_Counters")
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
+
+_TIMES = frozenset(("rtt", "rtt_variation", "rtt_min"))
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,32 @@ class ConnectionStats:
     """Version 1: bytes that may be on their way at once."""
     bytes_lost: int
     """Version 1: bytes of packets that were lost on their way to the peer."""
+    rtt_variation: float
+    """Version 1: how much the round-trip time varies, in seconds."""
+    rtt_min: float
+    """Version 1: the least round-trip time seen, in seconds."""
+    in_flight_bytes: int
+    """Version 1: bytes on their way now: sent, and neither acknowledged nor lost."""
+    pacing_rate_bytes: int
+    """Version 1: bytes that may leave in a second; 0: nothing but the window limits."""
+    packet_size: int
+    """Largest packet that leaves now, in bytes of UDP payload."""
+    packets_sent: int
+    """Version 1: packets sent, those of the handshake apart."""
+    packets_lost: int
+    """Version 1: packets that were lost on their way to the peer."""
+    packets_lost_spuriously: int
+    """Version 1: packets taken for lost that had arrived; `packets_lost` counts them."""
+    bytes_resent: int
+    """Version 1: bytes of messages sent again because packets with them were lost."""
+    send_queue_bytes: int
+    """Bytes waiting to be sent now, on all channels."""
+    receive_queue_bytes: int
+    """Bytes received and not read now, on all channels."""
+    send_credit_bytes: int
+    """Version 1: bytes that we may still send before the peer allows more, because it reads."""
+    ecn: Ecn
+    """Whether packets are marked for explicit congestion notification."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +95,27 @@ class ChannelStats:
     messages_dropped: int
     """Messages dropped because the receive queue was full."""
     send_queue_bytes: int
-    """Bytes waiting to be sent now, envelopes included."""
+    """Bytes waiting to be sent now, envelopes included; where lost messages are sent again, also
+    those sent and not acknowledged.
+    """
     receive_queue_bytes: int
-    """Message bytes waiting to be read now."""
+    """Message bytes waiting to be read now; in version 1 also those of messages with holes."""
+    send_queue_messages: int
+    """Messages waiting to be sent now, or packets of them."""
+    receive_queue_messages: int
+    """Messages that can be read now."""
+    messages_lost: int
+    """Version 1: messages of ours given up: lost, or expired."""
+    messages_skipped: int
+    """Version 1: messages of the peer's that will never come."""
+    bytes_resent: int
+    """Version 1: bytes of messages sent again because packets with them were lost."""
+    send_credit_bytes: int
+    """Version 1: bytes that we may still send before the peer allows more, because it reads."""
+    receive_credit_bytes: int
+    """Version 1: bytes that the peer may still send before we allow more."""
+    receive_window_bytes: int
+    """Version 1: our receive window now: so many bytes unread stop the peer."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +128,16 @@ class ConnectionInfo:
     connected: bool
     """Whether the handshake is done; in version 0, whether a channel was ever established."""
     message_bytes_max: int
-    """Largest message that a channel takes now, in bytes."""
+    """Largest message that can be sent now, in bytes: in version 0 what one packet takes, in
+    version 1 what the peer takes and `Options.send_queue_bytes_max` holds.
+    """
     version: Version
     is_encrypted: bool
     """Whether what is sent is encrypted, and the peer was seen to have the key of its id."""
     public_key: PublicKey | None
     """The peer's key. None: not yet, or version 0."""
+    packet_message_bytes: int
+    """Largest message that one packet takes now, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +158,10 @@ class ChannelInfo:
     """Whether the peer opened it in early data, which others may record and send again."""
     label_length: int
     """Bytes of its label."""
+    priority: int
+    """0 (first) to 7 (last), as its opener chose (version 1)."""
+    weight: int
+    """Its share beside others of its priority, as its opener chose (version 1)."""
 
 
 def read_struct(kind: type[_Struct], call: Callable[[Any], int]) -> _Struct:
@@ -125,8 +179,10 @@ def counters(kind: type[_Counters], struct: ctypes.Structure) -> _Counters:
     for name in names:
         if name == "dropped":
             values[name] = _dropped(struct)
-        elif name == "rtt":
-            values[name] = getattr(struct, "rtt_ns") / 1e9
+        elif name in _TIMES:
+            values[name] = getattr(struct, f"{name}_ns") / 1e9
+        elif name == "ecn":
+            values[name] = Ecn(getattr(struct, name))
         else:
             values[name] = getattr(struct, name)
     return kind(**values)
@@ -142,6 +198,7 @@ def connection_info(details: _abi.channeler_connection_details) -> ConnectionInf
         Version(details.protocol),
         bool(details.encrypted),
         PublicKey._from_c_or_none(details.public_key),
+        details.packet_message_bytes,
     )
 
 
@@ -156,6 +213,8 @@ def channel_info(details: _abi.channeler_channel_details) -> ChannelInfo:
         bool(details.established),
         bool(details.early),
         details.label_length,
+        details.priority,
+        details.weight,
     )
 
 

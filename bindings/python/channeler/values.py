@@ -19,16 +19,44 @@ _SOCKADDR_BYTES_MAX = 128
 
 
 class Capability(IntFlag):
-    """What a channel promises.
+    """What a channel promises: three promises, which add up with `|`, and names of their sums.
 
-    Version 1 keeps the order (`ORDERED`); the other two it does not offer yet. Version 0 carries
-    these bits and fulfils none.
+    Version 0 carries these bits and fulfils none.
     """
 
     NONE = 0
     RESEND = _abi.CHANNELER_CAP_RESEND
+    """Lost messages are sent again, within the resend limit and their lifetime."""
     ORDERED = _abi.CHANNELER_CAP_ORDERED
+    """Never out of order: later ones wait with `RESEND`; without it, what comes late is lost."""
     CLOSE_ON_LOSS = _abi.CHANNELER_CAP_CLOSE_ON_LOSS
+    """A message that is given up closes the channel with `LOST` or `EXPIRED`."""
+
+    UNRELIABLE = _abi.CHANNELER_UNRELIABLE
+    """As it comes: messages may be lost and overtaken, as with UDP."""
+    UNRELIABLE_ORDERED = _abi.CHANNELER_UNRELIABLE_ORDERED
+    """Never out of order; messages may be lost."""
+    LOSS_CLOSES = _abi.CHANNELER_LOSS_CLOSES
+    """As it comes, and the first loss closes the channel."""
+    LOSS_CLOSES_ORDERED = _abi.CHANNELER_LOSS_CLOSES_ORDERED
+    """In order, and the first loss closes the channel."""
+    PARTIALLY_RELIABLE = _abi.CHANNELER_PARTIALLY_RELIABLE
+    """Everything within the resend limit and the messages' lifetimes, in any order."""
+    PARTIALLY_RELIABLE_ORDERED = _abi.CHANNELER_PARTIALLY_RELIABLE_ORDERED
+    """The same in order."""
+    RELIABLE = _abi.CHANNELER_RELIABLE
+    """Everything, in any order, or the channel closes: no message waits for another."""
+    RELIABLE_ORDERED = _abi.CHANNELER_RELIABLE_ORDERED
+    """Everything in order, or the channel closes, as with TCP."""
+
+
+class Ecn(IntEnum):
+    """Whether a path carries marks of explicit congestion notification."""
+
+    OFF = _abi.CHANNELER_ECN_OFF
+    TESTING = _abi.CHANNELER_ECN_TESTING
+    CAPABLE = _abi.CHANNELER_ECN_CAPABLE
+    FAILED = _abi.CHANNELER_ECN_FAILED
 
 
 class Role(IntEnum):
@@ -50,6 +78,7 @@ class Congestion(IntEnum):
 
     CUBIC = _abi.CHANNELER_CONGESTION_CUBIC
     NEWRENO = _abi.CHANNELER_CONGESTION_NEWRENO
+    BBR2 = _abi.CHANNELER_CONGESTION_BBR2
 
 
 class Legacy(IntEnum):
@@ -264,6 +293,11 @@ class Options:
     tickets_max: int | None = None
     peer_channels_max: int | None = None
     message_bytes_max: int | None = None
+    send_low_water_bytes: int | None = None
+    receive_window_min: int | None = None
+    connection_receive_bytes_max: int | None = None
+    node_receive_bytes_max: int | None = None
+    loss_tolerance_percent: int | None = None
 
     @staticmethod
     def defaults() -> Options:
@@ -326,7 +360,9 @@ _CONVERTED: dict[str, type[Any]] = {
     "half_close": bool,
     "always_cookie": bool,
 }
-_NONE_BY_DEFAULT = frozenset(("peer_id", "seed", "identity", "instance_label"))
+_NONE_BY_DEFAULT = frozenset(
+    ("peer_id", "seed", "identity", "instance_label", "send_low_water_bytes")
+)
 
 
 def nanoseconds(seconds: float, name: str) -> int:

@@ -29,6 +29,12 @@ public:
     /// With errc::peer_closed, the number that the peer's application gave.
     std::uint64_t code() const noexcept { return raw_->code; }
 
+    /// Of a message sent with send_options::report: the number given there.
+    std::uint64_t context() const noexcept { return raw_->context; }
+
+    /// How many messages were skipped.
+    std::uint64_t count() const noexcept { return raw_->count; }
+
     /// What was said with it. It comes from outside: it may be anything.
     std::string_view text() const noexcept { return raw_->text == nullptr ? "" : raw_->text; }
 

@@ -7,6 +7,7 @@
 #include <channeler/net/options.hpp>
 
 #include <memory>
+#include <vector>
 
 namespace channeler {
 namespace net {
@@ -43,6 +44,14 @@ public:
             channeler_channel_send(node_, raw_, message.data(), message.size()));
     }
 
+    /// Queues a copy, with a lifetime, a report of its fate, or leave to be early.
+    result<void> send(bytes message, const send_options &options) const
+    {
+        const channeler_send_options settings = options.capi();
+        return detail::done(channeler_channel_send_with(node_, raw_, message.data(),
+                                                        message.size(), &settings));
+    }
+
     /// Queues a copy of what does no harm when it arrives twice: it may leave before the handshake.
     result<void> send_early(bytes message) const
     {
@@ -54,12 +63,13 @@ public:
     /// into the library, and is destroyed when that needs it no more. When the call fails, it has
     /// moved back into `message`.
     template <class Buffer, class = std::enable_if_t<!std::is_lvalue_reference_v<Buffer>>>
-    result<void> send_owned(Buffer &&message) const
+    result<void> send_owned(Buffer &&message, const send_options &options = {}) const
     {
+        const channeler_send_options settings = options.capi();
         auto held = std::make_unique<Buffer>(std::move(message));
         const bytes view(*held);
-        const std::int32_t status = channeler_channel_send_buffer(
-            node_, raw_, view.data(), view.size(),
+        const std::int32_t status = channeler_channel_send_buffer_with(
+            node_, raw_, view.data(), view.size(), &settings,
             [](void *user_data, const std::uint8_t *, std::size_t) {
                 delete static_cast<Buffer *>(user_data);
             },
@@ -80,12 +90,56 @@ public:
         return detail::made(status, [&] { return got; });
     }
 
+    /// Reads a message if it fits. When it does not (errc::insufficient_buffer_size) it stays, and
+    /// `*needed` becomes its bytes, if it is given. Returns its bytes.
+    result<std::size_t> receive_whole(mutable_bytes room, std::size_t *needed = nullptr) const
+    {
+        std::size_t length = 0;
+        const std::int32_t status = channeler_channel_receive_whole(
+            node_, raw_, room.data(), room.size(), &length);
+        if (status == CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE && needed != nullptr)
+            *needed = length;
+        return detail::made(status, [&] { return length; });
+    }
+
+    /// Reads a message, however large it is.
+    result<std::vector<std::uint8_t>> receive_message() const
+    {
+        const result<std::size_t> length = next_length();
+        if (!length) return length.error();
+        std::vector<std::uint8_t> message(*length);
+        // Another thread may have read that one meanwhile, and the next be larger.
+        for (;;) {
+            std::size_t needed = 0;
+            const result<std::size_t> got = receive_whole(message, &needed);
+            if (got) {
+                message.resize(*got);
+                return message;
+            }
+            if (got.error() != errc::insufficient_buffer_size) return got.error();
+            message.resize(needed);
+        }
+    }
+
+    /// Bytes of the message that is read next, or of what is left of it.
+    result<std::size_t> next_length() const
+    {
+        std::size_t length = 0;
+        const std::int32_t status = channeler_channel_next_length(node_, raw_, &length);
+        return detail::made(status, [&] { return length; });
+    }
+
+    /// Ends our direction, behind what was sent; the peer's goes on until it ends that
+    /// (channeler_channel_close).
     result<void> close() const { return detail::done(channeler_channel_close(node_, raw_)); }
 
-    /// Ends it at once, both ways; the peer is told the code.
-    result<void> reset(std::uint64_t code = 0) const
+    /// Ends it at once, both ways; the peer is told a number of yours, and a sentence for people.
+    result<void> reset(std::uint64_t code = 0, std::string_view reason = {}) const
     {
-        return detail::done(channeler_channel_reset(node_, raw_, code));
+        if (detail::has_zero(reason))
+            return error(errc::invalid_argument, "the reason has a zero byte inside");
+        return detail::done(channeler_channel_reset_with(node_, raw_, code,
+                                                         std::string(reason).c_str()));
     }
 
     /// What its opener called it: any bytes.
@@ -194,10 +248,11 @@ struct connection_details {
     peer_id peer;
     net::address address;
     bool connected;
-    std::size_t message_bytes_max;
+    std::size_t message_bytes_max; ///< The largest that can be sent.
     net::protocol protocol;
-    bool encrypted;             ///< And the peer is seen to have the key of its id.
-    net::public_key public_key; ///< The peer's; none before it was seen to have it.
+    bool encrypted;                   ///< And the peer is seen to have the key of its id.
+    net::public_key public_key;       ///< The peer's; none before it was seen to have it.
+    std::size_t packet_message_bytes; ///< The largest that one packet takes.
 };
 
 /// What a channel is.
@@ -210,6 +265,8 @@ struct channel_details {
     bool established;
     bool early; ///< The peer opened it in early data, which may be recorded and sent again.
     std::size_t label_length;
+    std::uint32_t priority;
+    std::uint32_t weight;
 };
 
 inline result<connection_details> connection::info() const
@@ -220,7 +277,8 @@ inline result<connection_details> connection::info() const
     return detail::made(status, [&] {
         return connection_details{peer_id(raw.peer), address(raw.address), raw.connected != 0,
                                   raw.message_bytes_max, protocol(raw.protocol),
-                                  raw.encrypted != 0, public_key(raw.public_key)};
+                                  raw.encrypted != 0, public_key(raw.public_key),
+                                  raw.packet_message_bytes};
     });
 }
 
@@ -232,7 +290,8 @@ inline result<channel_details> channel::info() const
     return detail::made(status, [&] {
         return channel_details{connection(node_, raw.connection), raw.initiator_half,
                                raw.responder_half, role(raw.role), capabilities(raw.capabilities),
-                               raw.established != 0, raw.early != 0, raw.label_length};
+                               raw.established != 0, raw.early != 0, raw.label_length,
+                               raw.priority, raw.weight};
     });
 }
 

@@ -45,6 +45,9 @@ enum class errc : std::int32_t {
     protocol = CHANNELER_ERR_PROTOCOL,
     reset = CHANNELER_ERR_RESET,
     superseded = CHANNELER_ERR_SUPERSEDED,
+    lost = CHANNELER_ERR_LOST,
+    expired = CHANNELER_ERR_EXPIRED,
+    too_large = CHANNELER_ERR_TOO_LARGE,
     user = CHANNELER_ERR_USER, ///< From here on they belong to applications.
 };
 
@@ -114,6 +117,7 @@ enum class protocol : std::uint32_t {
 enum class congestion : std::uint32_t {
     cubic = CHANNELER_CONGESTION_CUBIC,
     newreno = CHANNELER_CONGESTION_NEWRENO,
+    bbr2 = CHANNELER_CONGESTION_BBR2,
 };
 
 /// Whether protocol version 0 is spoken.
@@ -123,12 +127,22 @@ enum class legacy : std::uint32_t {
     only = CHANNELER_LEGACY_ONLY,
 };
 
-/// What a channel promises; add them with `|`.
+/// What a channel promises: three of them, which add up with `|`, and the names of their sums.
 enum class capabilities : std::uint32_t {
     none = 0,
     resend = CHANNELER_CAP_RESEND,
     ordered = CHANNELER_CAP_ORDERED,
     close_on_loss = CHANNELER_CAP_CLOSE_ON_LOSS,
+
+    unreliable = CHANNELER_UNRELIABLE,                 ///< As it comes, as with UDP.
+    unreliable_ordered = CHANNELER_UNRELIABLE_ORDERED, ///< What comes late is lost.
+    loss_closes = CHANNELER_LOSS_CLOSES,
+    loss_closes_ordered = CHANNELER_LOSS_CLOSES_ORDERED,
+    /// All within the resend limit and the messages' lifetimes.
+    partially_reliable = CHANNELER_PARTIALLY_RELIABLE,
+    partially_reliable_ordered = CHANNELER_PARTIALLY_RELIABLE_ORDERED,
+    reliable = CHANNELER_RELIABLE,                 ///< All, in any order.
+    reliable_ordered = CHANNELER_RELIABLE_ORDERED, ///< All in order, as with TCP.
 };
 
 constexpr capabilities operator|(capabilities left, capabilities right) noexcept
@@ -161,7 +175,24 @@ enum class event_kind : std::uint32_t {
     path_unreachable = CHANNELER_EVENT_PATH_UNREACHABLE,
     packet_size_reduced = CHANNELER_EVENT_PACKET_SIZE_REDUCED,
     channel_finished = CHANNELER_EVENT_CHANNEL_FINISHED,
+    message_delivered = CHANNELER_EVENT_MESSAGE_DELIVERED,
+    message_lost = CHANNELER_EVENT_MESSAGE_LOST,
+    messages_skipped = CHANNELER_EVENT_MESSAGES_SKIPPED,
 };
+
+/// Whether a path carries marks of explicit congestion notification: connection_counters.ecn.
+enum class ecn : std::uint64_t {
+    off = CHANNELER_ECN_OFF,
+    testing = CHANNELER_ECN_TESTING,
+    capable = CHANNELER_ECN_CAPABLE,
+    failed = CHANNELER_ECN_FAILED,
+};
+
+/// As options::send_low_water_bytes: half of send_queue_bytes_max.
+constexpr std::uint64_t low_water_half = CHANNELER_LOW_WATER_HALF;
+
+/// As channel_options::resend_limit: as often as it takes.
+constexpr std::uint32_t resend_always = CHANNELER_RESEND_ALWAYS;
 
 /// Why a datagram of a sans-IO node could not be sent.
 enum class send_cause : std::uint32_t {

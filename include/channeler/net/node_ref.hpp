@@ -124,6 +124,18 @@ public:
         return out;
     }
 
+    /// With send_options::report, the context of the first is that, and each further one's is
+    /// higher by 1.
+    progress send_many(span<const message> messages, const send_options &options) const
+    {
+        const channeler_send_options settings = options.capi();
+        progress out;
+        const std::int32_t status = channeler_channel_send_many_with(
+            raw_, messages.data(), messages.size(), &settings, &out.count);
+        if (status != CHANNELER_OK) out.error = detail::failure(status);
+        return out;
+    }
+
     /// Returns how many slots were filled.
     result<std::size_t> receive_many(span<slot> slots) const
     {

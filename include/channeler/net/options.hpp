@@ -59,6 +59,11 @@ public:
     std::uint64_t tickets_max;
     std::uint64_t peer_channels_max;
     std::uint64_t message_bytes_max;
+    std::uint64_t send_low_water_bytes;
+    std::uint64_t receive_window_min;
+    std::uint64_t connection_receive_bytes_max;
+    std::uint64_t node_receive_bytes_max;
+    std::uint64_t loss_tolerance_percent;
 
     options() : options(defaults()) {}
 
@@ -110,6 +115,11 @@ public:
         raw.tickets_max = tickets_max;
         raw.peer_channels_max = peer_channels_max;
         raw.message_bytes_max = message_bytes_max;
+        raw.send_low_water_bytes = send_low_water_bytes;
+        raw.receive_window_min = receive_window_min;
+        raw.connection_receive_bytes_max = connection_receive_bytes_max;
+        raw.node_receive_bytes_max = node_receive_bytes_max;
+        raw.loss_tolerance_percent = loss_tolerance_percent;
         return raw;
     }
 
@@ -144,7 +154,12 @@ private:
           linger(raw.linger_ns), ack_delay(raw.ack_delay_ns),
           half_open_free_max(raw.half_open_free_max), half_open_max(raw.half_open_max),
           early_bytes_max(raw.early_bytes_max), tickets_max(raw.tickets_max),
-          peer_channels_max(raw.peer_channels_max), message_bytes_max(raw.message_bytes_max)
+          peer_channels_max(raw.peer_channels_max), message_bytes_max(raw.message_bytes_max),
+          send_low_water_bytes(raw.send_low_water_bytes),
+          receive_window_min(raw.receive_window_min),
+          connection_receive_bytes_max(raw.connection_receive_bytes_max),
+          node_receive_bytes_max(raw.node_receive_bytes_max),
+          loss_tolerance_percent(raw.loss_tolerance_percent)
     {
         std::memcpy(seed.data(), raw.seed, seed.size());
     }
@@ -157,8 +172,13 @@ public:
     std::uint32_t priority;
     std::uint32_t weight;
     std::string label; ///< Any bytes.
+    std::uint32_t resend_limit;
+    std::chrono::nanoseconds message_lifetime; ///< 0: for ever.
 
     channel_options() : channel_options(defaults()) {}
+
+    /// The defaults, but for what the channel promises.
+    channel_options(net::capabilities promises) : channel_options() { capabilities = promises; }
 
     /// Points into this object: use it before that changes.
     channeler_channel_options capi() const
@@ -169,6 +189,8 @@ public:
         raw.weight = weight;
         raw.label = label.empty() ? nullptr : bytes(label).data();
         raw.label_length = label.size();
+        raw.resend_limit = resend_limit;
+        raw.message_lifetime_ns = detail::span_ns(message_lifetime);
         return raw;
     }
 
@@ -182,8 +204,31 @@ private:
 
     explicit channel_options(const channeler_channel_options &raw)
         : capabilities(net::capabilities(raw.capabilities)), priority(raw.priority),
-          weight(raw.weight)
+          weight(raw.weight), resend_limit(raw.resend_limit),
+          message_lifetime(raw.message_lifetime_ns)
     {
+    }
+};
+
+/// How a message is sent; what is not changed is the library's default.
+class send_options {
+public:
+    /// How long it is worth sending; 0: for ever. None: as the channel says.
+    std::optional<std::chrono::nanoseconds> lifetime;
+    /// Asks for one event, message_delivered or message_lost, with this as its context.
+    std::optional<std::uint64_t> report;
+    /// It does no harm when it arrives twice: it may leave before the handshake.
+    bool may_replay = false;
+
+    channeler_send_options capi() const
+    {
+        channeler_send_options raw;
+        detail::done(channeler_send_options_init(&raw, sizeof raw)).value();
+        if (lifetime) raw.lifetime_ns = detail::lifetime_ns(*lifetime);
+        raw.report = report ? 1 : 0;
+        raw.context = report.value_or(0);
+        raw.may_replay = may_replay ? 1 : 0;
+        return raw;
     }
 };
 

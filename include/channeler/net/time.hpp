@@ -21,6 +21,12 @@ inline std::uint64_t span_ns(std::chrono::nanoseconds span) noexcept
     return static_cast<std::uint64_t>(span.count());
 }
 
+/// How long a message is worth sending: as span_ns, and no negative one is "as the channel says".
+inline std::uint64_t lifetime_ns(std::chrono::nanoseconds span) noexcept
+{
+    return span.count() < 0 ? span_ns(span) - 1 : span_ns(span);
+}
+
 /// A point in time; before 0 there is none.
 inline std::uint64_t time_ns(std::chrono::nanoseconds time) noexcept
 {

@@ -5,5 +5,6 @@ mod hostile;
 mod life;
 mod modes;
 mod paths;
+mod receiving;
 mod sending;
 mod world;

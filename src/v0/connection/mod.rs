@@ -84,6 +84,15 @@ impl Connection {
         self.registry.len()
     }
 
+    /// Bytes that wait to be sent on its channels, and those that wait to be read.
+    pub(crate) fn queued_bytes(&self, shared: &Shared) -> (u64, u64) {
+        let channels = self.registry.handles().filter_map(|handle| shared.channels.get(handle.0));
+        channels.fold((0, 0), |(sent, received), channel| {
+            let waits = channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes());
+            (sent + channel.queued_bytes() as u64, received + waits as u64)
+        })
+    }
+
     /// The application said yes: reports what was established while it thought.
     pub(crate) fn accept(&mut self, shared: &mut Shared, now: Time) -> Result<(), Error> {
         if self.state != State::Asked {
