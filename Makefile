@@ -86,10 +86,11 @@ soak: target/.setup-build
 sanitize: target/.setup
 	@scripts/sanitize
 
-## bless: writes the generated files anew: header, symbol list, _abi.py of Python
+## bless: writes the generated files anew: header, symbols, _abi.py of Python, goodput.txt
 bless: target/.setup
 	CHANNELER_BLESS=1 cargo test --quiet --test header
 	CHANNELER_BLESS=1 $(MAKE) symbols
+	CHANNELER_BLESS=1 $(CARGO_TEST) --test goodput
 	python3 bindings/python/generate_abi.py
 
 ## clean: takes away everything that was built

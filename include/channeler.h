@@ -369,7 +369,7 @@
 #define CHANNELER_LEGACY_ONLY 2
 
 /**
- * CUBIC (RFC 9438): fair beside TCP (default).
+ * CUBIC (RFC 9438): fair beside TCP.
  */
 #define CHANNELER_CONGESTION_CUBIC 0
 
@@ -379,11 +379,17 @@
 #define CHANNELER_CONGESTION_NEWRENO 1
 
 /**
+ * BBR, version 2 with the fixes of version 3 (default): finds rate and round trip of the path,
+ * keeps its queue short, and is not slowed down by a few lost packets.
+ */
+#define CHANNELER_CONGESTION_BBR2 2
+
+/**
  * Lost messages are sent again, within `resend_limit` and their lifetime.
  *
  * The `CHANNELER_CAP_*` bits can be added up in all eight ways; the names of the sums follow.
- * Messages keep their boundaries and are delivered at most once in each. Version 0 carries the bits
- * to the peer and fulfils none of them.
+ * Messages keep their boundaries and are delivered at most once in each. Version 0 carries the
+ * bits to the peer and fulfils none of them.
  */
 #define CHANNELER_CAP_RESEND 1
 
@@ -813,8 +819,9 @@ typedef struct channeler_connection_details {
      */
     uint32_t connected;
     /**
-     * Largest message that `channeler_channel_send` takes now, in bytes. Version 0: what one packet
-     * takes. Version 1: the least of what the peer takes and what `send_queue_bytes_max` holds.
+     * Largest message that `channeler_channel_send` takes now, in bytes. Version 0: what one
+     * packet takes. Version 1: the least of what the peer takes and what `send_queue_bytes_max`
+     * holds.
      */
     uint32_t message_bytes_max;
     /**
@@ -1280,9 +1287,9 @@ typedef struct channeler_options {
     uint64_t message_bytes_max;
     /**
      * When a channel whose send returned `CHANNELER_ERR_WOULD_BLOCK` is writable again
-     * (`CHANNELER_EVENT_WRITABLE`): once no more than these bytes are queued on it, and the message
-     * that found no room would find it. Low values mean fewer, larger batches, and 0 that all must
-     * have left. Default `CHANNELER_LOW_WATER_HALF`; else at most `send_queue_bytes_max`.
+     * (`CHANNELER_EVENT_WRITABLE`): once no more than these bytes are queued on it, and the
+     * message that found no room would find it. Low values mean fewer, larger batches, and 0 that
+     * all must have left. Default `CHANNELER_LOW_WATER_HALF`; else at most `send_queue_bytes_max`.
      */
     uint64_t send_low_water_bytes;
     /**
@@ -1298,10 +1305,20 @@ typedef struct channeler_options {
      */
     uint64_t connection_receive_bytes_max;
     /**
-     * Version 1: the same of all connections; when it is short, their windows stop growing. Default
-     * 256 MiB; at least `connection_receive_bytes_max`.
+     * Version 1: the same of all connections; when it is short, their windows stop growing.
+     * Default 256 MiB; at least `connection_receive_bytes_max`.
      */
     uint64_t node_receive_bytes_max;
+    /**
+     * Version 1, with `CHANNELER_CONGESTION_BBR2`: per cent of packets that a round trip may lose
+     * before that counts as a full queue. Default 2; 2 to 50.
+     *
+     * More is for links that are known to lose at random, such as radio: some more than they lose
+     * (8 for 5 per cent). Losses below it then have no effect at all. It is not for links that
+     * others share: a full queue shows nothing but losses, and no sender with 20 here yields to
+     * fewer.
+     */
+    uint64_t loss_tolerance_percent;
 } channeler_options;
 
 /**
@@ -2260,8 +2277,8 @@ int32_t channeler_connection_info(struct channeler_node *node,
  * NULL (defaults: `CHANNELER_UNRELIABLE`), and is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`, an
  * option out of its range, a label that is too long), `_INVALID_REFERENCE` (no such connection, or
- * it ended), `_LIMIT` (`channels_max`, `channels_per_connection_max`), `_CLOSED` (the connection is
- * closing), `_STATE` (the connection waits for `on_accept`; the node was freed), `_POISONED`.
+ * it ended), `_LIMIT` (`channels_max`, `channels_per_connection_max`), `_CLOSED` (the connection
+ * is closing), `_STATE` (the connection waits for `on_accept`; the node was freed), `_POISONED`.
  * Thread: any.
  *
  * Pointers:
@@ -2313,9 +2330,9 @@ int32_t channeler_channel_reset(struct channeler_node *node,
  * or unread is thrown away.
  *
  * `code` is a number of the application's, `reason` a sentence for people (UTF-8, ended by a zero
- * byte, cut at 255 bytes; NULL: none). In version 1 the peer's `CHANNELER_EVENT_CHANNEL_CLOSED` has
- * both, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with `CHANNELER_ERR_CLOSED`. Version 0 tells
- * the peer nothing, and sends what is queued.
+ * byte, cut at 255 bytes; NULL: none). In version 1 the peer's `CHANNELER_EVENT_CHANNEL_CLOSED`
+ * has both, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with `CHANNELER_ERR_CLOSED`. Version 0
+ * tells the peer nothing, and sends what is queued.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_DECODE` (`reason` is not UTF-8),
  * `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
  * Thread: any.
@@ -2550,8 +2567,8 @@ int32_t channeler_channel_receive_whole(struct channeler_node *node,
                                         size_t *length);
 
 /**
- * Tells how many bytes the message has that `channeler_channel_receive` would read next, or what is
- * left of it.
+ * Tells how many bytes the message has that `channeler_channel_receive` would read next, or what
+ * is left of it.
  *
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_DATA_UNAVAILABLE` (nothing
  * there), `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed),

@@ -14,6 +14,9 @@ pub const PACKET_SIZE_MIN: usize = 128;
 /// The smallest packet size of the reference profile: an envelope, the largest handshake message.
 pub const REFERENCE_PACKET_SIZE_MIN: usize = 65;
 
+/// What every path takes that a handshake passed.
+const LONG_DATAGRAM_SIZE: usize = 1200;
+
 /// The largest packet size: what UDP over IPv4 can carry.
 pub const PACKET_SIZE_MAX: usize = 65_507;
 
@@ -161,10 +164,13 @@ pub enum Legacy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Congestion {
     /// RFC 9438: fast recovery of what a loss took, fair beside TCP.
-    #[default]
     Cubic,
     /// RFC 9002, chapter 7: the plain one.
     NewReno,
+    /// BBR, version 2 with the fixes of version 3 (draft-ietf-ccwg-bbr): finds rate and round trip
+    /// of the path, and keeps its queue short; a few lost packets do not slow it down.
+    #[default]
+    Bbr2,
 }
 
 /// How v0 is spoken.
@@ -199,8 +205,15 @@ pub struct NodeConfig {
     /// Datagrams of no known protocol become `Event::Datagram` (on) or are dropped (off, default).
     pub raw_datagrams: bool,
 
-    /// Largest packet sent, in bytes of UDP payload. Default 1232: IPv6's least MTU, less headers.
+    /// Packet size in bytes of UDP payload: in v0 the largest, in v1 where a path begins. Default
+    /// 1232: IPv6's least MTU, less headers.
     pub packet_size: usize,
+    /// v1: the largest packet that the search for a path's MTU may find. Default 1452: what
+    /// Ethernet carries over IPv6. Larger ones, up to `PACKET_SIZE_MAX`, are for networks known
+    /// to take them (jumbo frames, the loopback); what the interface does not take is found out
+    /// and not exceeded. No search where it is not above `packet_size`, or that is below 1200.
+    // spec: 12.11 MTU
+    pub packet_size_max: usize,
     /// v0: pad every packet to `packet_size`, as the reference does. Off by default: bytes cost.
     pub padding: bool,
     /// v0: how long a message may wait for others to share its packet. Default zero: packets are
@@ -274,6 +287,15 @@ pub struct NodeConfig {
     pub ack_delay: Duration,
     /// v1: how the sending rate is controlled.
     pub congestion: Congestion,
+    /// v1, with `Congestion::Bbr2`: per cent of packets that a round trip may lose before that
+    /// counts as a full queue. Default 2, as the draft has it; with that, losses below it still
+    /// slow down a little until the next probe.
+    ///
+    /// For links that are known to lose at random, such as radio: some more than they lose (8 for
+    /// 5 per cent). Losses below it then have no effect at all. It is not for links that others
+    /// share: a queue that is full shows nothing but losses, and this one does not yield before so
+    /// many.
+    pub loss_tolerance_percent: u8,
     /// v1: whether every handshake from outside needs a cookie. Off by default: it costs a round
     /// trip, and the node asks for one by itself when there are many.
     pub always_cookie: bool,
@@ -323,6 +345,7 @@ impl NodeConfig {
             lend_messages: false,
             raw_datagrams: false,
             packet_size: 1232,
+            packet_size_max: 1452,
             padding: false,
             bundle_delay: Duration::ZERO,
             segments_max: 1,
@@ -351,6 +374,7 @@ impl NodeConfig {
             half_close: false,
             ack_delay: Duration::from_millis(25),
             congestion: Congestion::default(),
+            loss_tolerance_percent: 2,
             always_cookie: false,
             half_open_free_max: 256,
             half_open_max: 4_096,
@@ -369,6 +393,13 @@ impl NodeConfig {
     /// Bytes queued on a channel at which it is `Writable` again.
     pub fn low_water_bytes(&self) -> usize {
         self.send_low_water_bytes.unwrap_or(self.send_queue_bytes_max / 2)
+    }
+
+    /// The largest packet that a path may come to have.
+    pub(crate) fn largest_packet(&self) -> usize {
+        // Whoever wants packets that any path takes wants no larger ones.
+        let is_searching = self.packet_size >= LONG_DATAGRAM_SIZE;
+        if is_searching { self.packet_size_max.max(self.packet_size) } else { self.packet_size }
     }
 
     /// Refuses settings that cannot work.
@@ -397,6 +428,7 @@ impl NodeConfig {
         let least = |span: Duration| if span.is_zero() { 0 } else { second / 1_000 };
         for (name, value, least, most) in [
             ("packet_size", packet_size, packet_size_min as u128, PACKET_SIZE_MAX as u128),
+            ("packet_size_max", self.packet_size_max as u128, 0, PACKET_SIZE_MAX as u128),
             ("bundle_delay", nanos(self.bundle_delay), 0, second),
             ("segments_max", self.segments_max as u128, 1, BATCH_SEGMENTS_MAX as u128),
             ("handshake_timeout", nanos(self.handshake_timeout), second / 1_000, 60 * second),
@@ -437,6 +469,7 @@ impl NodeConfig {
             ("linger", nanos(self.linger), 0, hour),
             // spec: 7.11, ack_delay_max
             ("ack_delay", nanos(self.ack_delay), 0, (1 << 24) * 1_000),
+            ("loss_tolerance_percent", u128::from(self.loss_tolerance_percent), 2, 50),
             ("half_open_free_max", self.half_open_free_max as u128, 0, any),
             ("half_open_max", self.half_open_max as u128, 1, 1 << 20),
             ("early_bytes_max", self.early_bytes_max as u128, 0, any),

@@ -14,6 +14,8 @@ pub struct ConnectionInfo {
     pub peer: PeerId,
     /// Where we send to.
     pub address: SocketAddr,
+    /// Where the peer sees our packets come from, as it says: through a NAT, or not. Never in v0.
+    pub observed_address: Option<SocketAddr>,
     /// The protocol spoken.
     pub version: Version,
     /// Whether what is sent is encrypted and the peer is who it says. Never in v0.

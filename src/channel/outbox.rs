@@ -120,7 +120,9 @@ impl Batch {
     fn has_room(&self, framing: &Framing, number: u64, len: usize) -> bool {
         let open = self.packets.last().filter(|_| self.is_open);
         open.is_some_and(|packet| {
+            // The packet size may have grown since the packet was begun.
             packet.end + len + TAG_SIZE <= framing.packet_size
+                && self.used + packet.end + len + TAG_SIZE <= self.buffer.len()
                 && packet.first + u64::from(packet.count) == number
         })
     }
@@ -417,8 +419,31 @@ mod tests {
         assert!(outbox.is_empty() && outbox.bytes() == 0 && outbox.packets() == 0);
     }
 
+    // spec: 12.11 MTU
+    #[test]
+    fn a_packet_that_was_begun_stays_as_it_is_when_the_packet_size_grows() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        push(&mut outbox, &mut pool, 0, 200);
+        push_into(&mut outbox, &mut pool, (1, 200), 512);
+        push_into(&mut outbox, &mut pool, (2, 200), 512);
+        let mut all = Vec::new();
+        while !outbox.is_empty() {
+            all.extend(take(&mut outbox, &mut pool, 64).1);
+        }
+        assert_eq!(all, [(0, 1), (1, 2)]);
+    }
+
     fn push(outbox: &mut Outbox, pool: &mut Pool, number: u64, len: usize) {
-        let framing = Framing { packet_size: 256, segments_max: 64, number_len: 2 };
+        push_into(outbox, pool, (number, len), 256);
+    }
+
+    fn push_into(
+        outbox: &mut Outbox,
+        pool: &mut Pool,
+        (number, len): (u64, usize),
+        packet_size: usize,
+    ) {
+        let framing = Framing { packet_size, segments_max: 64, number_len: 2 };
         outbox.push(&framing, &[], number, &vec![7; len], pool);
     }
 

@@ -6,8 +6,8 @@ use crate::time::Time;
 
 use super::hystart::{Growth, HyStart};
 use super::{
-    AckSample, Cause, CongestionEvent, Controller, PacketSample, WINDOW_MAX, initial_window,
-    is_window_used, minimum_window, quantum, rate_of_window,
+    AckSample, Cause, CongestionEvent, Controller, Departure, LossSample, PacketSample, WINDOW_MAX,
+    initial_window, is_window_used, minimum_window, quantum, rate_of_window,
 };
 
 /// The controller of RFC 9438. Windows in fractions are in packets, as there.
@@ -152,7 +152,7 @@ impl Epoch {
 }
 
 impl Controller for Cubic {
-    fn on_sent(&mut self, _now: Time, _size: u64, _in_flight: u64) {}
+    fn on_sent(&mut self, _now: Time, _packet: &Departure) {}
 
     #[inline]
     fn on_packet_acked(&mut self, _now: Time, packet: &PacketSample) {
@@ -179,7 +179,7 @@ impl Controller for Cubic {
         self.state.window = self.state.window.min(WINDOW_MAX as f64);
     }
 
-    fn on_packet_lost(&mut self, _now: Time, _packet: &PacketSample) {}
+    fn on_packet_lost(&mut self, _now: Time, _loss: &LossSample) {}
 
     fn on_congestion(&mut self, now: Time, event: &CongestionEvent) {
         if !self.is_recovering(event.sent_at) {

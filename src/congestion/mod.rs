@@ -4,11 +4,15 @@
 //! the pacer that obeys it. It knows no packet numbers: whoever keeps the packets (`recovery`, or
 //! an adapter to another protocol) keeps a [`Snapshot`] with each and hands it back.
 
+mod bbr2;
 mod cubic;
 mod hystart;
 mod newreno;
 mod pacer;
+pub(crate) mod quinn;
 mod rate;
+#[cfg(test)]
+mod test_net;
 #[cfg(test)]
 mod test_path;
 
@@ -16,6 +20,7 @@ use std::time::Duration;
 
 use crate::time::Time;
 
+use bbr2::Bbr2;
 use cubic::Cubic;
 use newreno::NewReno;
 pub(crate) use pacer::Pacer;
@@ -35,12 +40,31 @@ pub(crate) struct Congestion {
     rate: RateEstimator,
     pacer: Pacer,
     acked: u64,
-    lost: u64,
+    mtu: u64,
+    /// When the first packet left. Those before went where the path led then.
+    began_at: Option<Time>,
+}
+
+/// What a path's congestion control is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// The controller.
+    pub(crate) algorithm: Algorithm,
+    /// Per cent of packets that may be lost in a round trip before `bbr2` takes the loss for a full
+    /// queue.
+    pub(crate) loss_percent: u8,
+    /// Spreads the probes of flows that share a link; any number.
+    pub(crate) seed: u64,
+}
+
+impl From<Algorithm> for Settings {
+    fn from(algorithm: Algorithm) -> Settings {
+        Settings { algorithm, loss_percent: LOSS_PERCENT, seed: 0 }
+    }
 }
 
 /// What an ACK told besides its packets.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "what only bbr2 needs of an ACK; it comes with part 2")]
 pub(crate) struct AckEnd {
     /// Bytes in flight before the ACK.
     pub(crate) prior_in_flight: u64,
@@ -56,7 +80,6 @@ pub(crate) struct AckEnd {
 
 /// A signal to slow down: packets lost, or marked by a queue.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "what only bbr2 needs of a loss; it comes with part 2")]
 pub(crate) struct CongestionEvent {
     /// What the signal was.
     pub(crate) cause: Cause,
@@ -83,6 +106,17 @@ pub(crate) enum Cause {
     },
 }
 
+/// A packet that leaves, as a controller sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Departure {
+    /// Its bytes.
+    pub(crate) size: u64,
+    /// Bytes in flight before it.
+    pub(crate) in_flight: u64,
+    /// Whether the application had nothing to send shortly before.
+    pub(crate) is_app_limited: bool,
+}
+
 /// A packet that was acknowledged or lost, as a controller sees it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PacketSample {
@@ -94,16 +128,24 @@ pub(crate) struct PacketSample {
     pub(crate) snapshot: Snapshot,
 }
 
+/// A lost packet, as a controller sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LossSample {
+    /// The packet.
+    pub(crate) packet: PacketSample,
+    /// Bytes lost or marked since it was sent, its own included.
+    pub(crate) lost: u64,
+    /// Bytes delivered on the path so far.
+    pub(crate) delivered: u64,
+}
+
 /// A whole ACK, as a controller sees it.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "what only bbr2 needs of an ACK; it comes with part 2")]
 pub(crate) struct AckSample {
     /// What the ACK told.
     pub(crate) end: AckEnd,
     /// Bytes that it acknowledged for the first time.
     pub(crate) acked: u64,
-    /// Bytes that it showed as lost.
-    pub(crate) lost: u64,
     /// Bytes delivered on the path so far.
     pub(crate) delivered: u64,
     /// The delivery-rate sample.
@@ -113,8 +155,8 @@ pub(crate) struct AckSample {
 /// A congestion controller: bytes that may be out, and the rate at which they leave.
 // spec: 13.5 congestion control
 pub(crate) trait Controller {
-    /// A packet leaves; `in_flight` bytes were out before it.
-    fn on_sent(&mut self, now: Time, size: u64, in_flight: u64);
+    /// A packet leaves.
+    fn on_sent(&mut self, now: Time, packet: &Departure);
 
     /// A packet was acknowledged for the first time.
     fn on_packet_acked(&mut self, now: Time, packet: &PacketSample);
@@ -123,7 +165,7 @@ pub(crate) trait Controller {
     fn on_ack(&mut self, now: Time, ack: &AckSample);
 
     /// A packet was declared lost.
-    fn on_packet_lost(&mut self, now: Time, packet: &PacketSample);
+    fn on_packet_lost(&mut self, now: Time, loss: &LossSample);
 
     /// Packets were lost or marked.
     fn on_congestion(&mut self, now: Time, event: &CongestionEvent);
@@ -145,20 +187,24 @@ pub(crate) trait Controller {
 
     /// Whether the window still grows without bound.
     fn is_slow_start(&self) -> bool;
+
+    /// Whether it sends little on purpose, so that delivery rates tell nothing of the path.
+    fn is_holding_back(&self) -> bool {
+        false
+    }
 }
 
 impl Congestion {
     /// A path that begins, with packets of `mtu` bytes.
-    pub(crate) fn new(algorithm: Algorithm, mtu: u64) -> Congestion {
+    pub(crate) fn new(settings: impl Into<Settings>, mtu: u64) -> Congestion {
+        let settings = settings.into();
         Congestion {
-            controller: match algorithm {
-                Algorithm::NewReno => AnyController::NewReno(NewReno::new(mtu)),
-                Algorithm::Cubic => AnyController::Cubic(Box::new(Cubic::new(mtu))),
-            },
+            controller: AnyController::new(&settings, mtu),
             rate: RateEstimator::default(),
             pacer: Pacer::default(),
             acked: 0,
-            lost: 0,
+            mtu,
+            began_at: None,
         }
     }
 
@@ -183,8 +229,10 @@ impl Congestion {
     /// A packet that counts as in flight leaves; `in_flight` bytes were out before it. The answer
     /// is to be kept with the packet.
     pub(crate) fn on_sent(&mut self, now: Time, size: u64, in_flight: u64) -> Snapshot {
+        self.began_at.get_or_insert(now);
         let snapshot = self.rate.on_sent(now, size, in_flight);
-        self.controller.on_sent(now, size, in_flight);
+        let is_app_limited = snapshot.is_app_limited;
+        self.controller.on_sent(now, &Departure { size, in_flight, is_app_limited });
         self.pacer.on_sent(size, self.controller.pacing_rate());
         snapshot
     }
@@ -202,16 +250,19 @@ impl Congestion {
         self.controller.on_packet_acked(now, packet);
     }
 
-    /// A packet was acknowledged that had been declared lost.
-    pub(crate) fn on_packet_acked_late(&mut self, now: Time, size: u64) {
-        self.rate.on_acked_late(now, size);
+    /// A packet was acknowledged that had been declared lost, perhaps when the path led elsewhere.
+    pub(crate) fn on_packet_acked_late(&mut self, now: Time, packet: &PacketSample) {
+        if self.began_at.is_some_and(|began_at| packet.sent_at >= began_at) {
+            self.rate.on_acked_late(now, packet.size);
+        }
     }
 
     /// A packet was declared lost that counted as in flight; not to be called for MTU probes.
     pub(crate) fn on_packet_lost(&mut self, now: Time, packet: &PacketSample) {
-        self.lost += packet.size;
         self.rate.on_lost(packet.size);
-        self.controller.on_packet_lost(now, packet);
+        let lost = self.rate.lost_since(&packet.snapshot);
+        let delivered = self.rate.delivered();
+        self.controller.on_packet_lost(now, &LossSample { packet: *packet, lost, delivered });
     }
 
     /// All packets of an ACK were fed.
@@ -219,16 +270,21 @@ impl Congestion {
         let ack = AckSample {
             end: *end,
             acked: std::mem::take(&mut self.acked),
-            lost: std::mem::take(&mut self.lost),
             delivered: self.rate.delivered(),
             rate: self.rate.take_sample(end.min_rtt),
         };
         self.controller.on_ack(now, &ack);
+        if self.controller.is_holding_back() {
+            self.rate.on_app_limited(end.in_flight);
+        }
     }
 
     /// Packets were lost or marked; comes after the packets, and after [`Self::on_ack_end`] if an
     /// ACK showed it.
     pub(crate) fn on_congestion(&mut self, now: Time, event: &CongestionEvent) {
+        if let Cause::Ecn { packets } = event.cause {
+            self.rate.on_marked(packets * self.mtu);
+        }
         self.controller.on_congestion(now, event);
     }
 
@@ -240,6 +296,7 @@ impl Congestion {
 
     /// The packet size changed.
     pub(crate) fn on_mtu(&mut self, size: u64) {
+        self.mtu = size;
         self.controller.on_mtu(size);
     }
 
@@ -261,7 +318,7 @@ impl Congestion {
 
     /// Bytes delivered and lost on the path so far.
     pub(crate) fn totals(&self) -> (u64, u64) {
-        (self.rate.delivered(), self.rate.lost())
+        self.rate.totals()
     }
 }
 
@@ -271,6 +328,17 @@ enum AnyController {
     NewReno(NewReno),
     // Boxed: an idle path should be small whichever it runs.
     Cubic(Box<Cubic>),
+    Bbr2(Box<Bbr2>),
+}
+
+impl AnyController {
+    fn new(settings: &Settings, mtu: u64) -> AnyController {
+        match settings.algorithm {
+            Algorithm::NewReno => AnyController::NewReno(NewReno::new(mtu)),
+            Algorithm::Cubic => AnyController::Cubic(Box::new(Cubic::new(mtu))),
+            Algorithm::Bbr2 => AnyController::Bbr2(Box::new(Bbr2::new(settings, mtu))),
+        }
+    }
 }
 
 macro_rules! each {
@@ -278,13 +346,14 @@ macro_rules! each {
         match $self {
             AnyController::NewReno($controller) => $call,
             AnyController::Cubic($controller) => $call,
+            AnyController::Bbr2($controller) => $call,
         }
     };
 }
 
 impl Controller for AnyController {
-    fn on_sent(&mut self, now: Time, size: u64, in_flight: u64) {
-        each!(self, it => it.on_sent(now, size, in_flight));
+    fn on_sent(&mut self, now: Time, packet: &Departure) {
+        each!(self, it => it.on_sent(now, packet));
     }
 
     #[inline]
@@ -296,8 +365,8 @@ impl Controller for AnyController {
         each!(self, it => it.on_ack(now, ack));
     }
 
-    fn on_packet_lost(&mut self, now: Time, packet: &PacketSample) {
-        each!(self, it => it.on_packet_lost(now, packet));
+    fn on_packet_lost(&mut self, now: Time, loss: &LossSample) {
+        each!(self, it => it.on_packet_lost(now, loss));
     }
 
     fn on_congestion(&mut self, now: Time, event: &CongestionEvent) {
@@ -326,6 +395,10 @@ impl Controller for AnyController {
 
     fn is_slow_start(&self) -> bool {
         each!(self, it => it.is_slow_start())
+    }
+
+    fn is_holding_back(&self) -> bool {
+        each!(self, it => it.is_holding_back())
     }
 }
 
@@ -371,6 +444,9 @@ fn is_window_used(controller: &impl Controller, mtu: u64, in_flight: u64) -> boo
     let burst = controller.send_quantum().min(window / 4).max(3 * mtu);
     in_flight + burst >= window
 }
+
+/// What `bbr2` tolerates unless it is told otherwise: LossThresh of draft-ietf-ccwg-bbr-06 2.8.
+const LOSS_PERCENT: u8 = 2;
 
 /// What one GSO send carries.
 const QUANTUM_MAX: u64 = 64 * 1024;

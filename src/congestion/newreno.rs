@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::time::Time;
 
 use super::{
-    AckSample, Cause, CongestionEvent, Controller, PacketSample, WINDOW_MAX, initial_window,
-    is_window_used, minimum_window, quantum, rate_of_window,
+    AckSample, Cause, CongestionEvent, Controller, Departure, LossSample, PacketSample, WINDOW_MAX,
+    initial_window, is_window_used, minimum_window, quantum, rate_of_window,
 };
 
 /// The controller of RFC 9002 7.
@@ -49,7 +49,7 @@ impl NewReno {
 }
 
 impl Controller for NewReno {
-    fn on_sent(&mut self, _now: Time, _size: u64, _in_flight: u64) {}
+    fn on_sent(&mut self, _now: Time, _packet: &Departure) {}
 
     #[inline]
     fn on_packet_acked(&mut self, _now: Time, packet: &PacketSample) {
@@ -75,7 +75,7 @@ impl Controller for NewReno {
         }
     }
 
-    fn on_packet_lost(&mut self, _now: Time, _packet: &PacketSample) {}
+    fn on_packet_lost(&mut self, _now: Time, _loss: &LossSample) {}
 
     fn on_congestion(&mut self, now: Time, event: &CongestionEvent) {
         let minimum = minimum_window(self.mtu);

@@ -57,7 +57,7 @@ fn span_of(bytes: u64, rate: u64) -> u64 {
 }
 
 /// How many bytes `nanos` hold at `rate`.
-fn bytes_of(nanos: u64, rate: u64) -> u64 {
+pub(super) fn bytes_of(nanos: u64, rate: u64) -> u64 {
     // The wide division is slow, and for rates below 18 GB/s not needed.
     match nanos.checked_mul(rate) {
         Some(scaled) => scaled / 1_000_000_000,

@@ -18,6 +18,8 @@ pub(crate) struct Snapshot {
     pub(crate) in_flight: u32,
     /// Bytes lost until then; wraps.
     pub(crate) lost: u32,
+    /// Bytes marked by a queue until then; wraps.
+    pub(crate) marked: u32,
     /// Whether the application, not the window, decided what was sent.
     pub(crate) is_app_limited: bool,
 }
@@ -37,7 +39,7 @@ pub(crate) struct RateSample {
     pub(crate) is_app_limited: bool,
     /// Bytes in flight when the sample's packet was sent, that packet included.
     pub(crate) sent_in_flight: u64,
-    /// Bytes lost since the sample's packet was sent.
+    /// Bytes lost or marked since the sample's packet was sent.
     pub(crate) lost: u64,
     /// When the sample's packet was sent.
     pub(crate) sent_at: Time,
@@ -50,6 +52,7 @@ pub(crate) struct RateEstimator {
     delivered_at: Time,
     first_sent_at: Time,
     lost: u64,
+    marked: u32,
     /// The count of delivered bytes at which the present app-limited phase ends; 0: there is none.
     app_limited_until: u64,
     newest: Option<Newest>,
@@ -74,6 +77,7 @@ impl RateEstimator {
             first_sent_at: self.first_sent_at,
             in_flight: u32::try_from(in_flight + size).unwrap_or(u32::MAX),
             lost: self.lost as u32,
+            marked: self.marked,
             is_app_limited: self.app_limited_until != 0,
         }
     }
@@ -102,6 +106,11 @@ impl RateEstimator {
         self.delivered_at = now;
     }
 
+    /// A queue marked so many bytes.
+    pub(crate) fn on_marked(&mut self, size: u64) {
+        self.marked = self.marked.wrapping_add(size as u32);
+    }
+
     /// A packet was declared lost.
     pub(crate) fn on_lost(&mut self, size: u64) {
         self.lost += size;
@@ -128,7 +137,7 @@ impl RateEstimator {
             rate,
             is_app_limited: snapshot.is_app_limited,
             sent_in_flight: u64::from(snapshot.in_flight),
-            lost: u64::from((self.lost as u32).wrapping_sub(snapshot.lost)),
+            lost: self.lost_since(&snapshot),
             sent_at,
         })
     }
@@ -138,9 +147,15 @@ impl RateEstimator {
         self.delivered
     }
 
-    /// Bytes lost on the path so far.
-    pub(crate) const fn lost(&self) -> u64 {
-        self.lost
+    /// Bytes delivered and lost on the path so far.
+    pub(crate) const fn totals(&self) -> (u64, u64) {
+        (self.delivered, self.lost)
+    }
+
+    /// Bytes lost or marked since a packet was sent.
+    pub(crate) const fn lost_since(&self, snapshot: &Snapshot) -> u64 {
+        let lost = (self.lost as u32).wrapping_sub(snapshot.lost);
+        lost as u64 + self.marked.wrapping_sub(snapshot.marked) as u64
     }
 
     /// Whether an app-limited phase lasts.

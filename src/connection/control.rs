@@ -15,7 +15,7 @@ use crate::wire::Writer;
 use crate::wire::codes::ChannelCode;
 use crate::wire::frame::{
     self, AckRate, ChannelClose, ChannelLimit, ChannelReset, Crypto, DataSkip, Frame, NewToken,
-    PathAbandon, RESET_LEN, Reason, Source,
+    ObservedAddress, PathAbandon, RESET_LEN, Reason, Source,
 };
 
 /// Writes messages into a payload and notes them.
@@ -146,10 +146,16 @@ impl Connection {
         }
     }
 
-    // spec: 12.2 tokens, 12.10 abandoning
+    // spec: 12.2 tokens, 12.8 observed addresses, 12.10 abandoning
     fn gather_paths(&mut self, shared: &mut Shared, gatherer: &mut Gatherer<'_>) {
         let duties = &mut self.duties;
         let Some(established) = &self.established else { return };
+        if duties.observed {
+            let sequence = established.carrier.observed.sequence;
+            let (path, address) = (self.path.id, self.path.remote);
+            let frame = Frame::ObservedAddress(ObservedAddress { path, sequence, address });
+            duties.observed = !gatherer.push(&frame, SentFrame::Observed(sequence));
+        }
         while let Some(path) = duties.tokens.front().copied() {
             if let Some(token) = established.tokens.issued(path) {
                 // Without a key for resets, a value that no datagram will ever end with.

@@ -29,6 +29,8 @@ pub(super) struct Duties {
     pub(super) channels_blocked: bool,
     pub(super) data_blocked: bool,
     pub(super) ack_rate: bool,
+    /// OBSERVED_ADDRESS.
+    pub(super) observed: bool,
     /// The connection's limit of data rose in the packet that is being read.
     pub(super) credit_rose: bool,
     /// The limit of channels rose in it.
@@ -84,6 +86,7 @@ impl Duties {
             || self.channels_blocked
             || self.data_blocked
             || self.ack_rate
+            || self.observed
             || !self.noted.is_empty()
             || !self.refusals.is_empty()
             || !self.tokens.is_empty()

@@ -76,7 +76,8 @@ pub(super) struct Begun<'a> {
     pub(super) side: Side,
     /// Ours, of path 0.
     pub(super) token: Token,
-    pub(super) packet_size: usize,
+    /// At first, and at most.
+    pub(super) packet_sizes: (usize, usize),
     /// Frames of each early payload.
     pub(super) early: &'a [Vec<SentFrame>],
 }
@@ -138,7 +139,7 @@ impl Established {
         // spec: 5.7 spin bit
         let spin = if shared.rng.next_u32() & 1 == 0 { 0 } else { Flags::SPIN };
         let mut carrier =
-            Carrier::new(peer.token, spin, complete.rtt, delay, &shared.config, begun.packet_size);
+            Carrier::new(peer.token, spin, complete.rtt, delay, &shared.config, begun.packet_sizes);
         let rng = &mut shared.rng;
         register_early(&mut carrier, complete.early, complete.next_number, begun.early, now, rng);
         let suite = complete.secrets.suite();

@@ -98,9 +98,11 @@ impl Connection {
                     carrier.sent.set_peer_delay(delay);
                 }
             }
+            SentFrame::MtuProbe(size) => self.mtu_probe_acked(now, usize::from(size)),
             SentFrame::Data { .. }
             | SentFrame::Messages { .. }
             | SentFrame::Part { .. }
+            | SentFrame::Observed(_)
             | SentFrame::Accept(_)
             | SentFrame::Refusal { .. }
             | SentFrame::Blocked(_)
@@ -170,6 +172,8 @@ impl Connection {
             }
             SentFrame::Ack { .. } => {}
             SentFrame::AckRate => duties.ack_rate = true,
+            SentFrame::MtuProbe(size) => self.mtu_probe_lost(now, usize::from(size)),
+            SentFrame::Observed(sequence) => self.observed_lost(sequence),
         }
         self.schedule(shared);
     }

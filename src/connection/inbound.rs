@@ -11,7 +11,7 @@ use crate::config::ABANDONS_MAX;
 use crate::crypto::{OpenError, Opened, ReplayWindow};
 use crate::id::{ChannelNumber, PathId};
 use crate::io::{EcnMark, Local};
-use crate::path::Path;
+use crate::path::{Ends, Path};
 use crate::recovery::ReceivedPacket;
 use crate::stats::DropReason;
 use crate::time::Time;
@@ -39,12 +39,14 @@ pub(super) struct Inbound {
     pub(super) place: Place,
     /// Whether messages may be lent: the buffer is the one that the owner gave.
     pub(super) may_lend: bool,
+    /// Between which addresses its datagram came, and how large that was.
+    pub(super) from: Option<(Ends, usize)>,
 }
 
 impl Inbound {
     /// A packet that was kept: its bytes are nobody's buffer.
     pub(super) fn not_lent(now: Time, channel: ChannelNumber, place: Place) -> Inbound {
-        Inbound { now, channel, epoch: 0, place, may_lend: false }
+        Inbound { now, channel, epoch: 0, place, may_lend: false, from: None }
     }
 }
 
@@ -70,6 +72,10 @@ impl Connection {
                 return;
             }
             Life::Failed | Life::Draining { .. } | Life::Gone => return,
+        }
+        // spec: 12.7 address changes: there is none before both sides are confirmed
+        if !self.is_confirmed && source.from != self.path.remote {
+            return shared.count_drop(DropReason::UnknownAttempt);
         }
         if self.established.is_none() {
             return self.keep_packet(shared, &buffer[at]);
@@ -116,10 +122,13 @@ impl Connection {
         };
         established.heard_at = now;
         established.asked_at = None;
+        let largest = established.carrier.received.largest();
+        let is_newest = largest.is_none_or(|largest| opened.number > largest);
         let confirms = !self.is_confirmed;
         if confirms {
             self.confirm(shared);
         }
+        self.note_source(shared, source, at.len(), is_newest);
         let payload = at.start + opened.payload.start..at.start + opened.payload.end;
         let inbound = Inbound {
             now,
@@ -127,6 +136,7 @@ impl Connection {
             epoch: opened.epoch,
             place: Place::Short,
             may_lend,
+            from: Some((Ends { remote: source.from, local: source.local }, at.len())),
         };
         match self.handle_messages(shared, &inbound, buffer, payload) {
             Ok(_) if std::mem::take(&mut self.refuses_packet) => {}
@@ -202,7 +212,7 @@ impl Connection {
         Ok(asks)
     }
 
-    fn is_listening(&self) -> bool {
+    pub(super) fn is_listening(&self) -> bool {
         match self.life {
             Life::Open | Life::Lingering(_) => true,
             Life::Failed | Life::Closing(_) | Life::Draining { .. } | Life::Gone => false,

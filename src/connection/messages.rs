@@ -38,11 +38,17 @@ impl Connection {
             | Frame::Ping
             | Frame::Unknown { .. }
             | Frame::ChannelsBlocked { .. }
-            | Frame::PathChallenge(_)
-            | Frame::PathResponse(_)
             | Frame::PathStatus(_)
-            | Frame::ObservedAddress(_)
             | Frame::AddressOffer(_) => Ok(()),
+            Frame::PathChallenge(challenge) => {
+                self.handle_challenge(shared, inbound.from, *challenge);
+                Ok(())
+            }
+            Frame::PathResponse(answer) => {
+                self.handle_answer(shared, now, *answer);
+                Ok(())
+            }
+            Frame::ObservedAddress(observed) => self.handle_observed(observed),
             Frame::Data(_) => Ok(()),
             Frame::Ack(ack) => self.handle_ack(shared, inbound, ack),
             Frame::Crypto(crypto) => self.handle_crypto(inbound, crypto),
@@ -102,6 +108,7 @@ impl Connection {
         self.settle(shared, inbound.now, &mut fates);
         shared.scratch.fates = fates;
         outcome?;
+        self.conclude_losses(shared, inbound.now);
         self.ask_ack_rate();
         keys.map_err(|_| ConnectionCode::KeyUpdate)?;
         // The window may have room again.

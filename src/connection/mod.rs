@@ -15,9 +15,11 @@ pub(crate) mod handshake;
 mod inbound;
 mod limits;
 mod messages;
+mod mtu;
 mod opening;
 mod orphans;
 mod outbound;
+mod paths;
 mod registry;
 mod sending;
 mod shared;
@@ -154,6 +156,9 @@ impl Connection {
             in_flight_bytes: carrier.sent.in_flight(),
             pacing_rate_bytes: carrier.congestion.pacing_rate(),
             packets_sent: carrier.sent.next_number(),
+            packets_lost: carrier.sent.totals().lost,
+            packets_lost_spuriously: carrier.sent.totals().late,
+            ecn: carrier.ecn.state(),
             bytes_lost: carrier.congestion.totals().1,
             send_credit_bytes: established.flow.room(),
             receive_queue_bytes: self.intake.credit.held(),

@@ -265,10 +265,11 @@ impl Connection {
         let early = complete.early.as_ref().map(|early| early.is_accepted);
         let datagram_max = usize::try_from(complete.params.datagram_max).unwrap_or(usize::MAX);
         self.path.packet_size = self.path.packet_size.min(datagram_max);
+        let packet_size_max = shared.config.largest_packet();
         let begun = Begun {
             side: self.side,
             token,
-            packet_size: self.path.packet_size,
+            packet_sizes: (self.path.packet_size, packet_size_max.min(datagram_max)),
             early: &opening.early_frames,
         };
         let mut established = Box::new(Established::new(shared, now, begun, complete));
@@ -315,6 +316,7 @@ impl Connection {
             // spec: 12.2 tokens: its parameters travelled in the open, without the reset value
             self.duties.tokens.push_back(PathId::ZERO);
         }
+        self.duties.observed = true;
         self.issue_tokens(shared);
         self.report_connected(shared);
         shared.notify(self.handle, Notice::Confirmed);

@@ -13,7 +13,7 @@ use crate::channel::{
 };
 use crate::crypto::SealInfo;
 use crate::id::{ChannelHandle, ChannelNumber};
-use crate::io::{EcnMark, SendError, Transmit};
+use crate::io::{EcnMark, Transmit};
 use crate::path::SentFrame;
 use crate::time::Time;
 use crate::wire::long::DATAGRAM_SIZE;
@@ -118,6 +118,11 @@ impl Connection {
         now: Time,
         buf: &mut Vec<u8>,
     ) -> Option<Transmit> {
+        if self.is_listening()
+            && let Some(probe) = self.transmit_path_probe(shared, now, buf)
+        {
+            return Some(probe);
+        }
         let mut ecn = EcnMark::None;
         let sent = self.transmit_long(shared, now, buf);
         let sent = sent.or_else(|| match &mut self.life {
@@ -148,19 +153,6 @@ impl Connection {
             ecn,
             connection: Some(self.handle),
         })
-    }
-
-    /// Tells that a transmit of ours failed.
-    pub(crate) fn handle_send_error(&mut self, error: SendError, size: usize) -> bool {
-        match error {
-            SendError::TooLarge => {}
-            SendError::Unreachable => return false,
-        }
-        let is_smaller = self.path.shrink(size);
-        if let (true, Some(established)) = (is_smaller, &mut self.established) {
-            established.carrier.congestion.on_mtu(self.path.packet_size as u64);
-        }
-        is_smaller
     }
 
     /// There is nothing to send: what the path could carry is not measured by that.
@@ -211,13 +203,18 @@ impl Connection {
         }
         let is_probe = established.carrier.probes > 0;
         let wants_data = self.duties.has_ready();
-        let budget = if wants_data || self.duties.is_waiting() || is_probe {
+        let wants_mtu_probe = established.carrier.mtu.wanted().is_some();
+        let budget = if wants_data || self.duties.is_waiting() || is_probe || wants_mtu_probe {
             established.carrier.budget(now)
         } else {
             0
         };
         let allowed = if is_probe { budget.max(self.path.packet_size as u64) } else { budget };
-        if wants_data && allowed > 0 {
+        if wants_mtu_probe && budget > 0 && !is_probe {
+            return self.transmit_mtu_probe(shared, now, buf);
+        }
+        let wants_small = std::mem::take(&mut established.carrier.wants_small_probe);
+        if wants_data && allowed > 0 && !wants_small {
             let sent = self.transmit_data(shared, now, allowed, buf);
             if sent.is_some() {
                 return sent;
@@ -447,12 +444,21 @@ impl Established {
         is_in_flight: bool,
         asks_for_ack: bool,
     ) -> bool {
+        let is_sealed = self.seal_only(info, packet);
+        if is_sealed {
+            self.carrier.finish(now, packet.len(), is_in_flight, asks_for_ack);
+        }
+        is_sealed
+    }
+
+    /// As `seal`; what leaves is still to be recorded.
+    #[inline]
+    pub(super) fn seal_only(&mut self, info: &SealInfo, packet: &mut [u8]) -> bool {
         packet[0] = self.carrier.spin;
         packet[short::TOKEN_OFFSET..short::CHANNEL_OFFSET].copy_from_slice(&self.carrier.token.0);
         match self.epochs.seal(info, packet) {
             Ok(epoch) => {
                 self.carrier.note_epoch(epoch, info.number);
-                self.carrier.finish(now, packet.len(), is_in_flight, asks_for_ack);
                 true
             }
             Err(_) => {

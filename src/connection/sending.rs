@@ -155,8 +155,11 @@ impl Connection {
     pub(super) fn wake(&mut self, handle: ChannelHandle, channel: &mut Channel) {
         let is_announced =
             channel.opening != Opening::Announced || self.registry.is_allowed(channel.number);
-        let is_free = !channel.awaits_credit && !channel.is_stuffed && !channel.is_reset();
-        if self.established.is_some() && is_announced && is_free && channel.wants_to_send() {
+        // What goes again needs neither credit nor memory; the peer may wait for it to give either.
+        let has_lost = channel.backlog.as_ref().is_some_and(|backlog| backlog.has_lost());
+        let is_held = (channel.awaits_credit || channel.is_stuffed) && !has_lost;
+        let is_free = is_announced && !is_held && !channel.is_reset();
+        if self.established.is_some() && is_free && channel.wants_to_send() {
             self.duties.ready(handle, channel);
         }
     }

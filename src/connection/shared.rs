@@ -1,6 +1,7 @@
 //! What all v1 connections of a node share, and what they tell the node.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -82,6 +83,8 @@ pub(crate) enum Notice {
     TokenIssued(Token, PathId),
     /// And now they are not.
     TokenRetired(Token),
+    /// It sends to this address from now on.
+    Moved(SocketAddr),
     /// A dial's attempt failed. The node answers by `Connection::redial` or `Connection::fail`.
     AttemptFailed {
         /// What the application is told if it was the last.

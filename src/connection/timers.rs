@@ -36,6 +36,7 @@ impl Connection {
             carrier.sent.poll_timeout(&carrier.rtt),
             carrier.received.poll_timeout(),
             carrier.release_at,
+            carrier.validation_timeout(),
             established.epochs.poll_timeout(pto_max),
             established.tokens.poll_timeout(),
             established.idle_at(config),
@@ -88,6 +89,7 @@ impl Connection {
         established.carrier.handle_timeout(now, &mut fates);
         self.settle(shared, now, &mut fates);
         shared.scratch.fates = fates;
+        self.conclude_losses(shared, now);
         self.handle_overdue(shared, now);
         self.check_linger(shared, now);
         self.schedule(shared);

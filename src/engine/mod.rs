@@ -34,6 +34,7 @@
 
 mod dispatch;
 mod os;
+mod parts;
 mod shared;
 mod socket;
 mod spin;
@@ -54,6 +55,7 @@ use crate::error::Error;
 use crate::id::{ConnectionHandle, PeerId};
 use crate::io::Event;
 use crate::node::Node;
+use crate::quic::{Quic, QuicConfig, QuicEvent};
 use crate::time::Time;
 use shared::Shared;
 
@@ -74,6 +76,10 @@ pub trait Handler: Send {
 
     /// Something happened; `bytes` are the lent bytes of `Message` and `Datagram`, else empty.
     fn event(&mut self, event: &Event, bytes: &[u8]);
+
+    /// Something happened to QUIC channels. A `ConnectionRequest` is answered by `Quic::accept` or
+    /// `refuse`, now or later.
+    fn quic_event(&mut self, _event: &QuicEvent) {}
 
     /// A turn of the loop is over, whether or not something happened in it.
     fn turn_ended(&mut self) {}
@@ -156,7 +162,25 @@ impl Engine {
         handler: Box<dyn Handler>,
     ) -> Result<Engine, Error> {
         engine.check()?;
-        Ok(Engine { shared: Arc::new(Shared::new(engine, node, identity, handler)?) })
+        let node = Some((node, identity));
+        Ok(Engine { shared: Arc::new(Shared::new(engine, node, None, handler)?) })
+    }
+
+    /// Makes an engine for QUIC channels: beside a node on the same sockets, told apart by the
+    /// first byte of each datagram, or alone.
+    ///
+    /// # Errors
+    ///
+    /// As `with_config`; what `Quic::new` refuses is `InvalidArgument` (`QuicConfig::check` and
+    /// `Quic::new` say more).
+    pub fn with_quic_channels(
+        engine: EngineConfig,
+        node: Option<(NodeConfig, Option<Identity>)>,
+        quic: QuicConfig,
+        handler: Box<dyn Handler>,
+    ) -> Result<Engine, Error> {
+        engine.check()?;
+        Ok(Engine { shared: Arc::new(Shared::new(engine, node, Some(quic), handler)?) })
     }
 
     /// Opens a socket; returns the address it got. An unspecified IPv6 address is dual stack, any
@@ -181,9 +205,18 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `Poisoned`, `Closed`.
+    /// `Poisoned`, `Closed`; `Unsupported` when there is no node.
     pub fn with_node<R>(&self, call: impl FnOnce(&mut Node, Time) -> R) -> Result<R, Error> {
-        self.shared.with_node(call)
+        self.shared.with_parts(|parts, now| Ok(call(parts.node()?, now)))
+    }
+
+    /// As `with_node`, on QUIC channels.
+    ///
+    /// # Errors
+    ///
+    /// `Poisoned`, `Closed`; `Unsupported` when there are none.
+    pub fn with_quic<R>(&self, call: impl FnOnce(&mut Quic, Time) -> R) -> Result<R, Error> {
+        self.shared.with_parts(|parts, now| Ok(call(parts.quic()?, now)))
     }
 
     /// One turn of the loop in this thread: waits at most `timeout` (None: until something

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "system calls that no crate of ours wraps")]
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 
 use crate::error::Error;
 
@@ -115,6 +115,36 @@ pub(super) fn disable_timestamps(socket: &UdpSocket) {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn disable_timestamps(_socket: &UdpSocket) {}
 
+/// What the interface towards `to` takes, in bytes of UDP payload.
+// spec: 12.11 MTU
+#[cfg(target_os = "linux")]
+pub(super) fn packet_size_max(to: SocketAddr) -> Option<usize> {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::os::fd::AsRawFd;
+    let (any, level, name, headers) = match to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED.into(), libc::IPPROTO_IP, libc::IP_MTU, 28),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED.into(), libc::IPPROTO_IPV6, libc::IPV6_MTU, 48),
+    };
+    // Only a connected socket knows. Connecting sends nothing.
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
+    socket.connect(to).ok()?;
+    let mut mtu: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the descriptor is open while `socket` lives, and the kernel writes at most `len`
+    // bytes to `mtu`, which has that many, and to `len`.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut mtu).cast(), &raw mut len)
+    };
+    let mtu = usize::try_from(mtu).ok().filter(|_| result == 0)?;
+    mtu.checked_sub(headers)
+}
+
+/// Elsewhere the search has to find it.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn packet_size_max(_to: SocketAddr) -> Option<usize> {
+    None
+}
+
 /// Keeps signals away from the calling thread: they belong to the application's own threads.
 #[cfg(unix)]
 pub(super) fn block_signals() {
@@ -128,3 +158,17 @@ pub(super) fn block_signals() {
 /// No signals here.
 #[cfg(not(unix))]
 pub(super) fn block_signals() {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    // spec: 12.11 MTU
+    #[test]
+    fn the_loopback_says_what_it_takes() {
+        for (address, headers) in [("127.0.0.1:9", 28), ("[::1]:9", 48)] {
+            let size = packet_size_max(address.parse().expect("address")).expect("it says so");
+            assert!((1_200..=65_536 - headers).contains(&size), "{address}: {size}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mio::{Poll, Registry, Token, Waker};
 
 use super::dispatch::Owner;
+use super::parts::Parts;
 use super::socket::{Outcome, Socket};
 use super::stats::Counters;
 use super::thread::Thread;
@@ -18,6 +19,7 @@ use crate::error::Error;
 use crate::id::ConnectionHandle;
 use crate::io::{SendError, Transmit};
 use crate::node::Node;
+use crate::quic::{Quic, QuicConfig};
 use crate::time::Time;
 
 /// The token of the waker; sockets have their indices.
@@ -64,7 +66,7 @@ pub(super) struct Shared {
 
 /// What the one lock guards.
 pub(super) struct Core {
-    pub(super) node: Node,
+    pub(super) parts: Parts,
     /// The latest time that the node was told; threads read the clock before they get the lock.
     latest: Time,
     /// Transmits that found their socket full; one, or as many as threads were sending.
@@ -107,19 +109,23 @@ impl Default for Plan {
 impl Shared {
     pub(super) fn new(
         config: EngineConfig,
-        node: NodeConfig,
-        identity: Option<Identity>,
+        node: Option<(NodeConfig, Option<Identity>)>,
+        quic: Option<QuicConfig>,
         handler: Box<dyn Handler>,
     ) -> Result<Shared, Error> {
         let origin = Instant::now();
-        let node = Node::new(node, identity, os::seed()?, Time::ZERO)?;
+        let seed = os::seed;
+        let node = node.map(|(node, identity)| Node::new(node, identity, seed()?, Time::ZERO));
+        let quic = quic.map(|quic| Ok(Quic::new(quic, seed()?, Time::ZERO, unix_time())?));
+        let quic: Option<Result<Quic, Error>> = quic;
+        let parts = Parts::new(node.transpose()?, quic.transpose()?)?;
         let poll = Poll::new().map_err(|_| Error::Socket)?;
         let registry = poll.registry().try_clone().map_err(|_| Error::Socket)?;
         let waker = Waker::new(&registry, WAKER).map_err(|_| Error::Socket)?;
         let fd = os::poll_fd(&poll);
         Ok(Shared {
             core: Mutex::new(Core {
-                node,
+                parts,
                 latest: Time::ZERO,
                 blocked: Vec::new(),
                 wakes_at: None,
@@ -197,7 +203,7 @@ impl Shared {
                     *buffer = blocked.bytes;
                     (blocked.transmit, blocked.sent)
                 }
-                None => match core.node.poll_transmit(now, buffer) {
+                None => match core.parts.poll_transmit(now, buffer) {
                     Some(transmit) => (transmit, 0),
                     None => return Ok(Progress::Rests),
                 },
@@ -242,11 +248,14 @@ impl Shared {
     }
 
     /// Runs `call` under the lock, and afterwards wakes a loop that sleeps too long for its result.
-    pub(super) fn with_node<R>(&self, call: impl FnOnce(&mut Node, Time) -> R) -> Result<R, Error> {
+    pub(super) fn with_parts<R>(
+        &self,
+        call: impl FnOnce(&mut Parts, Time) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         let now = self.now();
         let mut core = self.core()?;
         let now = core.advance(now);
-        let result = call(&mut core.node, now);
+        let result = call(&mut core.parts, now)?;
         // The loop sets the flag before it looks at the node under this lock: either it sees what
         // we did, or we see the flag.
         let must_wake = self.sleeping.load(Ordering::Relaxed) && core.has_earlier_work();
@@ -272,7 +281,7 @@ impl Shared {
         }
         Ok(Plan {
             wait: wakes_at.map(|at| at.since(now)),
-            awaits_handshake: core.node.has_handshakes(),
+            awaits_handshake: core.parts.has_handshakes(),
         })
     }
 
@@ -360,9 +369,14 @@ impl Shared {
     }
 
     fn report_failure(&self, now: Time, of: &Transmit, error: SendError) -> Result<(), Error> {
+        // Asked before the lock is taken.
+        let limit = match error {
+            SendError::TooLarge => os::packet_size_max(of.to),
+            SendError::Unreachable => None,
+        };
         let mut core = self.core()?;
         let now = core.advance(now);
-        core.node.handle_send_error(now, of, error);
+        core.parts.handle_send_error(now, of, error, limit);
         Ok(())
     }
 
@@ -371,7 +385,7 @@ impl Shared {
         let mut core = self.core()?;
         let least = socket.segments_max().min(self.segments_max.load(Ordering::Relaxed));
         self.segments_max.store(least, Ordering::Relaxed);
-        core.node.set_segments_max(least);
+        core.parts.set_segments_max(least);
         Ok(())
     }
 }
@@ -385,10 +399,11 @@ impl Owner for Shared {
         let now = self.now();
         let mut core = self.core()?;
         let now = core.advance(now);
+        let node = core.parts.node()?;
         // The connection may have ended while the handler thought.
         let _gone = match accept {
-            true => core.node.accept(now, connection),
-            false => core.node.refuse(now, connection),
+            true => node.accept(now, connection),
+            false => node.refuse(now, connection),
         };
         Ok(())
     }
@@ -404,12 +419,12 @@ impl Core {
     /// When the loop must call the node, or try a full socket again.
     fn due(&self, now: Time) -> Option<Time> {
         let at_once =
-            self.node.has_events() || self.blocked.is_empty() && self.node.has_transmits();
+            self.parts.has_events() || self.blocked.is_empty() && self.parts.has_transmits();
         if at_once {
             return Some(now);
         }
         let retry = (!self.blocked.is_empty()).then(|| now + BLOCKED_RETRY);
-        self.node.poll_timeout().into_iter().chain(retry).min()
+        self.parts.poll_timeout().into_iter().chain(retry).min()
     }
 
     /// Whether the node has something for the loop before that wakes by itself.
@@ -448,6 +463,12 @@ impl Drop for Entered<'_> {
         }
         self.shared.turn_thread.store(0, Ordering::Relaxed);
     }
+}
+
+/// The time since 1970, as the system has it.
+fn unix_time() -> Duration {
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A number that no two living threads share, never 0.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use mio::Poll;
 use quinn_udp::{BATCH_SIZE, RecvMeta};
 
-use super::dispatch::Events;
+use super::dispatch::Owner as _;
+use super::parts::Happened;
 use super::shared::{ALARM, Plan, Progress, Shared};
 use super::spin::Spin;
 use super::{Handler, SOCKETS_MAX, os};
@@ -52,7 +53,7 @@ pub(super) struct Turn {
     meta: [RecvMeta; BATCH_SIZE],
     /// How many of them the next call gets; follows what arrives.
     buffers: usize,
-    events: Events,
+    happened: Happened,
     send_buffer: Vec<u8>,
     /// Sockets that may have more to read, a bit each. The poll reports changes only.
     undrained: u32,
@@ -78,7 +79,7 @@ impl Turn {
             storage: vec![0; BATCH_SIZE * BUFFER_STRIDE],
             meta: [RecvMeta::default(); BATCH_SIZE],
             buffers: BUFFERS_MIN,
-            events: Events::default(),
+            happened: Happened::default(),
             send_buffer: Vec::new(),
             undrained: 0,
             filled: None,
@@ -277,15 +278,20 @@ impl Turn {
             shared.counters.datagrams_received.add(meta.len.div_ceil(meta.stride.max(1)).max(1));
             shared.counters.bytes_received.add(meta.len);
             let start = buffer * BUFFER_STRIDE;
-            let data = &mut self.storage[start..start + meta.len];
-            let mut core = shared.core()?;
-            let now = core.advance(now);
-            // What API calls caused comes first, since it happened first.
-            self.events.collect(&mut core.node);
-            core.node.handle_datagram(now, &socket.origin(&meta), data);
-            self.events.collect(&mut core.node);
-            drop(core);
-            dispatch(&mut self.events, &mut self.handler, data, shared)?;
+            let from = socket.origin(&meta);
+            let mut rest = &mut self.storage[start..start + meta.len];
+            while !rest.is_empty() {
+                let mut core = shared.core()?;
+                let now = core.advance(now);
+                // What API calls caused comes first, since it happened first.
+                core.parts.collect(&mut self.happened);
+                let (data, behind) = rest.split_at_mut(core.parts.run(&from, rest));
+                core.parts.handle_datagram(now, &from, data);
+                core.parts.collect(&mut self.happened);
+                drop(core);
+                dispatch(&mut self.happened, &mut self.handler, data, shared)?;
+                rest = behind;
+            }
             unanswered += meta.len;
             if unanswered >= RECEIVED_BEFORE_SENDING {
                 unanswered = 0;
@@ -299,14 +305,14 @@ impl Turn {
     fn do_what_is_due(&mut self, shared: &Shared, now: Time) -> Result<bool, Error> {
         let mut core = shared.core()?;
         let now = core.advance(now);
-        let is_due = core.node.poll_timeout().is_some_and(|due| due <= now);
+        let is_due = core.parts.poll_timeout().is_some_and(|due| due <= now);
         if is_due {
-            core.node.handle_timeout(now);
+            core.parts.handle_timeout(now);
         }
-        self.events.collect(&mut core.node);
+        core.parts.collect(&mut self.happened);
         drop(core);
-        let has_events = !self.events.is_empty();
-        dispatch(&mut self.events, &mut self.handler, &[], shared)?;
+        let has_events = !self.happened.is_empty();
+        dispatch(&mut self.happened, &mut self.handler, &[], shared)?;
         Ok(is_due || has_events)
     }
 }
@@ -320,18 +326,22 @@ fn buffers_for_next(offered: usize, count: usize, received: usize) -> usize {
 }
 
 fn dispatch(
-    events: &mut Events,
+    happened: &mut Happened,
     handler: &mut Option<Box<dyn Handler>>,
     bytes: &[u8],
     shared: &Shared,
 ) -> Result<(), Error> {
-    if events.is_empty() {
+    if happened.is_empty() {
         return Ok(());
     }
-    match handler {
-        Some(handler) => events.dispatch(handler.as_mut(), bytes, shared),
-        None => Err(Error::Closed),
+    let handler = handler.as_mut().ok_or(Error::Closed)?;
+    happened.node.dispatch(handler.as_mut(), bytes, shared)?;
+    while let Some(event) = happened.quic.pop_front() {
+        if !shared.is_closed() {
+            handler.quic_event(&event);
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -64,8 +64,8 @@ pub struct channeler_channel_details {
 /// NULL (defaults: `CHANNELER_UNRELIABLE`), and is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `out` is NULL, a wrong `struct_size`, an
 /// option out of its range, a label that is too long), `_INVALID_REFERENCE` (no such connection, or
-/// it ended), `_LIMIT` (`channels_max`, `channels_per_connection_max`), `_CLOSED` (the connection is
-/// closing), `_STATE` (the connection waits for `on_accept`; the node was freed), `_POISONED`.
+/// it ended), `_LIMIT` (`channels_max`, `channels_per_connection_max`), `_CLOSED` (the connection
+/// is closing), `_STATE` (the connection waits for `on_accept`; the node was freed), `_POISONED`.
 /// Thread: any.
 ///
 /// # Safety
@@ -148,9 +148,9 @@ pub unsafe extern "C" fn channeler_channel_reset(
 /// or unread is thrown away.
 ///
 /// `code` is a number of the application's, `reason` a sentence for people (UTF-8, ended by a zero
-/// byte, cut at 255 bytes; NULL: none). In version 1 the peer's `CHANNELER_EVENT_CHANNEL_CLOSED` has
-/// both, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with `CHANNELER_ERR_CLOSED`. Version 0 tells
-/// the peer nothing, and sends what is queued.
+/// byte, cut at 255 bytes; NULL: none). In version 1 the peer's `CHANNELER_EVENT_CHANNEL_CLOSED`
+/// has both, with `CHANNELER_ERR_PEER_CLOSED`. Ours follows with `CHANNELER_ERR_CLOSED`. Version 0
+/// tells the peer nothing, and sends what is queued.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_DECODE` (`reason` is not UTF-8),
 /// `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed), `_POISONED`.
 /// Thread: any.

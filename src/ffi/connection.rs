@@ -42,8 +42,9 @@ pub struct channeler_connection_details {
     pub address: channeler_address,
     /// Version 1: 1 once the handshake is done. Version 0: 1 once a channel was established.
     pub connected: u32,
-    /// Largest message that `channeler_channel_send` takes now, in bytes. Version 0: what one packet
-    /// takes. Version 1: the least of what the peer takes and what `send_queue_bytes_max` holds.
+    /// Largest message that `channeler_channel_send` takes now, in bytes. Version 0: what one
+    /// packet takes. Version 1: the least of what the peer takes and what `send_queue_bytes_max`
+    /// holds.
     pub message_bytes_max: u32,
     /// `CHANNELER_PROTOCOL_V0` or `CHANNELER_PROTOCOL_V1`.
     pub protocol: u32,

@@ -383,8 +383,8 @@ pub unsafe extern "C" fn channeler_channel_receive_whole(
     })
 }
 
-/// Tells how many bytes the message has that `channeler_channel_receive` would read next, or what is
-/// left of it.
+/// Tells how many bytes the message has that `channeler_channel_receive` would read next, or what
+/// is left of it.
 ///
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_DATA_UNAVAILABLE` (nothing
 /// there), `_INVALID_CHANNELID` (no such channel, or it ended), `_STATE` (the node was freed),

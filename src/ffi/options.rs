@@ -26,16 +26,19 @@ pub const CHANNELER_LEGACY_ACCEPT: u32 = 1;
 /// Nothing but protocol version 0 is spoken, and the node has no identity.
 pub const CHANNELER_LEGACY_ONLY: u32 = 2;
 
-/// CUBIC (RFC 9438): fair beside TCP (default).
+/// CUBIC (RFC 9438): fair beside TCP.
 pub const CHANNELER_CONGESTION_CUBIC: u32 = 0;
 /// NewReno (RFC 9002, section 7).
 pub const CHANNELER_CONGESTION_NEWRENO: u32 = 1;
+/// BBR, version 2 with the fixes of version 3 (default): finds rate and round trip of the path,
+/// keeps its queue short, and is not slowed down by a few lost packets.
+pub const CHANNELER_CONGESTION_BBR2: u32 = 2;
 
 /// Lost messages are sent again, within `resend_limit` and their lifetime.
 ///
 /// The `CHANNELER_CAP_*` bits can be added up in all eight ways; the names of the sums follow.
-/// Messages keep their boundaries and are delivered at most once in each. Version 0 carries the bits
-/// to the peer and fulfils none of them.
+/// Messages keep their boundaries and are delivered at most once in each. Version 0 carries the
+/// bits to the peer and fulfils none of them.
 pub const CHANNELER_CAP_RESEND: u32 = 1;
 /// Messages are never delivered out of order. With `CHANNELER_CAP_RESEND` later ones wait for those
 /// before them; without it, those that come late are dropped.
@@ -215,9 +218,9 @@ pub struct channeler_options {
     /// Version 1: bytes of the largest message taken from a peer. Default 16 MiB; 1 to 4294967296.
     pub message_bytes_max: u64,
     /// When a channel whose send returned `CHANNELER_ERR_WOULD_BLOCK` is writable again
-    /// (`CHANNELER_EVENT_WRITABLE`): once no more than these bytes are queued on it, and the message
-    /// that found no room would find it. Low values mean fewer, larger batches, and 0 that all must
-    /// have left. Default `CHANNELER_LOW_WATER_HALF`; else at most `send_queue_bytes_max`.
+    /// (`CHANNELER_EVENT_WRITABLE`): once no more than these bytes are queued on it, and the
+    /// message that found no room would find it. Low values mean fewer, larger batches, and 0 that
+    /// all must have left. Default `CHANNELER_LOW_WATER_HALF`; else at most `send_queue_bytes_max`.
     pub send_low_water_bytes: u64,
     /// Version 1: bytes that a peer may send on one channel before any are read, at first; the
     /// window grows with what the path carries and the application reads. Default 64 KiB; from
@@ -227,9 +230,17 @@ pub struct channeler_options {
     /// Who does not read stops the peer here; nothing is dropped. Default 16 MiB; from
     /// `message_bytes_max` to 1099511627776.
     pub connection_receive_bytes_max: u64,
-    /// Version 1: the same of all connections; when it is short, their windows stop growing. Default
-    /// 256 MiB; at least `connection_receive_bytes_max`.
+    /// Version 1: the same of all connections; when it is short, their windows stop growing.
+    /// Default 256 MiB; at least `connection_receive_bytes_max`.
     pub node_receive_bytes_max: u64,
+    /// Version 1, with `CHANNELER_CONGESTION_BBR2`: per cent of packets that a round trip may lose
+    /// before that counts as a full queue. Default 2; 2 to 50.
+    ///
+    /// More is for links that are known to lose at random, such as radio: some more than they lose
+    /// (8 for 5 per cent). Losses below it then have no effect at all. It is not for links that
+    /// others share: a full queue shows nothing but losses, and no sender with 20 here yields to
+    /// fewer.
+    pub loss_tolerance_percent: u64,
 }
 
 /// Settings of a channel. Fill with `channeler_channel_options_init`, then change what you need.
@@ -345,6 +356,7 @@ unsafe impl Versioned for channeler_options {
             congestion: match config.congestion {
                 Congestion::Cubic => CHANNELER_CONGESTION_CUBIC,
                 Congestion::NewReno => CHANNELER_CONGESTION_NEWRENO,
+                Congestion::Bbr2 => CHANNELER_CONGESTION_BBR2,
             },
             identity: std::ptr::null(),
             instance_label: std::ptr::null(),
@@ -368,6 +380,7 @@ unsafe impl Versioned for channeler_options {
             receive_window_min: config.receive_window_min as u64,
             connection_receive_bytes_max: config.connection_receive_bytes_max as u64,
             node_receive_bytes_max: config.node_receive_bytes_max as u64,
+            loss_tolerance_percent: config.loss_tolerance_percent.into(),
         }
     }
 }
@@ -447,6 +460,7 @@ impl channeler_options {
             congestion: match self.congestion {
                 CHANNELER_CONGESTION_CUBIC => Congestion::Cubic,
                 CHANNELER_CONGESTION_NEWRENO => Congestion::NewReno,
+                CHANNELER_CONGESTION_BBR2 => Congestion::Bbr2,
                 other => return Err(out_of_range("congestion", other, "CHANNELER_CONGESTION_*")),
             },
             early_data: switch("early_data", self.early_data)?,
@@ -462,12 +476,12 @@ impl channeler_options {
             tickets_max: size(self.tickets_max),
             peer_channels_max: size(self.peer_channels_max),
             message_bytes_max: size(self.message_bytes_max),
-            send_low_water_bytes: Some(self.send_low_water_bytes)
-                .filter(|bytes| *bytes != CHANNELER_LOW_WATER_HALF)
-                .map(size),
+            send_low_water_bytes: self.to_low_water(),
             receive_window_min: size(self.receive_window_min),
             connection_receive_bytes_max: size(self.connection_receive_bytes_max),
             node_receive_bytes_max: size(self.node_receive_bytes_max),
+            // What does not fit is out of range anyway.
+            loss_tolerance_percent: u8::try_from(self.loss_tolerance_percent).unwrap_or(u8::MAX),
             instance_label: instance_label.to_vec(),
             ..NodeConfig::new(peer_id)
         };
@@ -477,6 +491,11 @@ impl channeler_options {
 }
 
 impl channeler_options {
+    fn to_low_water(self) -> Option<usize> {
+        let is_half = self.send_low_water_bytes == CHANNELER_LOW_WATER_HALF;
+        (!is_half).then_some(size(self.send_low_water_bytes))
+    }
+
     fn to_profile(self) -> Result<Profile, Failure> {
         match (self.profile, self.mode, self.legacy) {
             (CHANNELER_PROFILE_NODE, _, _) => Ok(Profile::Node),

@@ -223,6 +223,7 @@ impl Endpoint {
         Ok(ConnectionInfo {
             peer: connection.peer.unwrap_or(PeerId([0; PeerId::SIZE])),
             address: connection.path.remote,
+            observed_address: connection.observed_address(),
             version: Version::V1,
             is_encrypted: connection.is_complete(),
             public_key: connection.public_key,

@@ -152,20 +152,32 @@ impl Endpoint {
         let Some(handle) = transmit.connection else { return };
         let Some(member) = self.table.get_mut(handle) else { return };
         let connection = &mut member.connection;
-        let event = match error {
+        if member.is_closed {
+            return;
+        }
+        match error {
+            SendError::TooLarge => {
+                connection.handle_too_large(&mut self.shared, now, transmit.segment_size);
+            }
             SendError::Unreachable => {
-                Event::PathUnreachable { connection: handle, address: transmit.to }
+                if self.shared.events.len() < self.shared.config.events_max {
+                    let (connection, address) = (handle, transmit.to);
+                    let event = Event::PathUnreachable { connection, address };
+                    self.shared.events.push_back(event);
+                }
             }
-            SendError::TooLarge if connection.handle_send_error(error, transmit.segment_size) => {
-                let packet_size = connection.path.packet_size;
-                Event::PacketSizeReduced { connection: handle, packet_size }
-            }
-            SendError::TooLarge => return,
-        };
-        if !member.is_closed && self.shared.events.len() < self.shared.config.events_max {
-            self.shared.events.push_back(event);
         }
         self.settle(now, handle);
+    }
+
+    /// Tells what the interface takes on the way of a transmit, in bytes of UDP payload.
+    pub(super) fn limit_packet_size(&mut self, now: Time, transmit: &Transmit, size: usize) {
+        let Some(handle) = transmit.connection else { return };
+        let Some(member) = self.table.get_mut(handle) else { return };
+        if !member.is_closed && member.connection.path.remote == transmit.to {
+            member.connection.limit_packet_size(&mut self.shared, now, size);
+            self.settle(now, handle);
+        }
     }
 
     pub(super) fn set_segments_max(&mut self, segments: usize) {
@@ -234,6 +246,7 @@ impl Endpoint {
             Notice::Confirmed => self.handle_confirmed(now, handle),
             Notice::TokenIssued(token, path) => self.table.issue(token, handle, path),
             Notice::TokenRetired(token) => self.table.retire(token, handle),
+            Notice::Moved(address) => self.table.list_address(handle, address),
             Notice::AttemptFailed { reason, code, may_retry } => {
                 self.handle_attempt_failed(now, handle, reason, code, may_retry);
             }

@@ -213,6 +213,16 @@ impl Node {
         }
     }
 
+    /// Tells what the interface takes on the way of a transmit, in bytes of UDP payload: v1 never
+    /// sends more there. For transmits that failed as too large, where the system says so.
+    pub fn limit_packet_size(&mut self, now: Time, transmit: &Transmit, packet_size: usize) {
+        let Some(connection) = transmit.connection else { return };
+        match (connection.0.version(), &mut self.v1) {
+            (Version::V1, Some(v1)) => v1.limit_packet_size(now, transmit, packet_size),
+            (Version::V1 | Version::V0, _) => {}
+        }
+    }
+
     /// Datagrams that one transmit may hold from now on (1 to `BATCH_SEGMENTS_MAX`).
     pub fn set_segments_max(&mut self, segments: usize) {
         if let Some(v0) = &mut self.v0 {
@@ -369,10 +379,10 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet of
-    /// the path takes (v0); `TooLarge` for one that the peer does not take, or that the queue can
-    /// never hold (v1); `WouldBlock` when a queue is full (`Writable` follows); `Closed` when the
-    /// channel is closing; `State` before `accept`.
+    /// `InvalidChannelId`; `InvalidArgument` for an empty message; `Write` for one that no packet
+    /// of the path takes (v0); `TooLarge` for one that the peer does not take, or that the queue
+    /// can never hold (v1); `WouldBlock` when a queue is full (`Writable` follows); `Closed` when
+    /// the channel is closing; `State` before `accept`.
     pub fn send(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
         match channel.0.version() {
             Version::V0 => self.v0_with()?.send(now, channel, message),

@@ -1,14 +1,18 @@
 //! One link to the peer: its addresses, and the recovery and congestion control that belong to it.
 
+mod mtu;
 mod sent;
+mod validation;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub(crate) use mtu::Mtu;
 pub(crate) use sent::{Fate, SentFrame};
+pub(crate) use validation::{Challenge, Ends, Probe as PathProbe, Sighting, Verdict};
 
-use crate::config::{self, NodeConfig};
-use crate::congestion::{AckEnd, Algorithm, Cause, Congestion, CongestionEvent, PacketSample};
+use crate::config::NodeConfig;
+use crate::congestion::{AckEnd, Cause, Congestion, CongestionEvent, PacketSample, Settings};
 use crate::crypto::ReplayWindow;
 use crate::id::{PathId, Token};
 use crate::io::{EcnMark, Local};
@@ -19,6 +23,8 @@ use crate::recovery::{
 use crate::time::Time;
 use crate::wire::frame::EcnCounts;
 use crate::wire::short;
+use mtu::SIZE_BASE;
+use validation::Validation;
 
 /// A path of protocol v1.
 // spec: 13.1 what belongs to a path
@@ -47,15 +53,36 @@ pub(crate) struct Carrier {
     pub(crate) congestion: Congestion,
     pub(crate) ack_rate: AckRate,
     pub(crate) ecn: EcnValidation,
+    pub(crate) mtu: Mtu,
+    /// There while an address is examined, or an answer is owed.
+    validation: Option<Box<Validation>>,
+    pub(crate) observed: Observed,
     /// The epoch in which packets are sealed, and the first number that was.
     epoch: (u32, u64),
     /// Packets that the probe timer allows whatever the window.
     pub(crate) probes: u8,
+    /// One of them is to be small.
+    pub(crate) wants_small_probe: bool,
     /// When the pacer lets the next burst go, while something waits for that.
     pub(crate) release_at: Option<Time>,
 }
 
+/// Addresses that one side told the other of.
+// spec: 12.8 observed addresses
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Observed {
+    /// Of what we tell.
+    pub(crate) sequence: u64,
+    /// Where the peer sees us, and the sequence of that.
+    pub(crate) ours: Option<(u64, SocketAddr)>,
+}
+
 impl Path {
+    /// Where it leads.
+    pub(crate) fn ends(&self) -> Ends {
+        Ends { remote: self.remote, local: self.local }
+    }
+
     /// Lowers the packet size to what is known to pass; false if it was that low.
     pub(crate) fn shrink(&mut self, failed_size: usize) -> bool {
         let shrunk =
@@ -68,23 +95,17 @@ impl Path {
     }
 }
 
-/// Passes on every path that a handshake passed (12.11).
-const SIZE_BASE: usize = 1200;
-
 impl Carrier {
     /// Begins with what the handshake measured. `delay` is how long the peer may wait with an ACK.
+    /// Packets have one size at first, and another at most.
     pub(crate) fn new(
         token: Token,
         spin: u8,
         rtt: Rtt,
         delay: Duration,
         config: &NodeConfig,
-        packet_size: usize,
+        (packet_size, packet_size_max): (usize, usize),
     ) -> Carrier {
-        let algorithm = match config.congestion {
-            config::Congestion::Cubic => Algorithm::Cubic,
-            config::Congestion::NewReno => Algorithm::NewReno,
-        };
         Carrier {
             token,
             spin,
@@ -92,11 +113,15 @@ impl Carrier {
             sent: SentPackets::new(delay),
             received: ReceivedNumbers::new(config.ack_delay),
             window: ReplayWindow::new(),
-            congestion: Congestion::new(algorithm, packet_size as u64),
+            congestion: Congestion::new(settings(config, token), packet_size as u64),
             ack_rate: AckRate::default(),
             ecn: EcnValidation::default(),
+            mtu: Mtu::new(packet_size, packet_size_max),
+            validation: None,
+            observed: Observed::default(),
             epoch: (0, 0),
             probes: 0,
+            wants_small_probe: false,
             release_at: None,
         }
     }
@@ -148,17 +173,83 @@ impl Carrier {
         if mark == EcnMark::Ect0 {
             self.ecn.on_sent();
         }
-        self.record(now, size, mark, (is_in_flight, asks));
+        self.mtu.on_sent(now, size);
+        self.record(now, size, mark, (is_in_flight, asks), false);
+    }
+
+    /// As `finish`, a probe for the path's MTU.
+    pub(crate) fn finish_mtu_probe(&mut self, now: Time, size: usize) {
+        let mark = self.mark();
+        if mark == EcnMark::Ect0 {
+            self.ecn.on_sent();
+        }
+        self.mtu.on_probe_sent(size);
+        self.record(now, size, mark, (true, true), true);
     }
 
     /// A packet left before the path had this record: in the handshake, without a mark.
     pub(crate) fn finish_early(&mut self, sent_at: Time, size: usize) {
-        self.record(sent_at, size, EcnMark::None, (true, true));
+        self.record(sent_at, size, EcnMark::None, (true, true), false);
+    }
+
+    /// As `finish`, a datagram of challenges or answers: it may go where the path does not lead,
+    /// and tells nothing of it.
+    pub(crate) fn finish_path_probe(&mut self, now: Time, size: usize) {
+        self.record(now, size, EcnMark::None, (false, false), false);
+    }
+
+    /// Whether an address is examined, or an answer owed.
+    pub(crate) fn is_validating(&self) -> bool {
+        self.validation.is_some()
+    }
+
+    pub(crate) fn validation_mut(&mut self) -> &mut Validation {
+        self.validation.get_or_insert_default()
+    }
+
+    /// When a challenge is to be repeated, or given up.
+    pub(crate) fn validation_timeout(&self) -> Option<Time> {
+        self.validation.as_ref().and_then(|validation| validation.poll_timeout())
+    }
+
+    /// The path leads to another host, or from another address of ours: what was learnt of the way
+    /// means nothing now, and what is out is as good as lost.
+    // spec: 12.7 address changes
+    pub(crate) fn restart(
+        &mut self,
+        now: Time,
+        config: &NodeConfig,
+        fates: &mut Vec<(SentFrame, Fate)>,
+    ) {
+        let Carrier { sent, rtt, congestion, ecn, mtu, .. } = self;
+        let loss = Fate::Dropped;
+        let mut feedback = Listener { now, congestion, ecn, mtu, fates, loss };
+        sent.lose_old(now, Duration::ZERO, &mut feedback);
+        sent.ignore_samples();
+        *rtt = Rtt::new();
+        ecn.restart();
+        mtu.restart(config.packet_size);
+        *congestion = Congestion::new(settings(config, *token), mtu.size() as u64);
+        self.ack_rate = AckRate::default();
+        (self.probes, self.wants_small_probe, self.release_at) = (0, false, None);
+    }
+
+    /// A round trip that no ACK showed.
+    pub(crate) fn take_sample(&mut self, now: Time, round: Duration) {
+        if self.rtt.first_sample_at().is_none() {
+            self.rtt.update(now, round, Duration::ZERO);
+        }
     }
 
     #[inline]
-    fn record(&mut self, now: Time, size: usize, mark: EcnMark, kind: (bool, bool)) {
-        let (is_in_flight, asks_for_ack) = kind;
+    fn record(
+        &mut self,
+        now: Time,
+        size: usize,
+        mark: EcnMark,
+        (is_in_flight, asks_for_ack): (bool, bool),
+        is_mtu_probe: bool,
+    ) {
         let snapshot = if is_in_flight {
             self.congestion.on_sent(now, size as u64, self.sent.in_flight())
         } else {
@@ -170,7 +261,7 @@ impl Carrier {
             is_in_flight,
             asks_for_ack,
             is_ect: mark == EcnMark::Ect0,
-            is_mtu_probe: false,
+            is_mtu_probe,
             snapshot,
         });
     }
@@ -199,8 +290,8 @@ impl Carrier {
         ranges: impl Iterator<Item = std::ops::RangeInclusive<u64>>,
         fates: &mut Vec<(SentFrame, Fate)>,
     ) -> Result<AckOutcome, AckError> {
-        let Carrier { sent, rtt, congestion, ecn, .. } = self;
-        let mut feedback = Listener { now, congestion, ecn, fates, loss: Fate::Lost };
+        let Carrier { sent, rtt, congestion, ecn, mtu, .. } = self;
+        let mut feedback = Listener { now, congestion, ecn, mtu, fates, loss: Fate::Lost };
         let outcome = sent.on_ack(now, rtt, delay, ranges, &mut feedback)?;
         congestion.on_ack_end(
             now,
@@ -221,7 +312,7 @@ impl Carrier {
             signal_marks(congestion, now, packets, &outcome);
         }
         if outcome.packets > 0 {
-            self.probes = 0;
+            (self.probes, self.wants_small_probe) = (0, false);
         }
         Ok(outcome)
     }
@@ -230,23 +321,38 @@ impl Carrier {
     /// be there by now, without being congestion.
     // spec: 7.7 confirmed
     pub(crate) fn lose_unanswered(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
-        let Carrier { sent, rtt, congestion, ecn, .. } = self;
-        sent.lose_old(
-            now,
-            rtt.loss_delay(),
-            &mut Listener { now, congestion, ecn, fates, loss: Fate::Dropped },
-        );
+        let Carrier { sent, rtt, congestion, ecn, mtu, .. } = self;
+        let mut feedback = Listener { now, congestion, ecn, mtu, fates, loss: Fate::Dropped };
+        sent.lose_old(now, rtt.loss_delay(), &mut feedback);
     }
 
-    /// Does what the loss and probe timers are for.
+    /// Does what the loss, probe and challenge timers are for.
     pub(crate) fn handle_timeout(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
-        let Carrier { sent, rtt, congestion, ecn, .. } = self;
-        let mut feedback = Listener { now, congestion, ecn, fates, loss: Fate::Lost };
+        let pto = self.pto();
+        if let Some(validation) = &mut self.validation {
+            validation.handle_timeout(now, pto);
+            if validation.is_idle(now) {
+                self.validation = None;
+            }
+        }
+        let Carrier { sent, rtt, congestion, ecn, mtu, .. } = self;
+        let mut feedback = Listener { now, congestion, ecn, mtu, fates, loss: Fate::Lost };
         let outcome = sent.handle_timeout(now, rtt, &mut feedback);
         signal_losses(congestion, now, &outcome.losses, outcome.prior_in_flight);
         if outcome.is_probe {
             self.probes = PROBES;
+            // If it is their size that loses packets, a larger probe tells nothing.
+            self.wants_small_probe = self.mtu.is_above_base() && self.sent.pto_count() > 1;
         }
+    }
+}
+
+fn settings(config: &NodeConfig, token: Token) -> Settings {
+    Settings {
+        algorithm: config.congestion,
+        loss_percent: config.loss_tolerance_percent,
+        // Drawn by the peer: it differs from path to path, and from run to run.
+        seed: u64::from_le_bytes(token.0),
     }
 }
 
@@ -282,6 +388,7 @@ struct Listener<'a> {
     now: Time,
     congestion: &'a mut Congestion,
     ecn: &'a mut EcnValidation,
+    mtu: &'a mut Mtu,
     fates: &'a mut Vec<(SentFrame, Fate)>,
     /// What a loss is.
     loss: Fate,
@@ -293,8 +400,11 @@ impl Feedback<SentFrame> for Listener<'_> {
         if !packet.is_in_flight {
             return;
         }
+        if !packet.is_mtu_probe {
+            self.mtu.on_acked(usize::from(packet.size));
+        }
         if is_late {
-            self.congestion.on_packet_acked_late(self.now, u64::from(packet.size));
+            self.congestion.on_packet_acked_late(self.now, &sample(packet));
         } else {
             self.congestion.on_packet_acked(self.now, &sample(packet));
         }
@@ -309,6 +419,7 @@ impl Feedback<SentFrame> for Listener<'_> {
         // What probes the path may be lost for being so large: that tells nothing else.
         if packet.is_in_flight && !packet.is_mtu_probe {
             self.congestion.on_packet_lost(self.now, &sample(packet));
+            self.mtu.on_lost(usize::from(packet.size));
             if packet.is_ect {
                 self.ecn.on_lost();
             }

@@ -45,6 +45,10 @@ pub(crate) enum SentFrame {
     Ack { largest: u64 },
     /// ACK_RATE.
     AckRate,
+    /// PING and padding: a probe of this size for the path's MTU.
+    MtuProbe(u16),
+    /// OBSERVED_ADDRESS, with its sequence.
+    Observed(u64),
 }
 
 /// Every packet has one of them or more: they must stay small.

@@ -255,9 +255,8 @@ impl Quic {
         let gauge = Gauge::default();
         let first = transport::first_id(&mut self.stream);
         let mut client = quinn_proto::ClientConfig::new(Arc::clone(&self.tls.client) as _);
-        client
-            .transport_config(transport::transport(&self.shared.config, &gauge))
-            .initial_dst_cid_provider(Arc::new(move || first));
+        let settings = transport::transport(&self.shared.config, &gauge, &mut self.stream);
+        client.transport_config(settings).initial_dst_cid_provider(Arc::new(move || first));
         let name = server_name(&self.shared.config.trust, address, peer);
         let at = self.clock.instant(now);
         let made = self.endpoint.connect(at, client, address, &name);

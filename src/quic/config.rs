@@ -89,6 +89,10 @@ pub struct QuicConfig {
     pub alpn: Vec<u8>,
     /// How the sending rate is controlled.
     pub congestion: Congestion,
+    /// With `Congestion::Bbr2`: per cent of packets that a round trip may lose before that counts
+    /// as a full queue. Default 2; more for links that are known to lose at random, and are not
+    /// shared: see `NodeConfig::loss_tolerance_percent`.
+    pub loss_tolerance_percent: u8,
     /// Which streams messages go on.
     pub streams: StreamPolicy,
     /// Whether peers that we did not dial may connect. On by default.
@@ -159,6 +163,7 @@ impl QuicConfig {
             trust,
             alpn: b"channeler-quic/1".to_vec(),
             congestion: Congestion::default(),
+            loss_tolerance_percent: 2,
             streams: StreamPolicy::default(),
             accept_incoming: true,
             ask_before_accept: false,
@@ -233,6 +238,7 @@ impl QuicConfig {
             ("dial_timeout", self.dial_timeout.as_nanos(), 100 * milli, hour),
             ("accept_timeout", self.accept_timeout.as_nanos(), milli, hour),
             ("drain_timeout", self.drain_timeout.as_nanos(), 0, hour),
+            ("loss_tolerance_percent", u128::from(self.loss_tolerance_percent), 2, 50),
             ("half_open_free_max", self.half_open_free_max as u128, 0, any),
             ("half_open_max", self.half_open_max as u128, 1, MEMBERS_MAX as u128),
             ("tickets_max", self.tickets_max as u128, 0, 1 << 20),

@@ -100,7 +100,7 @@ impl Quic {
         }
         let gauge = Gauge::default();
         let mut server = self.server.clone();
-        server.transport = transport::transport(config, &gauge);
+        server.transport = transport::transport(config, &gauge, &mut self.stream);
         let address = canonical(incoming.remote_address());
         let at = self.clock.instant(now);
         match self.endpoint.accept(incoming, at, &mut bytes, Some(Arc::new(server))) {

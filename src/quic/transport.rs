@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::{hkdf, hmac};
-use quinn_proto::congestion::{
-    Controller, ControllerFactory, ControllerMetrics, CubicConfig, NewRenoConfig,
-};
+use quinn_proto::congestion::{Controller, ControllerFactory, ControllerMetrics};
 use quinn_proto::{
     ConnectionId, ConnectionIdGenerator, EndpointConfig, IdleTimeout, MtuDiscoveryConfig,
     RttEstimator, ServerConfig, TransportConfig, VarInt,
@@ -18,22 +16,29 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::clock::Calendar;
 use super::config::{PEER_STREAMS_MAX, QuicConfig};
 use super::tls::Tls;
-use crate::config::Congestion;
+use crate::congestion::Settings;
+use crate::congestion::quinn::Factory;
 
 /// Bytes in a connection id of ours.
 const ID_SIZE: usize = 8;
 
 /// What the handshake of a connection tells its peer and what it does, with `gauge` watching it.
-pub(super) fn transport(config: &QuicConfig, gauge: &Gauge) -> Arc<TransportConfig> {
+/// The draws of its congestion control follow from `seed`.
+pub(super) fn transport(
+    config: &QuicConfig,
+    gauge: &Gauge,
+    seed: &mut ChaCha12Rng,
+) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
     let idle = (!config.idle_timeout.is_zero()).then_some(config.idle_timeout);
     let idle = idle.map(|span| IdleTimeout::try_from(span).expect("the setting is at most a day"));
     let mut discovery = MtuDiscoveryConfig::default();
     discovery.upper_bound(config.packet_size_max);
-    let controller: Arc<dyn ControllerFactory + Send + Sync> = match config.congestion {
-        Congestion::Cubic => Arc::new(CubicConfig::default()),
-        Congestion::NewReno => Arc::new(NewRenoConfig::default()),
-    };
+    let controller = Factory(Settings {
+        algorithm: config.congestion,
+        loss_percent: config.loss_tolerance_percent,
+        seed: seed.next_u64(),
+    });
     transport
         .max_concurrent_bidi_streams(PEER_STREAMS_MAX.into())
         .max_concurrent_uni_streams(PEER_STREAMS_MAX.into())
@@ -45,7 +50,7 @@ pub(super) fn transport(config: &QuicConfig, gauge: &Gauge) -> Arc<TransportConf
         .datagram_receive_buffer_size(None)
         .mtu_discovery_config(Some(discovery))
         .congestion_controller_factory(Arc::new(Gauged {
-            inner: controller,
+            inner: Arc::new(controller),
             gauge: gauge.clone(),
         }));
     Arc::new(transport)

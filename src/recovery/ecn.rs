@@ -1,6 +1,7 @@
 //! ECN on a path: marks counted as a receiver, counts believed as a sender only while they add up.
 
 use crate::io::EcnMark;
+use crate::stats::EcnState;
 use crate::wire::frame::EcnCounts;
 
 /// Whether packets of a path leave with ECT(0), and what the peer counted of them.
@@ -27,6 +28,22 @@ pub(super) fn count(mark: EcnMark, counts: &mut EcnCounts) {
 }
 
 impl EcnValidation {
+    /// The same path over other addresses: all that was learnt is to be learnt again, but what the
+    /// peer counted stays counted.
+    // spec: RFC 9000 13.4.2
+    pub(crate) fn restart(&mut self) {
+        (self.has_failed, self.lost_first, self.acked) = (false, 0, 0);
+    }
+
+    /// What is known of the path.
+    pub(crate) const fn state(&self) -> EcnState {
+        match (self.has_failed, self.acked) {
+            (true, _) => EcnState::Failed,
+            (false, 0) => EcnState::Testing,
+            (false, _) => EcnState::Capable,
+        }
+    }
+
     /// Whether the next packet leaves with ECT(0).
     pub(crate) const fn is_marking(&self) -> bool {
         !self.has_failed

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::script::Script;
 use crate::connection::handshake::pair::{DELAY, Node, Pair};
 use crate::crypto::{CookieKeys, TlsOptions};
 use crate::id::{Level, Side};
@@ -129,28 +130,6 @@ fn check(pair: &mut Pair, kind: u8) {
     assert!(!pair.is_confirmed || (ours.is_some() && theirs.is_some()));
     let is_over = pair.initiator.handshake().is_over();
     assert!(is_over, "the initiator still waits after half a minute");
-}
-
-/// Bytes read as choices; zeros when they are over.
-struct Script<'a>(&'a [u8]);
-
-impl<'a> Script<'a> {
-    fn byte(&mut self) -> u8 {
-        self.bytes(1).first().copied().unwrap_or(0)
-    }
-
-    /// Below `end`, or 0.
-    fn index(&mut self, end: usize) -> usize {
-        let choice = usize::from(self.byte()) << 8 | usize::from(self.byte());
-        choice.checked_rem(end).unwrap_or(0)
-    }
-
-    /// At most `len` of them.
-    fn bytes(&mut self, len: usize) -> &'a [u8] {
-        let (bytes, rest) = self.0.split_at(len.min(self.0.len()));
-        self.0 = rest;
-        bytes
-    }
 }
 
 /// Spans of `DELAY` in which forged packets are put between the others.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::io::EcnMark;
 use crate::time::Time;
 
 /// The quality of one direction of a link. The default is perfect: no delay, no loss, no limit.
@@ -103,6 +104,26 @@ pub enum Ecn {
     Capable,
     /// Congestion was experienced.
     Marked,
+}
+
+impl From<EcnMark> for Ecn {
+    fn from(mark: EcnMark) -> Ecn {
+        match mark {
+            EcnMark::None => Ecn::Unable,
+            EcnMark::Ect0 | EcnMark::Ect1 => Ecn::Capable,
+            EcnMark::Ce => Ecn::Marked,
+        }
+    }
+}
+
+impl From<Ecn> for EcnMark {
+    fn from(ecn: Ecn) -> EcnMark {
+        match ecn {
+            Ecn::Unable => EcnMark::None,
+            Ecn::Capable => EcnMark::Ect0,
+            Ecn::Marked => EcnMark::Ce,
+        }
+    }
 }
 
 impl Default for Link {

@@ -5,14 +5,19 @@
 
 mod bottleneck;
 mod codel;
+mod connection;
 mod handshake;
 mod link;
 mod network;
+mod puppet;
 mod random;
+mod script;
 mod world;
 
+pub use connection::play_connection;
 pub use handshake::play_handshake;
 pub use link::{Bursts, CoDel, Cross, Ecn, Link, Policer};
 pub use network::{Arrival, Counters, Network, Recorded};
+pub use puppet::{Packet, Puppet};
 pub use random::Random;
 pub use world::{Happened, Inbox, Pair, World};

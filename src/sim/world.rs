@@ -274,7 +274,8 @@ impl World {
 
     /// The oldest message that waits on a channel, whole.
     pub fn receive(&mut self, index: usize, channel: ChannelHandle) -> Option<Vec<u8>> {
-        let mut out = vec![0; 65_536];
+        let len = self.node(index).next_message_bytes(channel).ok()?;
+        let mut out = vec![0; len];
         let received = self.with(index, |node, now| node.receive(now, channel, &mut out)).ok()?;
         out.truncate(received.len);
         Some(out)
@@ -408,7 +409,8 @@ impl World {
         let mut data = first.bytes;
         for _ in 1..self.gro_max {
             let joins = self.network.peek(self.now).is_some_and(|next| {
-                next.from == first.from && next.to == first.to && next.bytes.len() <= stride
+                let is_like = next.ecn == first.ecn && next.bytes.len() <= stride;
+                is_like && next.from == first.from && next.to == first.to
             });
             // A shorter datagram is the last of its buffer.
             if !joins || data.len() % stride != 0 || data.is_empty() {
@@ -417,8 +419,8 @@ impl World {
             let next = self.network.arrive(self.now).expect("peeked above");
             data.extend_from_slice(&next.bytes);
         }
-        let receive =
-            Receive { from: first.from, local: Local::default(), stride, ecn: Default::default() };
+        let (local, ecn) = (Local::default(), first.ecn.into());
+        let receive = Receive { from: first.from, local, stride, ecn };
         self.feed(index, &receive, &data);
         true
     }
@@ -438,7 +440,7 @@ impl World {
             let bytes = &slot.transmit[..transmit.len];
             for datagram in bytes.chunks(transmit.segment_size) {
                 let (from, to) = (slot.address, transmit.to);
-                let sent = self.network.send(self.now, from, to, datagram, Ecn::Unable);
+                let sent = self.network.send(self.now, from, to, datagram, transmit.ecn.into());
                 if let Err(error) = sent {
                     slot.node.handle_send_error(self.now, &transmit, error);
                     break;

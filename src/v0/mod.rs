@@ -425,6 +425,7 @@ impl Endpoint {
         Ok(ConnectionInfo {
             peer: connection.peer,
             address: connection.path.remote,
+            observed_address: None,
             version: Version::V0,
             is_encrypted: false,
             public_key: None,

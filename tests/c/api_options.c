@@ -36,7 +36,7 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.node_receive_queue_bytes_max == 64 << 20);
     CHECK(options.replies_max == 1024 && options.events_max == 65536);
     CHECK(options.seed[0] == 0 && options.peer_id.bytes[0] == 0);
-    CHECK(options.congestion == CHANNELER_CONGESTION_CUBIC);
+    CHECK(options.congestion == CHANNELER_CONGESTION_BBR2);
     CHECK(options.identity == NULL && options.instance_label == NULL);
     CHECK(options.early_data == 0 && options.half_close == 0 && options.always_cookie == 0);
     CHECK(options.attempt_timeout_ns == 10 * SECOND && options.dial_timeout_ns == 30 * SECOND);
@@ -48,6 +48,7 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.receive_window_min == 64 << 10);
     CHECK(options.connection_receive_bytes_max == 16 << 20);
     CHECK(options.node_receive_bytes_max == 256 << 20);
+    CHECK(options.loss_tolerance_percent == 2);
 }
 
 static void defaults_of_channels_and_messages_are_those_of_the_documentation(void) {
@@ -200,7 +201,7 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(events_max, 15, "events_max");
     REFUSED(seed[31], 1, "seed");
     REFUSED(peer_id.bytes[0], 1, "peer_id is set");
-    REFUSED(congestion, 2, "congestion is 2");
+    REFUSED(congestion, 3, "congestion is 3");
     REFUSED(early_data, 2, "early_data is 2");
     REFUSED(half_close, 2, "half_close is 2");
     REFUSED(always_cookie, 2, "always_cookie is 2");
@@ -219,6 +220,8 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(receive_window_min, (16 << 20) + 1, "connection_receive_bytes_max");
     REFUSED(connection_receive_bytes_max, (16 << 20) - 1, "message_bytes_max");
     REFUSED(node_receive_bytes_max, (16 << 20) - 1, "it must hold connection_receive_bytes_max");
+    REFUSED(loss_tolerance_percent, 1, "loss_tolerance_percent is 1; allowed is 2 to 50");
+    REFUSED(loss_tolerance_percent, 1000, "loss_tolerance_percent");
     REFUSED(profile, CHANNELER_PROFILE_REFERENCE, "CHANNELER_LEGACY_ONLY");
 }
 

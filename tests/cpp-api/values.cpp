@@ -277,6 +277,7 @@ TEST(Options, EachSettingReachesItsOwnField)
     sum += reaches(with<u64>(&o::connection_receive_bytes_max, 41),
                    &c::connection_receive_bytes_max, 41);
     sum += reaches(with<u64>(&o::node_receive_bytes_max, 42), &c::node_receive_bytes_max, 42);
+    sum += reaches(with<u64>(&o::loss_tolerance_percent, 43), &c::loss_tolerance_percent, 43);
 
     channeler_options raw = with(&o::peer_id, peer_of(5)).capi();
     EXPECT_EQ(raw.peer_id.bytes[15], 5);

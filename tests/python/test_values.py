@@ -152,7 +152,7 @@ def test_default_options_are_the_librarys() -> None:
     assert defaults.handshake_timeout == 0.2
     assert defaults.packet_size == 1232
     assert defaults.legacy is channeler.Legacy.OFF
-    assert defaults.congestion is channeler.Congestion.CUBIC
+    assert defaults.congestion is channeler.Congestion.BBR2
     assert defaults.early_data is False and defaults.dial_timeout == 30.0
     assert defaults.accept_incoming is True
     channeler.Node(defaults).close()

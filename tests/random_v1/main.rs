@@ -8,6 +8,7 @@
 #[path = "../common/random.rs"]
 mod random;
 
+mod messages;
 mod model;
 mod ops;
 mod run;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use channeler::error::Error;
-use channeler::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
+use channeler::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle, PeerId};
 use channeler::io::Event;
 use channeler::node::Node;
 
@@ -30,11 +30,44 @@ pub(crate) struct Connection {
 pub(crate) struct Channel {
     pub(crate) connection: ConnectionHandle,
     pub(crate) is_opened: bool,
-    pub(crate) is_ordered: bool,
-    /// The largest message number so far, of an ordered channel.
-    pub(crate) last: Option<u64>,
+    pub(crate) mode: Capabilities,
     /// What it is called on the wire, once that is known.
     pub(crate) id: Option<ChannelId>,
+    /// What it brought us.
+    pub(crate) incoming: Incoming,
+    /// Messages whose fate is to be reported.
+    pub(crate) reports: BTreeSet<u64>,
+}
+
+/// What a channel brought to one side.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    /// Whose messages they are, since the first came.
+    pub(crate) sender: Option<SenderKey>,
+    /// The largest message number so far.
+    pub(crate) last: Option<u64>,
+    pub(crate) count: u64,
+    pub(crate) skipped: u64,
+    /// The peer sends no more, and all that it sent was delivered.
+    pub(crate) is_finished: bool,
+}
+
+/// The sending end of a channel: the node, which of its lives, and what it calls the channel.
+pub(crate) type SenderKey = (usize, u32, ChannelHandle);
+
+impl Channel {
+    fn new(connection: ConnectionHandle, mode: Capabilities) -> Channel {
+        let (incoming, reports) = (Incoming::default(), BTreeSet::new());
+        Channel { connection, is_opened: false, mode, id: None, incoming, reports }
+    }
+
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.mode.0 & Capabilities::ORDERED.0 != 0
+    }
+
+    pub(crate) fn closes_on_loss(&self) -> bool {
+        self.mode.0 & Capabilities::CLOSE_ON_LOSS.0 != 0
+    }
 }
 
 impl Model {
@@ -48,11 +81,10 @@ impl Model {
         &mut self,
         channel: ChannelHandle,
         node: &Node,
-        is_ordered: bool,
+        mode: Capabilities,
     ) -> Result<(), String> {
         let info = node.channel_info(channel).map_err(|error| format!("a new one: {error}"))?;
-        let connection = info.connection;
-        let fresh = Channel { connection, is_opened: false, is_ordered, last: None, id: None };
+        let fresh = Channel::new(info.connection, mode);
         if self.ended_channels.contains(&channel) || self.channels.contains_key(&channel) {
             return Err(format!("{channel:?} was given before"));
         }
@@ -93,8 +125,11 @@ impl Model {
             }
             Event::ChannelClosed { channel, reason, .. } => {
                 check_reason(reason)?;
-                if self.channels.remove(&channel).is_none() {
+                let Some(ended) = self.channels.remove(&channel) else {
                     return Err(format!("{channel:?} ended but never was"));
+                };
+                if !ended.reports.is_empty() {
+                    return Err(format!("{channel:?} ended, nothing said of {:?}", ended.reports));
                 }
                 self.ended_channels.insert(channel);
             }
@@ -106,14 +141,27 @@ impl Model {
                     return Err(format!("a message on {channel:?}, which is not open"));
                 }
             }
-            Event::Writable { channel, .. }
-            | Event::ChannelFinished { channel, .. }
-            | Event::MessageDelivered { channel, .. }
-            | Event::MessageLost { channel, .. }
-            | Event::MessagesSkipped { channel, .. } => {
-                if !self.channels.contains_key(&channel) {
-                    return Err(format!("{channel:?} is not there"));
+            Event::Writable { channel, .. } => {
+                self.channel(channel)?;
+            }
+            Event::ChannelFinished { channel, .. } => {
+                if std::mem::replace(&mut self.channel(channel)?.incoming.is_finished, true) {
+                    return Err(format!("{channel:?} finished twice"));
                 }
+            }
+            Event::MessagesSkipped { channel, count, .. } => {
+                let known = self.channel(channel)?;
+                known.incoming.skipped += count;
+                if known.closes_on_loss() || count == 0 {
+                    return Err(format!("{channel:?} skipped {count}"));
+                }
+            }
+            Event::MessageDelivered { channel, context, .. } => {
+                self.take_report(channel, context)?;
+            }
+            Event::MessageLost { channel, context, reason, .. } => {
+                self.take_report(channel, context)?;
+                check_reason(reason)?;
             }
             Event::PathChanged { .. }
             | Event::PathUnreachable { .. }
@@ -144,6 +192,17 @@ impl Model {
             return Err(format!("{stats:?}, but {} are open", self.connections.len()));
         }
         Ok(())
+    }
+
+    fn channel(&mut self, channel: ChannelHandle) -> Result<&mut Channel, String> {
+        self.channels.get_mut(&channel).ok_or_else(|| format!("{channel:?} is not there"))
+    }
+
+    fn take_report(&mut self, channel: ChannelHandle, context: u64) -> Result<(), String> {
+        match self.channel(channel)?.reports.remove(&context) {
+            true => Ok(()),
+            false => Err(format!("a report on {context} of {channel:?}, which nobody waits for")),
+        }
     }
 
     fn is_fresh(&self, connection: ConnectionHandle) -> Result<(), String> {
@@ -179,7 +238,7 @@ impl Model {
         // It may have ended before this event was looked at.
         let info = node.channel_info(channel).ok();
         let id = info.as_ref().map(|info| info.id);
-        let is_ordered = info.is_some_and(|info| info.capabilities.0 != 0);
+        let mode = info.map_or(Capabilities(0), |info| info.capabilities);
         match (by_peer, self.channels.get_mut(&channel)) {
             (false, Some(known))
                 if !known.is_opened
@@ -189,8 +248,8 @@ impl Model {
                 (known.connection, known.is_opened, known.id) = (connection, true, id);
             }
             (true, None) if !self.ended_channels.contains(&channel) => {
-                let opened = Channel { connection, is_opened: true, is_ordered, last: None, id };
-                self.channels.insert(channel, opened);
+                let opened = Channel::new(connection, mode);
+                self.channels.insert(channel, Channel { is_opened: true, id, ..opened });
             }
             (_, known) => return Err(format!("{channel:?} opened, but was {known:?}")),
         }

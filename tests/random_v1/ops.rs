@@ -19,6 +19,7 @@ pub(crate) struct Setup {
     pub(crate) ask_before_accept: bool,
     pub(crate) early_data: bool,
     pub(crate) always_cookie: bool,
+    pub(crate) half_close: bool,
     pub(crate) keep_alive: Duration,
     pub(crate) linger: Duration,
     pub(crate) congestion: Congestion,
@@ -32,8 +33,9 @@ pub(crate) struct Setup {
 /// makes sense wherever the shrinker leaves it.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    Open { from: usize, to: usize, is_ordered: bool },
-    Send { node: usize, channel: usize, len: usize, count: usize, is_early: bool },
+    Open { from: usize, to: usize, how: How },
+    Send { node: usize, channel: usize, len: usize, count: usize, what: Sending },
+    ReadAll { node: usize },
     Receive { node: usize, channel: usize },
     CloseChannel { node: usize, channel: usize },
     ResetChannel { node: usize, channel: usize },
@@ -47,6 +49,26 @@ pub(crate) enum Op {
     Garbage { to: usize, seed: u64 },
     Replay { recent: usize, is_spoofed: bool },
     Mutate { recent: usize, seed: u64 },
+}
+
+/// How a channel is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    /// One of the eight modes.
+    pub(crate) mode: u16,
+    pub(crate) resend_limit: u32,
+    /// Zero: none.
+    pub(crate) lifetime: Duration,
+    pub(crate) priority: u8,
+    pub(crate) weight: u8,
+}
+
+/// How messages are sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sending {
+    pub(crate) is_early: bool,
+    pub(crate) is_reported: bool,
+    pub(crate) lifetime: Option<Duration>,
 }
 
 /// The plan of a seed.
@@ -67,9 +89,10 @@ impl Setup {
             ask_before_accept: random.chance(0.2),
             early_data: random.chance(0.4),
             always_cookie: random.chance(0.2),
+            half_close: random.chance(0.5),
             keep_alive: Duration::from_secs(random.one_of(&[0, 0, 2])),
             linger: Duration::from_millis(random.one_of(&[0, 500, 5_000])),
-            congestion: random.one_of(&[Congestion::Cubic, Congestion::NewReno]),
+            congestion: random.one_of(&[Congestion::Bbr2, Congestion::Cubic, Congestion::NewReno]),
             segments_max: random.one_of(&[1, 4, 64]),
             gro_max: random.one_of(&[1, 4, 64]),
             tight: random.chance(0.3),
@@ -83,15 +106,16 @@ impl Op {
         let pick = random.index(1 << 16);
         let span = random.span(Duration::from_secs(15));
         match random.index(100) {
-            0..14 => Op::Open { from: node, to: whom, is_ordered: random.chance(0.5) },
+            0..14 => Op::Open { from: node, to: whom, how: How::draw(random) },
             14..38 => Op::Send {
                 node,
                 channel: pick,
-                len: 8 + below_one_of(random, &[30, 200, 1_100]),
-                count: 1 + below_one_of(random, &[1, 5, 60]),
-                is_early: random.chance(0.3),
+                len: 8 + below_one_of(random, &[30, 200, 1_100, 3_000, 20_000]),
+                count: 1 + below_one_of(random, &[1, 5, 30]),
+                what: Sending::draw(random),
             },
-            38..44 => Op::Receive { node, channel: pick },
+            38 => Op::ReadAll { node },
+            39..44 => Op::Receive { node, channel: pick },
             44..47 => Op::CloseChannel { node, channel: pick },
             47 => Op::ResetChannel { node, channel: pick },
             48..50 => Op::CloseConnection { node, connection: pick },
@@ -109,6 +133,30 @@ impl Op {
         }
     }
 }
+
+impl How {
+    fn draw(random: &mut Random) -> How {
+        How {
+            mode: random.below(8) as u16,
+            resend_limit: random.one_of(&[u32::MAX, u32::MAX, 0, 2]),
+            lifetime: random.one_of(&[Duration::ZERO, Duration::ZERO, SECOND / 5, 2 * SECOND]),
+            priority: random.one_of(&[3, 3, 0, 7]),
+            weight: random.one_of(&[16, 1, 255]),
+        }
+    }
+}
+
+impl Sending {
+    fn draw(random: &mut Random) -> Sending {
+        Sending {
+            is_early: random.chance(0.2),
+            is_reported: random.chance(0.5),
+            lifetime: random.one_of(&[None, None, Some(Duration::ZERO), Some(SECOND / 2)]),
+        }
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
 
 fn draw_link(random: &mut Random) -> Link {
     let rates = [None, None, Some(125_000), Some(25_000)];

@@ -1,18 +1,18 @@
 //! Runs a plan on real nodes, and checks every invariant after each step.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use channeler::config::{ChannelConfig, NodeConfig};
+use channeler::config::{ChannelConfig, NodeConfig, SendOptions};
 use channeler::error::Error;
-use channeler::id::{Capabilities, ChannelHandle, ChannelId, ConnectionHandle};
+use channeler::id::{Capabilities, ChannelHandle, ConnectionHandle};
 use channeler::io::Event;
 use channeler::node::CloseReason;
 use channeler::sim::{Link, Random, World};
 
+use crate::messages::Ledger;
 use crate::model::Model;
-use crate::ops::{Op, Plan, Setup};
+use crate::ops::{How, Op, Plan, Sending, Setup};
 use crate::random::{Failure, attacker, check_emptied, message, pick, replay, tighten};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -21,17 +21,7 @@ const IDLE: Duration = Duration::from_secs(8);
 struct Run {
     world: World,
     models: Vec<Model>,
-    /// What was sent: by whom, on which channel, how long, how often it may arrive.
-    sent: BTreeMap<u64, Sent>,
-    received: u64,
-}
-
-struct Sent {
-    from: usize,
-    id: Option<ChannelId>,
-    len: usize,
-    /// How often it may still arrive.
-    copies: u32,
+    ledger: Ledger,
 }
 
 /// Runs a plan; how many messages arrived.
@@ -44,7 +34,7 @@ pub(crate) fn run(plan: &Plan, step: &Cell<usize>) -> Result<u64, Failure> {
     }
     step.set(plan.ops.len());
     run.heal(&plan.setup).map_err(|text| Failure { step: plan.ops.len(), text })?;
-    Ok(run.received)
+    Ok(run.ledger.received)
 }
 
 impl Run {
@@ -57,19 +47,20 @@ impl Run {
         for _ in 0..setup.nodes {
             world.add(|config| configure(config, setup));
         }
-        Run { world, models, sent: BTreeMap::new(), received: 0 }
+        Run { world, models, ledger: Ledger::new(setup.nodes) }
     }
 
     fn apply(&mut self, op: &Op) -> Result<(), String> {
         match *op {
-            Op::Open { from, to, is_ordered } => {
-                self.open(from, to, is_ordered)?;
+            Op::Open { from, to, how } => {
+                self.open(from, to, how)?;
             }
-            Op::Send { node, channel, len, count, is_early } => {
+            Op::Send { node, channel, len, count, what } => {
                 if let Some(channel) = self.pick_channel(node, channel) {
-                    self.send(node, channel, len, count, is_early)?;
+                    self.send(node, channel, (len, count), what)?;
                 }
             }
+            Op::ReadAll { node } => self.read_all(node)?,
             Op::Receive { node, channel } => {
                 if let Some(channel) = self.pick_channel(node, channel) {
                     self.receive(node, channel)?;
@@ -100,6 +91,7 @@ impl Run {
                 self.check()?;
                 self.world.restart(node);
                 self.models[node] = Model::default();
+                self.ledger.restarted(node);
             }
             Op::BanPeer { node, whom, span } if node != whom => {
                 let peer = self.world.peer(whom);
@@ -150,12 +142,7 @@ impl Run {
         self.world.inject(old.station, old.to, &bytes);
     }
 
-    fn open(
-        &mut self,
-        from: usize,
-        to: usize,
-        is_ordered: bool,
-    ) -> Result<Option<ChannelHandle>, String> {
+    fn open(&mut self, from: usize, to: usize, how: How) -> Result<Option<ChannelHandle>, String> {
         if from == to {
             return Ok(None);
         }
@@ -166,13 +153,20 @@ impl Run {
             Err(error) => return Err(format!("connect from {from} to {to}: {error:?}")),
         };
         self.models[from].dialled(connection, self.world.peer(to));
-        let capabilities = if is_ordered { Capabilities::ORDERED } else { Capabilities::default() };
-        let config = ChannelConfig { capabilities, ..ChannelConfig::default() };
+        let config = ChannelConfig {
+            capabilities: Capabilities(how.mode),
+            resend_limit: how.resend_limit,
+            message_lifetime: how.lifetime,
+            priority: how.priority,
+            weight: how.weight,
+            ..ChannelConfig::default()
+        };
         let opened = self.world.with(from, |node, now| node.open_channel(now, connection, &config));
         match opened {
             Ok(channel) => {
                 let node = self.world.node(from);
-                self.models[from].asked_for(channel, node, is_ordered)?;
+                self.models[from].asked_for(channel, node, config.capabilities)?;
+                self.ledger.opened(from, channel, &config);
                 Ok(Some(channel))
             }
             Err(Error::Limit | Error::State | Error::Closed) => Ok(None),
@@ -184,30 +178,46 @@ impl Run {
         &mut self,
         node: usize,
         channel: ChannelHandle,
-        len: usize,
-        count: usize,
-        is_early: bool,
+        (len, count): (usize, usize),
+        what: Sending,
     ) -> Result<(), String> {
         for _ in 0..count {
-            let number = self.sent.len() as u64;
+            let number = self.ledger.next_number();
             let bytes = message(number, len);
             // While it opens its id may change: it may go on with another connection.
             let info = self.world.node(node).channel_info(channel).ok();
             let id = info.filter(|info| info.is_established).map(|info| info.id);
-            let copies = if is_early { 2 } else { 1 };
-            let result = self.world.with(node, |node, now| match is_early {
-                true => node.send_early(now, channel, &bytes),
-                false => node.send(now, channel, &bytes),
-            });
-            match result {
-                Ok(()) => {
-                    self.sent.insert(number, Sent { from: node, id, len, copies });
+            let options = SendOptions {
+                lifetime: what.lifetime,
+                report: what.is_reported.then_some(number),
+                may_replay: what.is_early,
+            };
+            // Before the node is called: it may know the fate at once.
+            let known = self.models[node].channels.get_mut(&channel);
+            let is_reported =
+                known.is_some_and(|one| what.is_reported && one.reports.insert(number));
+            let result =
+                self.world.with(node, |node, now| node.send_with(now, channel, &bytes, &options));
+            if let Err(error) = result {
+                let known = self.models[node].channels.get_mut(&channel).filter(|_| is_reported);
+                known.map(|one| one.reports.remove(&number));
+                // `TooLarge`: above what a tight queue or the peer takes.
+                let may_be = [Error::WouldBlock, Error::State, Error::Closed, Error::TooLarge];
+                if !may_be.contains(&error) {
+                    return Err(format!("send on {channel:?}: {error:?}"));
                 }
-                Err(Error::WouldBlock | Error::State | Error::Closed) => break,
-                Err(error) => return Err(format!("send on {channel:?}: {error:?}")),
+                break;
             }
+            let mode = self.models[node].channels.get(&channel).map(|one| one.mode);
+            self.ledger.sent((node, channel), mode.unwrap_or_default(), id, len, what);
         }
         self.check()
+    }
+
+    /// Reads everything that any channel of a node has.
+    fn read_all(&mut self, node: usize) -> Result<(), String> {
+        let known: Vec<_> = self.models[node].channels.keys().copied().collect();
+        known.into_iter().try_for_each(|channel| self.receive(node, channel))
     }
 
     fn receive(&mut self, node: usize, channel: ChannelHandle) -> Result<(), String> {
@@ -239,6 +249,9 @@ impl Run {
             }
             let checked = self.models[index].check(self.world.node(index));
             checked.map_err(|text| format!("node {index}: {text}"))?;
+            self.ledger
+                .check_finished(&self.models[index])
+                .map_err(|text| format!("node {index}: {text}"))?;
         }
         Ok(())
     }
@@ -258,45 +271,19 @@ impl Run {
         Ok(())
     }
 
-    /// A message is one that was sent, byte for byte, by the peer of this channel, on this channel,
-    /// and comes once; twice only if it may be replayed.
     fn take_message(
         &mut self,
         node: usize,
         channel: ChannelHandle,
         bytes: &[u8],
     ) -> Result<(), String> {
-        let number = bytes.first_chunk().map(|chunk| u64::from_be_bytes(*chunk));
-        let Some((number, sent)) = number.and_then(|it| Some((it, self.sent.get_mut(&it)?))) else {
-            return Err(format!("node {node} received what nobody sent: {bytes:02x?}"));
-        };
-        if bytes != message(number, sent.len) {
-            return Err(format!("message {number} came changed"));
-        }
-        if sent.copies == 0 {
-            return Err(format!("message {number} came too often"));
-        }
-        sent.copies -= 1;
-        self.received += 1;
-        let Some(known) = self.models[node].channels.get_mut(&channel) else {
-            // Read just as the channel ended.
-            return Ok(());
-        };
-        if known.is_ordered && known.last.is_some_and(|last| last >= number) {
-            return Err(format!("message {number} came after {:?}", known.last));
-        }
-        known.last = Some(number);
-        let ids = (sent.id, known.id);
-        if let (Some(sent_as), Some(came_as)) = ids
-            && sent_as != came_as
-            && sent.copies == 0
-        {
-            return Err(format!("message {number} of {sent_as:?} came on {came_as:?}"));
-        }
-        let peer =
-            self.models[node].connections.get(&known_connection(&self.models[node], channel));
-        if peer.is_some_and(|one| one.peer != self.world.peer(sent.from)) {
-            return Err(format!("message {number} of node {} came from another", sent.from));
+        let model = &mut self.models[node];
+        let known = model.channels.get_mut(&channel);
+        let peer = known.as_ref().map(|known| known.connection);
+        let from = self.ledger.take(node, known, bytes)?;
+        let peer = peer.and_then(|connection| model.connections.get(&connection));
+        if peer.is_some_and(|one| one.peer != self.world.peer(from)) {
+            return Err(format!("a message of node {from} came from another"));
         }
         Ok(())
     }
@@ -311,7 +298,11 @@ impl Run {
             }
         }
         // Attempts that failed, refusals and connections of peers that are not there any more go.
-        self.advance(3 * IDLE)?;
+        for _ in 0..24 {
+            (0..self.models.len()).try_for_each(|node| self.read_all(node))?;
+            self.advance(IDLE / 8)?;
+        }
+        self.ledger.check_arrived(&self.models)?;
         for from in 0..self.models.len() {
             for to in (0..self.models.len()).filter(|&to| to != from) {
                 if !self.gets_through(from, to)? {
@@ -334,20 +325,17 @@ impl Run {
             known.into_iter().for_each(|connection| self.close_connection(index, connection));
         }
         self.advance(2 * IDLE)?;
-        let Some(channel) = self.open(from, to, false)? else { return Ok(false) };
+        let Some(channel) = self.open(from, to, PLAIN)? else { return Ok(false) };
         self.advance(4 * SECOND)?;
         let Some(known) = self.models[from].channels.get(&channel) else { return Ok(false) };
         if !known.is_opened {
             return Ok(false);
         }
-        let before = self.received;
-        self.send(from, channel, 100, 1, false)?;
+        let before = self.ledger.received;
+        self.send(from, channel, (100, 1), ONE)?;
         self.advance(SECOND)?;
-        let theirs: Vec<_> = self.models[to].channels.keys().copied().collect();
-        for channel in theirs {
-            self.receive(to, channel)?;
-        }
-        Ok(self.received > before)
+        self.read_all(to)?;
+        Ok(self.ledger.received > before)
     }
 
     fn pick_channel(&self, node: usize, number: usize) -> Option<ChannelHandle> {
@@ -361,15 +349,19 @@ impl Run {
     }
 }
 
-fn known_connection(model: &Model, channel: ChannelHandle) -> ConnectionHandle {
-    model.channels[&channel].connection
-}
+/// The channel of the last test: nothing is promised, and nothing lost.
+const PLAIN: How =
+    How { mode: 0, resend_limit: u32::MAX, lifetime: Duration::ZERO, priority: 3, weight: 16 };
+
+/// Its message.
+const ONE: Sending = Sending { is_early: false, is_reported: false, lifetime: None };
 
 fn configure(config: &mut NodeConfig, setup: &Setup) {
     config.lend_messages = setup.lend_messages;
     config.ask_before_accept = setup.ask_before_accept;
     config.early_data = setup.early_data;
     config.always_cookie = setup.always_cookie;
+    config.half_close = setup.half_close;
     config.keep_alive = setup.keep_alive;
     config.linger = setup.linger;
     config.congestion = setup.congestion;
@@ -381,5 +373,9 @@ fn configure(config: &mut NodeConfig, setup: &Setup) {
         tighten(config);
         config.tickets_max = 2;
         config.peer_channels_max = 4;
+        config.message_bytes_max = 15_000;
+        config.receive_window_min = 3_000;
+        config.connection_receive_bytes_max = 20_000;
+        config.node_receive_bytes_max = 60_000;
     }
 }

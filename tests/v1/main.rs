@@ -12,6 +12,8 @@ mod connect;
 mod cookies;
 mod duel;
 mod limits;
+mod modes;
+mod paths;
 mod reset;
 mod tools;
 mod versions;

@@ -125,6 +125,7 @@ CHANNELER_LEGACY_ACCEPT = 1
 CHANNELER_LEGACY_ONLY = 2
 CHANNELER_CONGESTION_CUBIC = 0
 CHANNELER_CONGESTION_NEWRENO = 1
+CHANNELER_CONGESTION_BBR2 = 2
 CHANNELER_CAP_RESEND = 1
 CHANNELER_CAP_ORDERED = 2
 CHANNELER_CAP_CLOSE_ON_LOSS = 4
@@ -372,6 +373,7 @@ class channeler_options(Structure):
         ("receive_window_min", c_uint64),
         ("connection_receive_bytes_max", c_uint64),
         ("node_receive_bytes_max", c_uint64),
+        ("loss_tolerance_percent", c_uint64),
     ]
 
 

@@ -68,8 +68,9 @@ class ChannelClosed(Event):
     channel: Channel
     reason: ErrorCode
     """`CLOSED`, `IDLE`, `TIMEOUT` (the peer never answered), or the connection's; in version 1 also
-    `PEER_CLOSED` (the peer reset it, or closed the connection), `REFUSED`, `UNSUPPORTED`, `LOST` and
-    `EXPIRED` (a message of either side was given up, with `Capability.CLOSE_ON_LOSS`), and `LIMIT`.
+    `PEER_CLOSED` (the peer reset it, or closed the connection), `REFUSED`, `UNSUPPORTED`, `LOST`
+    and `EXPIRED` (a message of either side was given up, with `Capability.CLOSE_ON_LOSS`), and
+    `LIMIT`.
     """
     code: int = 0
     """With `PEER_CLOSED`, the number that the peer's application gave."""

@@ -537,8 +537,8 @@ class Channel(_Handle):
         Raises `WouldBlock` when the queue is full (a `Writable` event follows), and
         `MessageTooLarge` past `ConnectionInfo.message_bytes_max`. In version 1, `lifetime` is how
         many seconds it is worth sending, in place of the channel's `message_lifetime` (`math.inf`:
-        for ever); with `report`, a number of yours, one `MessageDelivered` or `MessageLost` event tells what became
-        of it; `may_replay` is as in `send_early`.
+        for ever); with `report`, a number of yours, one `MessageDelivered` or `MessageLost` event
+        tells what became of it; `may_replay` is as in `send_early`.
         """
         taken = readable(data)
         options = _send_options(lifetime, report, may_replay)
@@ -565,7 +565,7 @@ class Channel(_Handle):
         report: int | None = None,
         may_replay: bool = False,
     ) -> None:
-        """Queues a message without a copy in Python: `data` is kept until the library gives it back.
+        """Queues a message without a copy in Python: the library gives `data` back later.
 
         Do not change it before; a bytearray cannot be resized meanwhile. Then `on_release` is
         called, where callbacks are: in the thread that runs the node. That says that the library

@@ -128,8 +128,8 @@ class ConnectionInfo:
     connected: bool
     """Whether the handshake is done; in version 0, whether a channel was ever established."""
     message_bytes_max: int
-    """Largest message that can be sent now, in bytes: in version 0 what one packet takes, in version
-    1 what the peer takes and `Options.send_queue_bytes_max` holds.
+    """Largest message that can be sent now, in bytes: in version 0 what one packet takes, in
+    version 1 what the peer takes and `Options.send_queue_bytes_max` holds.
     """
     version: Version
     is_encrypted: bool

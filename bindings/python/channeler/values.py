@@ -78,6 +78,7 @@ class Congestion(IntEnum):
 
     CUBIC = _abi.CHANNELER_CONGESTION_CUBIC
     NEWRENO = _abi.CHANNELER_CONGESTION_NEWRENO
+    BBR2 = _abi.CHANNELER_CONGESTION_BBR2
 
 
 class Legacy(IntEnum):
@@ -296,6 +297,7 @@ class Options:
     receive_window_min: int | None = None
     connection_receive_bytes_max: int | None = None
     node_receive_bytes_max: int | None = None
+    loss_tolerance_percent: int | None = None
 
     @staticmethod
     def defaults() -> Options:

@@ -117,6 +117,7 @@ enum class protocol : std::uint32_t {
 enum class congestion : std::uint32_t {
     cubic = CHANNELER_CONGESTION_CUBIC,
     newreno = CHANNELER_CONGESTION_NEWRENO,
+    bbr2 = CHANNELER_CONGESTION_BBR2,
 };
 
 /// Whether protocol version 0 is spoken.

@@ -63,6 +63,7 @@ public:
     std::uint64_t receive_window_min;
     std::uint64_t connection_receive_bytes_max;
     std::uint64_t node_receive_bytes_max;
+    std::uint64_t loss_tolerance_percent;
 
     options() : options(defaults()) {}
 
@@ -118,6 +119,7 @@ public:
         raw.receive_window_min = receive_window_min;
         raw.connection_receive_bytes_max = connection_receive_bytes_max;
         raw.node_receive_bytes_max = node_receive_bytes_max;
+        raw.loss_tolerance_percent = loss_tolerance_percent;
         return raw;
     }
 
@@ -156,7 +158,8 @@ private:
           send_low_water_bytes(raw.send_low_water_bytes),
           receive_window_min(raw.receive_window_min),
           connection_receive_bytes_max(raw.connection_receive_bytes_max),
-          node_receive_bytes_max(raw.node_receive_bytes_max)
+          node_receive_bytes_max(raw.node_receive_bytes_max),
+          loss_tolerance_percent(raw.loss_tolerance_percent)
     {
         std::memcpy(seed.data(), raw.seed, seed.size());
     }

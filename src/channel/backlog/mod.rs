@@ -217,6 +217,11 @@ impl Backlog {
         self.unsent != 0
     }
 
+    /// Whether something goes again.
+    pub(crate) fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
     /// Whether there is something to put into packets.
     pub(crate) fn wants_to_send(&self) -> bool {
         self.unsent != 0 || !self.lost.is_empty()

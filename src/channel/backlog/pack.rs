@@ -154,8 +154,8 @@ impl Backlog {
         Stop::Done
     }
 
-    /// Puts something lost into the packet, or a part of it, and says how much; none when nothing of
-    /// it fits.
+    /// Puts something lost into the packet, or a part of it, and says how much; none when nothing
+    /// of it fits.
     fn fill_lost(
         &mut self,
         order: &Order<'_>,

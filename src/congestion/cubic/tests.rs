@@ -201,7 +201,6 @@ fn sample(acked: u64, prior_in_flight: u64, rtt: u64) -> AckSample {
             min_rtt: ms(rtt),
         },
         acked,
-        lost: 0,
         delivered: acked,
         rate: None,
     }

@@ -148,7 +148,6 @@ fn sample(acked: u64, prior_in_flight: u64) -> AckSample {
             min_rtt: ms(50),
         },
         acked,
-        lost: 0,
         delivered: acked,
         rate: None,
     }

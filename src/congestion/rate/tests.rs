@@ -90,7 +90,7 @@ fn sample_tells_the_flight_of_its_packet_and_what_was_lost_since() {
     assert_eq!((sent_in_flight, lost), (10 * SIZE, 2 * SIZE));
     // Those were spurious: delivered, and no sample of it.
     rate.on_acked_late(at(70), SIZE);
-    assert_eq!((rate.delivered(), rate.lost()), (2 * SIZE, 2 * SIZE));
+    assert_eq!(rate.totals(), (2 * SIZE, 2 * SIZE));
     assert_eq!(rate.take_sample(ms(50)), None);
 }
 

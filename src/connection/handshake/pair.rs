@@ -147,8 +147,7 @@ impl Pair {
     }
 
     pub(crate) fn dial(&mut self) {
-        let End { node, asked, handshake, .. } = &mut self.initiator;
-        *handshake = Handshake::dial(&mut node.env(), self.now, *asked).ok();
+        self.initiator.dial(self.now);
     }
 
     pub(crate) fn end(&mut self, side: Side) -> &mut End {
@@ -335,7 +334,8 @@ impl Pair {
 }
 
 impl End {
-    fn new(node: Node, asked: Option<PeerId>) -> End {
+    /// One side, before it dials or is dialled.
+    pub(crate) fn new(node: Node, asked: Option<PeerId>) -> End {
         End {
             node,
             asked,
@@ -351,6 +351,12 @@ impl End {
             sent: 0,
             received: 0,
         }
+    }
+
+    /// Begins an attempt.
+    pub(crate) fn dial(&mut self, now: Time) {
+        let End { node, asked, handshake, .. } = self;
+        *handshake = Handshake::dial(&mut node.env(), now, *asked).ok();
     }
 
     /// The attempt. Panics when there is none.
@@ -388,7 +394,8 @@ impl End {
         Some(packet)
     }
 
-    fn take_events(&mut self, now: Time, side: Side) {
+    /// Does what the owner of a handshake does with its events.
+    pub(crate) fn take_events(&mut self, now: Time, side: Side) {
         while let Some(event) = self.handshake.as_mut().and_then(Handshake::poll_event) {
             match event {
                 HandshakeEvent::Identified { key, is_resumed, is_early } => {

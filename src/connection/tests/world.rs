@@ -387,6 +387,7 @@ impl End {
                 Notice::Gone => self.connection = None,
                 Notice::Identified { .. }
                 | Notice::Confirmed
+                | Notice::Moved(_)
                 | Notice::AttemptFailed { .. }
                 | Notice::Overfull(_)
                 | Notice::Closed => {}

@@ -43,7 +43,8 @@ fn blocked_engine(bytes: &[u8], sent: usize) -> (Shared, UdpSocket) {
     let receiver = UdpSocket::bind("127.0.0.1:0").expect("bind");
     receiver.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
     let node = NodeConfig { legacy: Legacy::Only, ..NodeConfig::new(PeerId([1; 16])) };
-    let shared = Shared::new(EngineConfig::default(), node, None, Box::new(Deaf)).expect("engine");
+    let shared = Shared::new(EngineConfig::default(), Some((node, None)), None, Box::new(Deaf))
+        .expect("engine");
     shared.bind("127.0.0.1:0".parse().expect("address")).expect("bind");
     let transmit = Transmit {
         to: receiver.local_addr().expect("bound"),

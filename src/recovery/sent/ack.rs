@@ -49,7 +49,8 @@ impl<F: Copy> SentPackets<F> {
         {
             outcome.largest_sent_at = Some(sent_at);
             // spec: RFC 9002 5.1: a sample only when the largest is new and one asked for it.
-            if walk.has_asked && walk.prior_largest.is_none_or(|prior| number > prior) {
+            let is_new = walk.prior_largest.is_none_or(|prior| number > prior);
+            if walk.has_asked && is_new && number >= self.samples_from {
                 let sample = now.since(sent_at);
                 rtt.update(now, sample, delay.min(self.peer_delay));
                 outcome.rtt_sample = Some(sample);

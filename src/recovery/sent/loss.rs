@@ -149,8 +149,9 @@ impl<F: Copy> SentPackets<F> {
         if self.loss.run_from.is_some_and(|from| from <= packet.sent_at) {
             self.loss.run_from = None;
         }
-        let episode = &mut self.loss.episode;
         let is_counted = packet.is_in_flight && !packet.is_mtu_probe;
+        self.totals.late += u64::from(is_counted);
+        let episode = &mut self.loss.episode;
         if is_counted && (episode.first..episode.end).contains(&number) {
             episode.acked_late += 1;
         }
@@ -213,6 +214,7 @@ impl<F: Copy> SentPackets<F> {
         let first = entry.first.wrapping_sub(frames_base) as usize;
         let frames = usize::from(entry.frames);
         self.settle(&packet);
+        self.totals.lost += u64::from(packet.is_in_flight && !packet.is_mtu_probe);
         feedback.packet_lost(number, &packet);
         for frame in self.frames.range(first..first + frames) {
             feedback.frame_lost(*frame);

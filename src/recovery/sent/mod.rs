@@ -33,6 +33,8 @@ pub(crate) struct SentPackets<F> {
     skip_at: Option<u64>,
     /// The last number that was skipped.
     skipped: Option<u64>,
+    /// Lower numbers went another way: their round trips tell nothing.
+    samples_from: u64,
     largest_acked: Option<u64>,
     in_flight: u64,
     /// Packets out that ask for an acknowledgement.
@@ -43,6 +45,7 @@ pub(crate) struct SentPackets<F> {
     silent: u32,
     peer_delay: Duration,
     loss: LossState,
+    totals: Totals,
     pto_count: u32,
     /// Keeps the probe timer running from then on though nothing is out.
     armed_from: Option<Time>,
@@ -181,6 +184,15 @@ struct LossState {
     episode: Episode,
 }
 
+/// Packets of the space so far; MTU probes, and packets not in flight, are not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Declared lost.
+    pub(crate) lost: u64,
+    /// Of these, those that were acknowledged after all.
+    pub(crate) late: u64,
+}
+
 /// The losses that made one reduction of the window.
 #[derive(Debug, Default)]
 struct Episode {
@@ -204,6 +216,7 @@ impl<F: Copy> SentPackets<F> {
             begun_at: 0,
             skip_at: None,
             skipped: None,
+            samples_from: 0,
             largest_acked: None,
             in_flight: 0,
             asking: 0,
@@ -218,6 +231,7 @@ impl<F: Copy> SentPackets<F> {
                 run_from: None,
                 episode: Episode::default(),
             },
+            totals: Totals::default(),
             pto_count: 0,
             armed_from: None,
             tidy_at: None,
@@ -227,6 +241,12 @@ impl<F: Copy> SentPackets<F> {
     /// The delay of the peer that is in force from now on.
     pub(crate) fn set_peer_delay(&mut self, delay: Duration) {
         self.peer_delay = delay;
+    }
+
+    /// Round trips of what was sent so far tell nothing any more.
+    // spec: 12.7 address changes
+    pub(crate) fn ignore_samples(&mut self) {
+        self.samples_from = self.next_number();
     }
 
     /// Begins a packet and says its number. Now and then skips one: who acknowledges that lies.
@@ -294,6 +314,11 @@ impl<F: Copy> SentPackets<F> {
         self.largest_acked
     }
 
+    /// What was lost so far, and what only seemed to be.
+    pub(crate) const fn totals(&self) -> Totals {
+        self.totals
+    }
+
     /// Bytes in flight.
     pub(crate) const fn in_flight(&self) -> u64 {
         self.in_flight
@@ -305,7 +330,6 @@ impl<F: Copy> SentPackets<F> {
     }
 
     /// How many probe timers ended in a row without an acknowledgement.
-    #[cfg(test)]
     pub(crate) const fn pto_count(&self) -> u32 {
         self.pto_count
     }

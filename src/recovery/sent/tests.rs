@@ -560,6 +560,7 @@ pub(super) const ASKING: SentPacket = SentPacket {
         first_sent_at: Time::ZERO,
         in_flight: 0,
         lost: 0,
+        marked: 0,
         is_app_limited: false,
     },
 };

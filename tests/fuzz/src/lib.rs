@@ -22,7 +22,13 @@ pub const TARGETS: &[Target] = &[
     ("frame", frame),
     ("params", params),
     ("handshake", handshake),
+    ("connection", connection),
 ];
+
+/// Plays a script against a whole connection: see `play_connection`.
+pub fn connection(data: &[u8]) {
+    channeler::sim::play_connection(data);
+}
 
 /// Plays a script of disturbances against a handshake: see `play_handshake`.
 pub fn handshake(data: &[u8]) {

@@ -1,0 +1,206 @@
+//! Where a connection's path leads: packets from elsewhere, challenges, moves, observed addresses.
+
+use rand_chacha::rand_core::Rng;
+
+use super::inbound::Source;
+use super::shared::{Notice, Shared};
+use super::{Breach, Connection};
+use crate::channel::{HEADER_SIZE, TAG_SIZE};
+use crate::crypto::SealInfo;
+use crate::id::ChannelNumber;
+use crate::io::{EcnMark, Event, Transmit, canonical};
+use crate::path::{Challenge, Ends, PathProbe, Sighting, Verdict};
+use crate::time::Time;
+use crate::wire::Writer;
+use crate::wire::frame::{CHALLENGE_LEN, Frame, ObservedAddress};
+use crate::wire::short;
+
+impl Connection {
+    /// A packet opened, of a datagram of `size` bytes; it may have come from somewhere new.
+    // spec: 12.7 address changes
+    #[inline]
+    pub(super) fn note_source(
+        &mut self,
+        shared: &mut Shared,
+        source: &Source,
+        size: usize,
+        is_newest: bool,
+    ) {
+        if source.from != self.path.remote {
+            self.note_elsewhere(shared, source, size, is_newest);
+        } else if is_newest && source.local != self.path.local {
+            self.note_local(shared, source);
+        }
+    }
+
+    fn note_elsewhere(
+        &mut self,
+        shared: &mut Shared,
+        source: &Source,
+        size: usize,
+        is_newest: bool,
+    ) {
+        let current = self.path.ends();
+        let Some(established) = &mut self.established else { return };
+        let ends = Ends { remote: source.from, local: source.local };
+        let seen = Sighting { now: source.now, ends, size, is_newest };
+        let pto = established.carrier.pto();
+        if established.carrier.validation_mut().on_elsewhere(&seen, current, pto) {
+            self.schedule(shared);
+        }
+    }
+
+    /// The peer speaks to another address or socket of ours: that is where to answer from. A path
+    /// whose source the system chooses goes on so.
+    fn note_local(&mut self, shared: &mut Shared, source: &Source) {
+        let (old, new) = (self.path.local, source.local);
+        let is_other_ip = old.ip.is_some() && new.ip.is_some() && old.ip != new.ip;
+        if old.socket == new.socket && !is_other_ip {
+            return;
+        }
+        self.path.local = new;
+        if is_other_ip {
+            self.restart_path(shared, source.now);
+        }
+    }
+
+    // spec: 8.18 PATH_CHALLENGE, 12.4 validation
+    pub(super) fn handle_challenge(
+        &mut self,
+        shared: &mut Shared,
+        from: Option<(Ends, usize)>,
+        challenge: Challenge,
+    ) {
+        let (Some(established), Some((from, size))) = (&mut self.established, from) else { return };
+        established.carrier.validation_mut().on_challenge(challenge, from, size);
+        self.schedule(shared);
+    }
+
+    // spec: 8.18 PATH_RESPONSE, 12.7 address changes
+    pub(super) fn handle_answer(&mut self, shared: &mut Shared, now: Time, answer: Challenge) {
+        let Some(established) = &mut self.established else { return };
+        let pto = established.carrier.pto();
+        match established.carrier.validation_mut().on_answer(now, answer, pto) {
+            Verdict::None => {}
+            Verdict::Moved(ends, round) => {
+                self.move_to(shared, now, ends);
+                if let Some(established) = &mut self.established {
+                    established.carrier.take_sample(now, round);
+                }
+            }
+            Verdict::Back(ends) => self.move_to(shared, now, ends),
+        }
+    }
+
+    /// The path leads elsewhere from now on.
+    fn move_to(&mut self, shared: &mut Shared, now: Time, ends: Ends) {
+        let is_other_ip = self.path.remote.ip() != ends.remote.ip();
+        (self.path.remote, self.path.local) = (ends.remote, ends.local);
+        if is_other_ip {
+            self.restart_path(shared, now);
+        }
+        if let Some(established) = &mut self.established {
+            // What left meanwhile went to nobody: that is no reason to wait.
+            established.carrier.sent.reset_backoff();
+            established.carrier.observed.sequence += 1;
+        }
+        self.duties.observed = true;
+        let address = ends.remote;
+        shared.notify(self.handle, Notice::Moved(address));
+        if shared.events.len() < shared.config.events_max {
+            shared.events.push_back(Event::PathChanged { connection: self.handle, address });
+        }
+        self.schedule(shared);
+    }
+
+    /// What was learnt of the way there means nothing on another way.
+    // spec: 12.7 address changes; RFC 9000 9.4
+    fn restart_path(&mut self, shared: &mut Shared, now: Time) {
+        let Some(established) = &mut self.established else { return };
+        let mut fates = std::mem::take(&mut shared.scratch.fates);
+        established.carrier.restart(now, &shared.config, &mut fates);
+        self.use_packet_size();
+        self.settle(shared, now, &mut fates);
+        shared.scratch.fates = fates;
+    }
+
+    // spec: 8.21 OBSERVED_ADDRESS, 12.8 observed addresses
+    pub(super) fn handle_observed(&mut self, observed: &ObservedAddress) -> Result<(), Breach> {
+        let Some(established) = &mut self.established else { return Ok(()) };
+        if observed.path == self.path.id {
+            let known = &mut established.carrier.observed.ours;
+            if known.is_none_or(|(sequence, _)| sequence < observed.sequence) {
+                *known = Some((observed.sequence, canonical(observed.address)));
+            }
+        }
+        Ok(())
+    }
+
+    /// OBSERVED_ADDRESS was lost: it is said again, unless another was said since.
+    pub(super) fn observed_lost(&mut self, sequence: u64) {
+        let Some(established) = &self.established else { return };
+        self.duties.observed |= established.carrier.observed.sequence == sequence;
+    }
+
+    /// Where the peer sees our packets come from.
+    pub(crate) fn observed_address(&self) -> Option<std::net::SocketAddr> {
+        let observed = self.established.as_ref()?.carrier.observed.ours;
+        observed.map(|(_, address)| address)
+    }
+
+    /// A datagram with challenges and answers, perhaps to where nothing else goes yet. It counts
+    /// for none of the path's: neither as in flight nor, when it is lost, as congestion.
+    // spec: 12.4 validation
+    pub(super) fn transmit_path_probe(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        buf: &mut Vec<u8>,
+    ) -> Option<Transmit> {
+        let current = self.path.ends();
+        let established = self.established.as_mut()?;
+        let carrier = &mut established.carrier;
+        if !carrier.is_validating() || established.epochs.seals_left() == 0 {
+            return None;
+        }
+        let probe = carrier.validation_mut().poll(current)?;
+        let number = carrier.sent.begin(&mut shared.rng);
+        let number_len = short::number_len(number, carrier.sent.largest_acked());
+        let start = HEADER_SIZE + number_len;
+        let size_max = probe.size_max;
+        if buf.len() < size_max {
+            buf.resize(size_max, 0);
+        }
+        let packet = &mut buf[..size_max];
+        packet.fill(0);
+        let mut challenge = [0; CHALLENGE_LEN];
+        shared.rng.fill_bytes(&mut challenge);
+        let room = &mut packet[start..size_max - TAG_SIZE];
+        let is_sent = write_probe(&mut Writer::new(room), &probe, challenge);
+        let (channel, path) = (ChannelNumber::NONE, self.path.id);
+        let info = SealInfo { channel, path, number, number_len };
+        if !established.seal_only(&info, packet) {
+            return None;
+        }
+        established.carrier.finish_path_probe(now, size_max);
+        let challenge = is_sent.then_some(challenge);
+        let PathProbe { to, .. } = probe;
+        established.carrier.validation_mut().on_sent(now, to, size_max, challenge);
+        self.stats.datagrams_sent += 1;
+        self.stats.bytes_sent += size_max as u64;
+        let (ecn, connection) = (EcnMark::None, Some(self.handle));
+        let (to, local) = (to.remote, to.local);
+        Some(Transmit { to, local, len: size_max, segment_size: size_max, ecn, connection })
+    }
+}
+
+/// Writes what there is room for, answers first; whether the challenge is in it.
+fn write_probe(writer: &mut Writer<'_>, probe: &PathProbe, challenge: Challenge) -> bool {
+    for answer in &probe.answers {
+        // Without room the peer asks again.
+        if Frame::PathResponse(*answer).encode(writer).is_err() {
+            break;
+        }
+    }
+    probe.has_challenge && Frame::PathChallenge(challenge).encode(writer).is_ok()
+}
