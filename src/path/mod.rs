@@ -229,7 +229,8 @@ impl Carrier {
         *rtt = Rtt::new();
         ecn.restart();
         mtu.restart(config.packet_size);
-        *congestion = Congestion::new(settings(config, *token), mtu.size() as u64);
+        let settings = settings(config, self.token);
+        *congestion = Congestion::new(settings, mtu.size() as u64);
         self.ack_rate = AckRate::default();
         (self.probes, self.wants_small_probe, self.release_at) = (0, false, None);
     }
