@@ -217,10 +217,16 @@ impl Caller {
     /// before `on_accept` had answered.
     fn kept_messages(&self, connection: ConnectionHandle, channel: ChannelHandle) {
         let mut buffer = vec![0; PACKET_SIZE_MAX];
-        let receive = |buffer: &mut [u8]| {
+        let receive = |buffer: &mut Vec<u8>| {
             // SAFETY: a shell of ours, and shells stay.
             let live = unsafe { lifetime::enter(self.node) }?;
-            Ok::<_, Failure>(live.core(|node, now| node.receive(now, channel, buffer))??.len)
+            let received = live.core(|node, now| {
+                // A message that came in pieces may be larger than any packet.
+                let bytes = node.next_message_bytes(channel)?;
+                buffer.resize(bytes.max(buffer.len()), 0);
+                node.receive(now, channel, buffer)
+            })??;
+            Ok::<_, Failure>(received.len)
         };
         while let Ok(length) = receive(&mut buffer) {
             let message = Event::Message { connection, channel, bytes: 0..length };
