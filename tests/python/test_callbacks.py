@@ -231,7 +231,7 @@ def test_a_temporary_is_lent_like_any_other(loop: Loop) -> None:
 def test_a_buffer_that_was_not_taken_stays_the_callers(loop: Loop) -> None:
     left, _ = loop.connect()
     released: list[int] = []
-    data = bytearray(100_000)
+    data = bytearray(left.connection().info().message_bytes_max + 1)
     with pytest.raises(channeler.MessageTooLarge):
         left.send_buffer(data, lambda: released.append(1))
     gc.collect()

@@ -178,7 +178,7 @@ def test_options_reach_the_node() -> None:
         {"channels_max": 1 << 64},
         {"seed": b"short"},
         {"handshake_retries": 17},
-        {"congestion": 2},
+        {"congestion": 3},
         {"dial_timeout": 0.0},
         {"linger": -1.0},
         {"half_open_max": 0},
