@@ -239,7 +239,8 @@ impl Run {
         while self.world.step(end) {
             self.check()?;
         }
-        Ok(())
+        // What reads and the like caused when nothing else happens.
+        self.check()
     }
 
     fn check(&mut self) -> Result<(), String> {
