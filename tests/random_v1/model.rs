@@ -102,23 +102,7 @@ impl Model {
             }
             Event::Connected { connection, peer } => self.take_connected(connection, peer)?,
             Event::ConnectionClosed { connection, reason, .. } => {
-                check_reason(reason)?;
-                // What waits for a dial that is abandoned goes on with another connection.
-                let may_move = reason == Error::Superseded;
-                // And what waits to be read still can be.
-                let is_left = |(handle, one): (&ChannelHandle, &Channel)| {
-                    one.connection == connection
-                        && (one.is_opened || !may_move)
-                        && node.next_message_bytes(*handle).is_err()
-                };
-                if self.channels.iter().any(is_left) {
-                    return Err(format!("{connection:?} ended before its channels"));
-                }
-                if self.connections.remove(&connection).is_none() {
-                    return Err(format!("{connection:?} ended but never was"));
-                }
-                self.requests.retain(|request| *request != connection);
-                self.ended.insert(connection);
+                self.take_ended(connection, reason, node)?;
             }
             Event::ChannelOpened { connection, channel, by_peer } => {
                 self.take_opened(node, connection, channel, by_peer)?;
@@ -169,6 +153,32 @@ impl Model {
             | Event::Packet { .. }
             | Event::Datagram { .. } => return Err("nothing causes that here".to_owned()),
         }
+        Ok(())
+    }
+
+    fn take_ended(
+        &mut self,
+        connection: ConnectionHandle,
+        reason: Error,
+        node: &Node,
+    ) -> Result<(), String> {
+        check_reason(reason)?;
+        // What waits for a dial that is abandoned goes on with another connection, and what waits
+        // to be read still can be.
+        let may_move = reason == Error::Superseded;
+        let is_left = |(handle, one): (&ChannelHandle, &Channel)| {
+            one.connection == connection
+                && (one.is_opened || !may_move)
+                && node.next_message_bytes(*handle).is_err()
+        };
+        if self.channels.iter().any(is_left) {
+            return Err(format!("{connection:?} ended before its channels"));
+        }
+        if self.connections.remove(&connection).is_none() {
+            return Err(format!("{connection:?} ended but never was"));
+        }
+        self.requests.retain(|request| *request != connection);
+        self.ended.insert(connection);
         Ok(())
     }
 
