@@ -210,13 +210,48 @@ impl Connection {
         let Some(channel) = shared.channels.get_mut(handle.0) else { return };
         let Some(backlog) = channel.backlog.as_mut() else { return };
         let resends = piece.resends();
+        if resends == Piece::COPY {
+            // What it was a copy of has a fate of its own.
+            return;
+        }
         if !channel.capabilities.has(Capabilities::RESEND)
             || counts && u32::from(resends) >= channel.resend_limit
         {
             return self.messages_lost(now, handle, Late::Piece(piece));
         }
-        backlog.resend(piece, resends.saturating_add(u16::from(counts)));
+        backlog.resend(piece, (resends + u16::from(counts)).min(Piece::COPY - 1));
         self.wake(handle, channel);
+    }
+
+    /// A probe is due: where that is allowed it is what was sent first and not answered yet, which
+    /// saves a round trip if that was lost.
+    // spec: 13.2 differences from RFC 9002: PTO probes
+    pub(super) fn repeat_oldest(&mut self, shared: &mut Shared) {
+        let Some(established) = &self.established else { return };
+        if self.duties.has_ready() {
+            return;
+        }
+        let mut frames = std::mem::take(&mut shared.scratch.frames);
+        frames.clear();
+        frames.extend(established.carrier.sent.oldest_frames());
+        for frame in &frames {
+            let (SentFrame::Messages { channel, .. } | SentFrame::Part { channel, .. }) = *frame
+            else {
+                continue;
+            };
+            let handle = channel;
+            let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
+            // A copy counts as a resend where these are counted.
+            if !channel.resends() || channel.resend_limit != u32::MAX {
+                continue;
+            }
+            let piece = piece_of(*frame, channel.sending.next());
+            if let Some((piece, backlog)) = piece.zip(channel.backlog.as_mut()) {
+                backlog.resend(piece, Piece::COPY);
+                self.wake(handle, channel);
+            }
+        }
+        shared.scratch.frames = frames;
     }
 
     /// Messages are given up one probe timeout after their packet was lost, as it may only be late.

@@ -85,10 +85,15 @@ impl Connection {
         }
         self.issue_tokens(shared);
         let Some(established) = &mut self.established else { return };
+        let probes = established.carrier.probes;
         let mut fates = std::mem::take(&mut shared.scratch.fates);
         established.carrier.handle_timeout(now, &mut fates);
+        let is_probe = established.carrier.probes > probes;
         self.settle(shared, now, &mut fates);
         shared.scratch.fates = fates;
+        if is_probe {
+            self.repeat_oldest(shared);
+        }
         self.conclude_losses(shared, now);
         self.handle_overdue(shared, now);
         self.check_linger(shared, now);

@@ -5,8 +5,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use channeler::config::ChannelConfig;
+use channeler::id::Capabilities;
 use channeler::io::Event;
-use channeler::node::{ConnectionStats, EcnState};
+use channeler::node::{ConnectionStats, EcnState, Node};
 use channeler::sim::{Link, Pair, World};
 
 use crate::tools::{MILLI, SECOND, assert_echo, count, two_nodes};
@@ -44,6 +46,34 @@ fn a_link_that_swallows_large_packets_gets_small_ones() {
     assert_echo(&mut world, &pair);
     let before = delivered(&mut world, &pair, SECOND);
     assert!(before > 100, "{before} messages in a second");
+}
+
+// spec: 12.11 MTU
+#[test]
+fn a_reliable_channel_goes_on_when_its_link_begins_to_swallow_large_packets() {
+    let mut world = two_nodes();
+    let connection = world.connect(0, 1).expect("room");
+    let capabilities = Capabilities(7);
+    let config = ChannelConfig { capabilities, ..ChannelConfig::default() };
+    let open = |node: &mut Node, now| node.open_channel(now, connection, &config);
+    let channel = world.with(0, open).expect("room");
+    world.run_for(SECOND);
+    let (_, peer_channel, _) = world.opened(1, 0)[0];
+    let mut received = 0;
+    for round in 0..40_u64 {
+        if round == 2 {
+            world.network.set_all(Link { mtu: 1_250, ..Link::with_delay(20 * MILLI) });
+        }
+        world.send(0, channel, &[round as u8; 20_000]).expect("room");
+        world.run_for(500 * MILLI);
+        received += world.receive_all(1, peer_channel).len();
+        if round == 1 {
+            let stats = world.node(0).connection_stats(connection).expect("it lives");
+            assert_eq!(stats.packet_size, 1_452);
+        }
+    }
+    let stats = world.node(0).connection_stats(connection).expect("it lives");
+    assert_eq!((received, stats.packet_size, reductions(&world)), (40, 1_200, 1));
 }
 
 // spec: 12.7, 12.8, 8.18 and 8.21

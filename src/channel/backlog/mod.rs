@@ -84,6 +84,10 @@ pub(crate) enum Piece {
 }
 
 impl Piece {
+    /// In place of how often it was sent: a copy of something that is still out. Whether it arrives
+    /// matters, whether it is lost does not.
+    pub(crate) const COPY: u16 = u16::MAX;
+
     /// How often it had been sent before.
     pub(crate) fn resends(&self) -> u16 {
         match *self {

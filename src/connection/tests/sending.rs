@@ -273,3 +273,24 @@ fn a_channel_without_credit_does_not_hold_up_the_others() {
     let ours = world.ends[0].shared.channel(channels[0]).expect("open");
     assert!(ours.sending.is_blocked() && ours.pending.is_empty(), "CHANNEL_DATA_BLOCKED was sent");
 }
+
+// spec: 13.2 differences from RFC 9002
+#[test]
+fn a_lost_tail_is_repeated_by_the_probe_itself() {
+    let mut world = World::connected(210);
+    let channel = open(&mut world, &mode(RESEND));
+    let first = world.ends[0].sent.len();
+    world.tap = Some(Box::new(move |from, index, _| {
+        ((from, index) != (0, first)).then_some(Duration::ZERO)
+    }));
+    send_asking(&mut world, channel, 1_000, &report(1));
+    world.drain(0);
+    assert_eq!(world.ends[0].sent.len(), first + 1);
+    let pto = world.connection(0).pto_max();
+    world.run(pto + 2 * DELAY);
+    assert_eq!(world.ends[1].messages.len(), 1, "one trip after the probe timeout");
+    world.run(SECOND);
+    assert_eq!(fates(&world), [(1, None)]);
+    let long = world.ends[0].sent[first..].iter().filter(|len| **len > 900).count();
+    assert_eq!(long, 2, "and not once more when the first was declared lost");
+}

@@ -329,6 +329,18 @@ impl<F: Copy> SentPackets<F> {
         self.asking != 0
     }
 
+    /// Frames of the oldest packet that is out and asks for an acknowledgement: what a probe best
+    /// repeats.
+    pub(crate) fn oldest_frames(&self) -> impl Iterator<Item = F> {
+        let decided = (self.loss.cursor - self.base) as usize;
+        let open = self.entries.range(decided.min(self.entries.len())..);
+        let is_out = |entry: &&Entry| entry.state == State::Out && entry.packet.asks_for_ack;
+        let oldest = open.into_iter().find(is_out);
+        let first = oldest.map_or(0, |entry| entry.first.wrapping_sub(self.frames_base) as usize);
+        let count = oldest.map_or(0, |entry| usize::from(entry.frames));
+        self.frames.range(first..first + count).copied()
+    }
+
     /// How many probe timers ended in a row without an acknowledgement.
     pub(crate) const fn pto_count(&self) -> u32 {
         self.pto_count
