@@ -221,7 +221,7 @@ impl Carrier {
         config: &NodeConfig,
         fates: &mut Vec<(SentFrame, Fate)>,
     ) {
-        let Carrier { token, sent, rtt, congestion, ecn, mtu, .. } = self;
+        let Carrier { sent, rtt, congestion, ecn, mtu, .. } = self;
         let loss = Fate::Dropped;
         let mut feedback = Listener { now, congestion, ecn, mtu, fates, loss };
         sent.lose_old(now, Duration::ZERO, &mut feedback);
