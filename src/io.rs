@@ -91,9 +91,9 @@ pub enum Event {
         /// Who it says it is (v0 proves nothing of it).
         peer: PeerId,
     },
-    /// The connection ended, with all its channels but those (v1) with messages to `receive`, if the
-    /// application did not end it: they end once those are read, or when they are closed. Its handle
-    /// is stale now.
+    /// The connection ended, with all its channels but those (v1) with messages to `receive`, if
+    /// the application did not end it: they end once those are read, or when they are closed. Its
+    /// handle is stale now.
     ConnectionClosed {
         /// The connection that was.
         connection: ConnectionHandle,

@@ -34,8 +34,8 @@ impl FirstWindows {
 }
 
 impl Connection {
-    /// Has the peer told of higher limits, if half of a window was used. A window smaller than twice
-    /// what a round trip brings grows.
+    /// Has the peer told of higher limits, if half of a window was used. A window smaller than
+    /// twice what a round trip brings grows.
     #[inline]
     pub(super) fn note_limits(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
         let is_due = shared.channels.get(handle.0).is_some_and(|channel| {
@@ -93,7 +93,7 @@ impl Connection {
         self.opened(shared, handle);
         if let Some(channel) = shared.channels.get_mut(handle.0) {
             channel.receiving.note_blocked();
-            // It can grow no further than the connection's, which no single channel comes to use up.
+            // It can grow no further than the connection's, which no single channel uses up.
             if channel.receiving.credit().window() > self.intake.credit.window() / 2 {
                 self.intake.credit.note_blocked();
             }
