@@ -222,32 +222,6 @@ impl Model {
         }
     }
 
-    fn take_end(
-        &mut self,
-        node: &Node,
-        connection: ConnectionHandle,
-        reason: Error,
-    ) -> Result<(), String> {
-        check_reason(reason)?;
-        // What waits for a dial that is abandoned goes on with another connection.
-        let may_move = reason == Error::Superseded;
-        // And what waits to be read still can be.
-        let is_left = |(handle, one): (&ChannelHandle, &Channel)| {
-            one.connection == connection
-                && (one.is_opened || !may_move)
-                && node.next_message_bytes(*handle).is_err()
-        };
-        if self.channels.iter().any(is_left) {
-            return Err(format!("{connection:?} ended before its channels"));
-        }
-        if self.connections.remove(&connection).is_none() {
-            return Err(format!("{connection:?} ended but never was"));
-        }
-        self.requests.retain(|request| *request != connection);
-        self.ended.insert(connection);
-        Ok(())
-    }
-
     fn take_connected(&mut self, handle: ConnectionHandle, peer: PeerId) -> Result<(), String> {
         if let Some(connection) = self.connections.get_mut(&handle) {
             if connection.is_connected || connection.peer != peer {
