@@ -146,7 +146,7 @@ fn each_mode_delivers_what_its_row_allows_under_loss_and_reordering() {
         if resends || closes {
             assert_eq!(came, all, "mode {mode:03b}: all");
         } else {
-            assert!(came.len() > 80, "mode {mode:03b}: {}", came.len());
+            assert!(came.len() > 50, "mode {mode:03b}: {}", came.len());
             let skipped = skipped(&world);
             assert_eq!(came.len() as u64 + skipped, u64::from(COUNT), "mode {mode:03b}");
         }
