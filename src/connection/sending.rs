@@ -85,21 +85,10 @@ impl Connection {
     ) -> Result<(), Error> {
         let bytes_max = self.message_bytes_max(&shared.config);
         let channel = shared.channels.get(handle.0).ok_or(Error::InvalidChannelId)?;
-        match channel.ending {
-            Ending::None => {}
-            Ending::Closing => return Err(Error::Closed),
-            Ending::Reset(_) => return Err(Error::InvalidChannelId),
+        match check(&shared.config, channel, shared.send_queue_bytes, bytes_max, message.len()) {
+            Err(Error::WouldBlock) => would_block(shared, handle, message.len() as u32),
+            checked => checked,
         }
-        if message.is_empty() {
-            return Err(Error::InvalidArgument);
-        }
-        if message.len() > bytes_max {
-            return Err(Error::TooLarge);
-        }
-        if is_full(&shared.config, channel, shared.send_queue_bytes, message.len()) {
-            return would_block(shared, handle, message.len() as u32);
-        }
-        Ok(())
     }
 
     #[inline]
@@ -111,11 +100,18 @@ impl Connection {
         message: &[u8],
         options: &SendOptions,
     ) -> Result<(), Error> {
-        self.admit(shared, handle, message)?;
+        let bytes_max = self.message_bytes_max(&shared.config);
         let fits = message.len() <= self.packet_message_bytes();
         let packet_size = self.path.packet_size;
-        let Shared { channels, config, pool, stats, send_queue_bytes, .. } = &mut *shared;
+        let Shared {
+            channels, config, pool, stats, chunks, send_queue_bytes, spare_backlogs, ..
+        } = &mut *shared;
         let channel = channels.get_mut(handle.0).ok_or(Error::InvalidChannelId)?;
+        match check(config, channel, *send_queue_bytes, bytes_max, message.len()) {
+            Ok(()) => {}
+            Err(Error::WouldBlock) => return would_block(shared, handle, message.len() as u32),
+            Err(error) => return Err(error),
+        }
         let ask = ask_of(channel, now, options);
         let goes_once = fits && channel.backlog.is_none() && !channel.resends();
         let mut packed = None;
@@ -123,36 +119,35 @@ impl Connection {
             let packing = Packing { registry: &self.registry, config, pool, packet_size };
             packed = self.established.as_mut().and_then(|one| packing.pack(one, channel, message));
         }
-        channel.stats.messages_sent += 1;
-        channel.stats.bytes_sent += message.len() as u64;
+        channel.counts.messages_sent += 1;
+        channel.counts.bytes_sent += message.len() as u64;
         stats.messages_sent += 1;
         match packed {
             Some(bytes) => {
                 *send_queue_bytes += bytes;
                 self.duties.ready(handle, channel);
             }
-            None => self.keep(shared, handle, message, ask),
+            None => {
+                let backlog = channel.backlog.get_or_insert_with(|| spare_backlogs.take());
+                let before = backlog.bytes();
+                backlog.push(message, ask, chunks);
+                *send_queue_bytes += backlog.bytes() - before;
+                if let Some(at) = ask.expires {
+                    self.duties.expiring.note(handle, channel, at);
+                }
+                self.wake(handle, channel);
+            }
         }
         self.schedule(shared);
         Ok(())
     }
 
-    /// Puts a message into the channel's backlog.
-    fn keep(&mut self, shared: &mut Shared, handle: ChannelHandle, message: &[u8], ask: Ask) {
-        let Shared { channels, chunks, spare_backlogs, send_queue_bytes, .. } = shared;
-        let Some(channel) = channels.get_mut(handle.0) else { return };
-        let backlog = channel.backlog.get_or_insert_with(|| spare_backlogs.take());
-        let before = backlog.bytes();
-        backlog.push(message, ask, chunks);
-        *send_queue_bytes += backlog.bytes() - before;
-        if let Some(at) = ask.expires {
-            self.duties.expiring.note(handle, channel, at);
-        }
-        self.wake(handle, channel);
-    }
-
     /// Gives a channel its turn, if it has something to send and nothing it knows of is in the way.
+    #[inline]
     pub(super) fn wake(&mut self, handle: ChannelHandle, channel: &mut Channel) {
+        if channel.turn.is_ready {
+            return;
+        }
         let is_announced =
             channel.opening != Opening::Announced || self.registry.is_allowed(channel.number);
         // What goes again needs neither credit nor memory; the peer may wait for it to give either.
@@ -288,6 +283,29 @@ fn would_block(shared: &mut Shared, handle: ChannelHandle, len: u32) -> Result<(
         blocked.push_back(handle);
     }
     Err(Error::WouldBlock)
+}
+
+/// Why a channel does not take a message of `len` bytes, if it does not.
+#[inline]
+fn check(
+    config: &NodeConfig,
+    channel: &Channel,
+    node_bytes: usize,
+    bytes_max: usize,
+    len: usize,
+) -> Result<(), Error> {
+    match channel.ending {
+        Ending::None => {}
+        Ending::Closing => return Err(Error::Closed),
+        Ending::Reset(_) => return Err(Error::InvalidChannelId),
+    }
+    if len == 0 {
+        return Err(Error::InvalidArgument);
+    }
+    if len > bytes_max {
+        return Err(Error::TooLarge);
+    }
+    if is_full(config, channel, node_bytes, len) { Err(Error::WouldBlock) } else { Ok(()) }
 }
 
 /// Whether a queue has no room for a message.
