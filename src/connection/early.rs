@@ -48,7 +48,7 @@ impl Connection {
         let charge = message.len() as u64 + u64::from(CHARGE);
         let first = channel.sending.advance(charge);
         // It is kept, as it may have to be sent again in any mode.
-        let ask = ask_of(channel, now, options);
+        let ask = ask_of(channel, now, options.lifetime, options.report);
         let backlog = channel.backlog.get_or_insert_with(|| spare_backlogs.take());
         let before = backlog.bytes();
         backlog.push(message, ask, chunks);

@@ -1,6 +1,8 @@
 //! Messages of the application on their way into packets: the queues of a channel, and what holds
 //! them.
 
+use std::time::Duration;
+
 use super::Connection;
 use super::application::write_lead;
 use super::established::Established;
@@ -51,7 +53,7 @@ impl Connection {
         handle: ChannelHandle,
         message: &[u8],
     ) -> Result<(), Error> {
-        self.queue(shared, now, handle, message, &SendOptions::default())
+        self.queue(shared, now, handle, message, None, None)
     }
 
     /// Queues a message for sending as `options` say.
@@ -72,7 +74,7 @@ impl Connection {
         if options.may_replay && self.send_early(shared, now, handle, message, options)? {
             return Ok(());
         }
-        self.queue(shared, now, handle, message, options)
+        self.queue(shared, now, handle, message, options.lifetime, options.report)
     }
 
     /// The channel, if it takes this message and has room for it; else says why not.
@@ -98,7 +100,8 @@ impl Connection {
         now: Time,
         handle: ChannelHandle,
         message: &[u8],
-        options: &SendOptions,
+        lifetime: Option<Duration>,
+        report: Option<u64>,
     ) -> Result<(), Error> {
         let bytes_max = self.message_bytes_max(&shared.config);
         let fits = message.len() <= self.packet_message_bytes();
@@ -112,7 +115,7 @@ impl Connection {
             Err(Error::WouldBlock) => return would_block(shared, handle, message.len() as u32),
             Err(error) => return Err(error),
         }
-        let ask = ask_of(channel, now, options);
+        let ask = ask_of(channel, now, lifetime, report);
         let goes_once = fits && channel.backlog.is_none() && !channel.resends();
         let mut packed = None;
         if goes_once && ask == Ask::default() {
@@ -265,10 +268,15 @@ impl Connection {
 
 /// What the application asks for a message.
 #[inline]
-pub(super) fn ask_of(channel: &Channel, now: Time, options: &SendOptions) -> Ask {
-    let lifetime = options.lifetime.unwrap_or(channel.message_lifetime);
+pub(super) fn ask_of(
+    channel: &Channel,
+    now: Time,
+    lifetime: Option<Duration>,
+    report: Option<u64>,
+) -> Ask {
+    let lifetime = lifetime.unwrap_or(channel.message_lifetime);
     let expires = (!lifetime.is_zero()).then(|| now + lifetime);
-    Ask { expires, report: options.report }
+    Ask { expires, report }
 }
 
 /// The message must wait: the application hears when it need not.
