@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use crate::config::LABEL_BYTES_MAX;
 use crate::id::{Capabilities, ChannelNumber, ConnectionHandle, Role};
-use crate::stats::ChannelStats;
 use crate::wire::frame::ChannelNew;
 
 /// Bytes of CHANNEL_NEW with the longest label, at most.
@@ -80,7 +79,19 @@ pub(crate) struct Channel {
     pub(crate) backlog: Option<Box<Backlog>>,
     /// There while messages wait; see `SpareInboxes`.
     pub(crate) inbox: Option<Box<Inbox>>,
-    pub(crate) stats: ChannelStats,
+    pub(crate) counts: Counts,
+}
+
+/// What a channel counts; the rest of its statistics is looked up when somebody asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) messages_sent: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) messages_received: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) messages_lost: u64,
+    pub(crate) messages_skipped: u64,
+    pub(crate) bytes_resent: u64,
 }
 
 /// How far opening has come.
@@ -219,7 +230,7 @@ impl Channel {
             outbox: Outbox::default(),
             backlog: None,
             inbox: None,
-            stats: ChannelStats::default(),
+            counts: Counts::default(),
         }
     }
 

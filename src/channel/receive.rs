@@ -135,10 +135,8 @@ impl Receiving {
         desk: &mut Desk<'_>,
     ) -> Result<Arrival, Fault> {
         check_data(data, desk.message_max)?;
-        let is_whole = data.is_final && data.offset == 0;
-        if is_whole && data.number == self.floor && self.apart.is_none() {
-            self.receive(charge_of(data.bytes.len() as u64), desk.intake)?;
-            self.floor += 1;
+        if self.is_next(data) {
+            self.take_next(data, desk.intake)?;
             return Ok(Arrival::Deliver { skipped: 0 });
         }
         if data.number < self.floor {
@@ -149,6 +147,22 @@ impl Receiving {
         self.note_unfinished(before, desk);
         self.tidy(desk);
         arrival
+    }
+
+    /// Whether this is a whole message, the next in order, while nothing waits apart and no end is
+    /// known.
+    #[inline]
+    pub(crate) fn is_next(&self, data: &Data<'_>) -> bool {
+        let is_whole = data.is_final && data.offset == 0;
+        is_whole && data.number == self.floor && self.apart.is_none()
+    }
+
+    /// Takes such a message, which is to be delivered.
+    #[inline]
+    pub(crate) fn take_next(&mut self, data: &Data<'_>, intake: &mut Intake) -> Result<(), Fault> {
+        self.receive(charge_of(data.bytes.len() as u64), intake)?;
+        self.floor += 1;
+        Ok(())
     }
 
     fn arrive_apart(&mut self, data: &Data<'_>, desk: &mut Desk<'_>) -> Result<Arrival, Fault> {

@@ -16,7 +16,8 @@ pub(crate) struct Sending {
     blocked_at: Option<u64>,
     settled: Settled,
     close: Close,
-    skip: Skip,
+    /// There once something was given up.
+    skip: Option<Box<Skip>>,
 }
 
 /// What the peer is to know of what was given up.
@@ -164,7 +165,7 @@ impl Sending {
         if !self.settled.insert(first, count, charge) {
             return false;
         }
-        let skip = &mut self.skip;
+        let skip = self.skip.get_or_insert_default();
         skip.given_up = skip.given_up.max(first + u64::from(count));
         skip.from = Some(skip.from.map_or(first, |from| from.min(first)));
         skip.charge = skip.charge.saturating_add(charge);
@@ -175,32 +176,38 @@ impl Sending {
     // spec: 10.5 skipping
     pub(crate) fn skip(&self) -> Option<(u64, u64)> {
         let number = self.settled.floor();
-        let is_owed = self.skip.acked < self.skip.given_up && self.skip.acked < number;
+        let skip = self.skip.as_ref()?;
+        let is_owed = skip.acked < skip.given_up && skip.acked < number;
         is_owed.then(|| (number, self.settled.base()))
     }
 
     /// The peer is to know of what was given up as soon as it helps.
     pub(crate) fn want_skip(&mut self) {
-        self.skip.is_wanted = self.skip.from.is_some();
+        if let Some(skip) = &mut self.skip {
+            skip.is_wanted = skip.from.is_some();
+        }
     }
 
     /// Whether a DATA_SKIP is wanted that says more than the last.
     #[inline]
     pub(crate) fn is_skip_due(&self) -> bool {
-        self.skip.is_wanted && self.skip.from.is_some_and(|from| from < self.settled.floor())
+        let floor = self.settled.floor();
+        let skip = self.skip.as_ref().filter(|skip| skip.is_wanted);
+        skip.is_some_and(|skip| skip.from.is_some_and(|from| from < floor))
     }
 
     /// Whether what was given up holds back over a quarter of the window.
     // spec: 10.5 skipping
     pub(crate) fn is_skip_pressing(&self) -> bool {
         // The peer consumed at most what was settled and not given up.
-        let consumed = self.settled.base().saturating_sub(self.skip.charge);
-        self.skip.charge > self.limit.saturating_sub(consumed) / 4
+        let charge = self.skip.as_ref().map_or(0, |skip| skip.charge);
+        let consumed = self.settled.base().saturating_sub(charge);
+        charge > self.limit.saturating_sub(consumed) / 4
     }
 
     /// DATA_SKIP to this number goes into a packet.
     pub(crate) fn on_skip_sent(&mut self, number: u64) {
-        let skip = &mut self.skip;
+        let Some(skip) = &mut self.skip else { return };
         skip.charge = 0;
         // What lies above is not known one by one: any progress may be some.
         skip.from = (skip.given_up > number).then_some(number);
@@ -208,7 +215,9 @@ impl Sending {
     }
 
     pub(crate) fn on_skip_acked(&mut self, number: u64) {
-        self.skip.acked = self.skip.acked.max(number);
+        if let Some(skip) = &mut self.skip {
+            skip.acked = skip.acked.max(number);
+        }
     }
 
     pub(crate) fn set_closed(&mut self) {
@@ -234,7 +243,7 @@ impl Sending {
     pub(crate) fn is_ended(&self) -> bool {
         self.close == Close::Acknowledged
             && self.settled.floor() == self.next
-            && self.skip.acked >= self.skip.given_up
+            && self.skip.as_ref().is_none_or(|skip| skip.acked >= skip.given_up)
     }
 }
 

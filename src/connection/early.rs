@@ -48,7 +48,7 @@ impl Connection {
         let charge = message.len() as u64 + u64::from(CHARGE);
         let first = channel.sending.advance(charge);
         // It is kept, as it may have to be sent again in any mode.
-        let ask = ask_of(channel, now, options);
+        let ask = ask_of(channel, now, options.lifetime, options.report);
         let backlog = channel.backlog.get_or_insert_with(|| spare_backlogs.take());
         let before = backlog.bytes();
         backlog.push(message, ask, chunks);
@@ -56,8 +56,8 @@ impl Connection {
         *send_queue_bytes += backlog.bytes() - before;
         let data = SentFrame::Messages { channel: handle, first, count: 1, resends: 0 };
         opening.push_early(index, vec![SentFrame::New(handle), data], (handle, first), charge);
-        channel.stats.messages_sent += 1;
-        channel.stats.bytes_sent += message.len() as u64;
+        channel.counts.messages_sent += 1;
+        channel.counts.bytes_sent += message.len() as u64;
         stats.messages_sent += 1;
         if let Some(at) = ask.expires {
             self.duties.expiring.note(handle, channel, at);

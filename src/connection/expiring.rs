@@ -73,7 +73,7 @@ impl Connection {
         if channel.is_reset() {
             return;
         }
-        channel.stats.messages_lost += count;
+        channel.counts.messages_lost += count;
         if channel.closes_on_loss() {
             let loss = (Source::Protocol, ChannelCode::Loss.code());
             return self.reset(shared, now, handle, loss, Error::Lost);

@@ -304,7 +304,7 @@ impl Connection {
         if channel.is_reset() {
             return;
         }
-        channel.stats.messages_lost = channel.stats.messages_lost.saturating_add(count);
+        channel.counts.messages_lost = channel.counts.messages_lost.saturating_add(count);
         if channel.closes_on_loss() {
             let loss = (Source::Protocol, ChannelCode::Loss.code());
             return self.reset(shared, now, handle, loss, Error::Lost);

@@ -16,7 +16,7 @@ use crate::recovery::ReceivedPacket;
 use crate::stats::DropReason;
 use crate::time::Time;
 use crate::wire::codes::{ConnectionCode, PathCode};
-use crate::wire::frame::{Asks, Frames, Place};
+use crate::wire::frame::{Asks, Frame, Frames, Place};
 
 /// How a datagram came.
 #[derive(Debug, Clone, Copy)]
@@ -195,7 +195,21 @@ impl Connection {
         payload: Range<usize>,
     ) -> Result<Asks, Breach> {
         let mut asks = Asks::No;
-        for frame in Frames::new(inbound.place, &buffer[payload]) {
+        let mut frames = Frames::new(inbound.place, &buffer[payload]);
+        'packet: loop {
+            while let Some(data) = frames.next_data() {
+                asks = if asks == Asks::No { Asks::Yes } else { asks };
+                let handled = self.handle_data(shared, inbound, buffer, &data);
+                let message_type = |breach| {
+                    let message_type = Frame::Data(data).message_type();
+                    Breach { message_type, ..breach }
+                };
+                handled.map_err(message_type)?;
+                if !self.is_listening() {
+                    break 'packet;
+                }
+            }
+            let Some(frame) = frames.next() else { break };
             let frame = frame?;
             asks = match frame.asks() {
                 Asks::No => asks,

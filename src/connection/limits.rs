@@ -55,7 +55,7 @@ impl Connection {
         }
     }
 
-    fn raise_channel(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+    pub(super) fn raise_channel(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
         let rtt = self.rtt();
         let window_max = self.intake.credit.window();
         let Some(channel) = shared.channels.get_mut(handle.0) else { return };

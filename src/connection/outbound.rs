@@ -65,7 +65,7 @@ impl Filling {
         let Batch { packets, pieces } = batch;
         let mut output = Output { buf, packets, pieces, resent: 0 };
         let stop = backlog.fill(&mut channel.sending, &order, &mut output);
-        channel.stats.bytes_resent += output.resent;
+        channel.counts.bytes_resent += output.resent;
         flow.advance(channel.sending.position() - before);
         stop
     }
@@ -284,9 +284,9 @@ impl Connection {
             let packet_size = self.path.packet_size.max(PACKET_LEAST);
             let framing = Framing { packet_size, segments_max: config.segments_max, number_len };
             let filling = Filling { framing, most, kept_max: Connection::kept_max(config) };
-            let resent = channel.stats.bytes_resent;
+            let resent = channel.counts.bytes_resent;
             stop = filling.fill(&mut established.flow, channel, buf, batch);
-            self.stats.bytes_resent += channel.stats.bytes_resent - resent;
+            self.stats.bytes_resent += channel.counts.bytes_resent - resent;
         }
         let bytes: usize = batch.packets.iter().map(|packet| packet.size).sum();
         self.duties.turns.on_sent(next, channel, bytes as u64);

@@ -1,6 +1,8 @@
 //! Messages of the application on their way into packets: the queues of a channel, and what holds
 //! them.
 
+use std::time::Duration;
+
 use super::Connection;
 use super::application::write_lead;
 use super::established::Established;
@@ -51,7 +53,7 @@ impl Connection {
         handle: ChannelHandle,
         message: &[u8],
     ) -> Result<(), Error> {
-        self.queue(shared, now, handle, message, &SendOptions::default())
+        self.queue(shared, now, handle, message, None, None)
     }
 
     /// Queues a message for sending as `options` say.
@@ -72,7 +74,7 @@ impl Connection {
         if options.may_replay && self.send_early(shared, now, handle, message, options)? {
             return Ok(());
         }
-        self.queue(shared, now, handle, message, options)
+        self.queue(shared, now, handle, message, options.lifetime, options.report)
     }
 
     /// The channel, if it takes this message and has room for it; else says why not.
@@ -85,21 +87,10 @@ impl Connection {
     ) -> Result<(), Error> {
         let bytes_max = self.message_bytes_max(&shared.config);
         let channel = shared.channels.get(handle.0).ok_or(Error::InvalidChannelId)?;
-        match channel.ending {
-            Ending::None => {}
-            Ending::Closing => return Err(Error::Closed),
-            Ending::Reset(_) => return Err(Error::InvalidChannelId),
+        match check(&shared.config, channel, shared.send_queue_bytes, bytes_max, message.len()) {
+            Err(Error::WouldBlock) => would_block(shared, handle, message.len() as u32),
+            checked => checked,
         }
-        if message.is_empty() {
-            return Err(Error::InvalidArgument);
-        }
-        if message.len() > bytes_max {
-            return Err(Error::TooLarge);
-        }
-        if is_full(&shared.config, channel, shared.send_queue_bytes, message.len()) {
-            return would_block(shared, handle, message.len() as u32);
-        }
-        Ok(())
     }
 
     #[inline]
@@ -109,50 +100,57 @@ impl Connection {
         now: Time,
         handle: ChannelHandle,
         message: &[u8],
-        options: &SendOptions,
+        lifetime: Option<Duration>,
+        report: Option<u64>,
     ) -> Result<(), Error> {
-        self.admit(shared, handle, message)?;
+        let bytes_max = self.message_bytes_max(&shared.config);
         let fits = message.len() <= self.packet_message_bytes();
         let packet_size = self.path.packet_size;
-        let Shared { channels, config, pool, stats, send_queue_bytes, .. } = &mut *shared;
+        let Shared {
+            channels, config, pool, stats, chunks, send_queue_bytes, spare_backlogs, ..
+        } = &mut *shared;
         let channel = channels.get_mut(handle.0).ok_or(Error::InvalidChannelId)?;
-        let ask = ask_of(channel, now, options);
+        match check(config, channel, *send_queue_bytes, bytes_max, message.len()) {
+            Ok(()) => {}
+            Err(Error::WouldBlock) => return would_block(shared, handle, message.len() as u32),
+            Err(error) => return Err(error),
+        }
+        let ask = ask_of(channel, now, lifetime, report);
         let goes_once = fits && channel.backlog.is_none() && !channel.resends();
         let mut packed = None;
         if goes_once && ask == Ask::default() {
             let packing = Packing { registry: &self.registry, config, pool, packet_size };
             packed = self.established.as_mut().and_then(|one| packing.pack(one, channel, message));
         }
-        channel.stats.messages_sent += 1;
-        channel.stats.bytes_sent += message.len() as u64;
+        channel.counts.messages_sent += 1;
+        channel.counts.bytes_sent += message.len() as u64;
         stats.messages_sent += 1;
         match packed {
             Some(bytes) => {
                 *send_queue_bytes += bytes;
                 self.duties.ready(handle, channel);
             }
-            None => self.keep(shared, handle, message, ask),
+            None => {
+                let backlog = channel.backlog.get_or_insert_with(|| spare_backlogs.take());
+                let before = backlog.bytes();
+                backlog.push(message, ask, chunks);
+                *send_queue_bytes += backlog.bytes() - before;
+                if let Some(at) = ask.expires {
+                    self.duties.expiring.note(handle, channel, at);
+                }
+                self.wake(handle, channel);
+            }
         }
         self.schedule(shared);
         Ok(())
     }
 
-    /// Puts a message into the channel's backlog.
-    fn keep(&mut self, shared: &mut Shared, handle: ChannelHandle, message: &[u8], ask: Ask) {
-        let Shared { channels, chunks, spare_backlogs, send_queue_bytes, .. } = shared;
-        let Some(channel) = channels.get_mut(handle.0) else { return };
-        let backlog = channel.backlog.get_or_insert_with(|| spare_backlogs.take());
-        let before = backlog.bytes();
-        backlog.push(message, ask, chunks);
-        *send_queue_bytes += backlog.bytes() - before;
-        if let Some(at) = ask.expires {
-            self.duties.expiring.note(handle, channel, at);
-        }
-        self.wake(handle, channel);
-    }
-
     /// Gives a channel its turn, if it has something to send and nothing it knows of is in the way.
+    #[inline]
     pub(super) fn wake(&mut self, handle: ChannelHandle, channel: &mut Channel) {
+        if channel.turn.is_ready {
+            return;
+        }
         let is_announced =
             channel.opening != Opening::Announced || self.registry.is_allowed(channel.number);
         // What goes again needs neither credit nor memory; the peer may wait for it to give either.
@@ -270,10 +268,15 @@ impl Connection {
 
 /// What the application asks for a message.
 #[inline]
-pub(super) fn ask_of(channel: &Channel, now: Time, options: &SendOptions) -> Ask {
-    let lifetime = options.lifetime.unwrap_or(channel.message_lifetime);
+pub(super) fn ask_of(
+    channel: &Channel,
+    now: Time,
+    lifetime: Option<Duration>,
+    report: Option<u64>,
+) -> Ask {
+    let lifetime = lifetime.unwrap_or(channel.message_lifetime);
     let expires = (!lifetime.is_zero()).then(|| now + lifetime);
-    Ask { expires, report: options.report }
+    Ask { expires, report }
 }
 
 /// The message must wait: the application hears when it need not.
@@ -288,6 +291,29 @@ fn would_block(shared: &mut Shared, handle: ChannelHandle, len: u32) -> Result<(
         blocked.push_back(handle);
     }
     Err(Error::WouldBlock)
+}
+
+/// Why a channel does not take a message of `len` bytes, if it does not.
+#[inline]
+fn check(
+    config: &NodeConfig,
+    channel: &Channel,
+    node_bytes: usize,
+    bytes_max: usize,
+    len: usize,
+) -> Result<(), Error> {
+    match channel.ending {
+        Ending::None => {}
+        Ending::Closing => return Err(Error::Closed),
+        Ending::Reset(_) => return Err(Error::InvalidChannelId),
+    }
+    if len == 0 {
+        return Err(Error::InvalidArgument);
+    }
+    if len > bytes_max {
+        return Err(Error::TooLarge);
+    }
+    if is_full(config, channel, node_bytes, len) { Err(Error::WouldBlock) } else { Ok(()) }
 }
 
 /// Whether a queue has no room for a message.

@@ -202,7 +202,17 @@ impl Endpoint {
 
     pub(super) fn channel_stats(&self, channel: ChannelHandle) -> Result<ChannelStats, Error> {
         let channel = self.shared.channel(channel)?;
+        let counts = &channel.counts;
         Ok(ChannelStats {
+            messages_sent: counts.messages_sent,
+            bytes_sent: counts.bytes_sent,
+            messages_received: counts.messages_received,
+            bytes_received: counts.bytes_received,
+            // Flow control leaves nothing to drop.
+            messages_dropped: 0,
+            messages_lost: counts.messages_lost,
+            messages_skipped: counts.messages_skipped,
+            bytes_resent: counts.bytes_resent,
             send_queue_bytes: channel.queued_bytes() as u64,
             send_queue_messages: channel.queued_packets() as u64,
             receive_queue_bytes: channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes()) as u64
@@ -211,7 +221,6 @@ impl Endpoint {
             receive_window_bytes: u64::from(channel.receiving.credit().window()),
             send_credit_bytes: channel.sending.limit().saturating_sub(channel.sending.position()),
             receive_queue_messages: channel.inbox.as_ref().map_or(0, |inbox| inbox.len()) as u64,
-            ..channel.stats
         })
     }
 

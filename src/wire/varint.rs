@@ -81,6 +81,10 @@ pub(super) fn decode(data: &[u8]) -> Result<(u64, usize), WireError> {
             let high = u64::from(first & GROUP) + 1;
             Ok((high << GROUP_BITS | u64::from(second), 2))
         }
+        [first, second, third, ..] if third & MORE == 0 => {
+            let high = (u64::from(first & GROUP) + 1) << GROUP_BITS | u64::from(second & GROUP);
+            Ok(((high + 1) << GROUP_BITS | u64::from(third), 3))
+        }
         _ => decode_long(data),
     }
 }

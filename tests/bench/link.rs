@@ -13,6 +13,7 @@ use channeler::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 use channeler::io::{Event, Local};
 use channeler::node::Dial;
 
+use crate::alloc::allocations;
 use crate::bare::{Meter, PATIENCE};
 use crate::harness::{core_time, pin};
 
@@ -125,7 +126,7 @@ impl Link {
             let thread = std::thread::Builder::new().name(String::from("receiver"));
             let receiving = thread.spawn_scoped(scope, || {
                 pin(1);
-                let began = core_time();
+                let (began, allocated) = (core_time(), allocations());
                 let mut meter = Meter::new(time);
                 let mut before = 0;
                 loop {
@@ -136,21 +137,30 @@ impl Link {
                     }
                 }
                 self.end();
-                (meter.rate(), (core_time() - began).as_secs_f64() / before as f64)
+                let packets = self.engine(1).stats().datagrams_received as f64;
+                let allocations = (allocations() - allocated) as f64 / packets;
+                let cost = (core_time() - began).as_secs_f64() / before as f64;
+                (meter.rate(), cost, allocations)
             });
             let receiving = receiving.expect("the system has a thread for us");
             pin(0);
-            let began = (Instant::now(), core_time());
+            let (began, allocated) = ((Instant::now(), core_time()), allocations());
             work();
+            let allocated = allocations() - allocated;
             let packets = self.engine(0).stats().datagrams_sent as f64;
             let sent = packets / began.0.elapsed().as_secs_f64();
             let cost = (core_time() - began.1).as_secs_f64() / packets;
-            let (rate, receive_cost) = receiving.join().expect("the receiver does not panic");
+            let (rate, receive_cost, receive_allocations) =
+                receiving.join().expect("the receiver does not panic");
             let nanos = |seconds: f64| seconds * 1e9;
             eprintln!(
                 "  sent {sent:.0} packets/s at {:.0} ns of core each, received {rate:.0} at {:.0}",
                 nanos(cost),
                 nanos(receive_cost)
+            );
+            let allocations = allocated as f64 / packets;
+            eprintln!(
+                "  {allocations:.3} allocations a packet, {receive_allocations:.3} to receive it"
             );
             rate
         })

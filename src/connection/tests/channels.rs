@@ -250,7 +250,7 @@ fn ordered_channels_drop_what_comes_late_and_others_take_it() {
         world.run(SECOND);
         assert_eq!(world.texts(1).len(), expected);
         assert_eq!(world.texts(1)[0], "two");
-        let stats = world.ends[1].shared.channel(accepted).expect("it is open").stats;
+        let stats = world.ends[1].shared.channel(accepted).expect("it is open").counts;
         assert_eq!(stats.messages_received, expected as u64);
     }
 }
@@ -391,10 +391,10 @@ fn lost_messages_are_counted_on_both_sides_and_never_sent_again() {
     world.run(SECOND * 5);
     assert_eq!(world.ends[1].messages.len(), 8);
     let ours = world.ends[0].shared.channel(channel).expect("it is open");
-    assert_eq!(ours.stats.messages_lost, 2);
+    assert_eq!(ours.counts.messages_lost, 2);
     assert_eq!(ours.sending.skip(), None, "the peer knows");
     let theirs = world.ends[1].shared.channel(accepted).expect("it is open");
-    assert_eq!(theirs.stats.messages_skipped, 2);
+    assert_eq!(theirs.counts.messages_skipped, 2);
     let skipped = |event: &&Event| matches!(event, Event::MessagesSkipped { count: 2, .. });
     assert_eq!(world.ends[1].events.iter().filter(skipped).count(), 1);
 }

@@ -81,7 +81,7 @@ fn what_is_resent_arrives_once_whatever_is_lost() {
     came.sort_unstable();
     assert_eq!(came, (0..300).collect::<Vec<u32>>());
     let ours = world.ends[0].shared.channel(channel).expect("it is open");
-    assert!(ours.backlog.is_none() && ours.stats.bytes_resent > 0);
+    assert!(ours.backlog.is_none() && ours.counts.bytes_resent > 0);
     assert_eq!(world.ends[0].shared.send_queue_bytes, 0);
 }
 
@@ -98,7 +98,7 @@ fn each_message_that_asked_is_reported_once() {
     send_asking(&mut world, channel, 1_000, &report(6));
     world.run(SECOND * 5);
     assert_eq!(fates(&world)[5..], [(6, None), (5, Some(Error::Lost))]);
-    assert_eq!(world.ends[0].shared.channel(channel).expect("open").stats.messages_lost, 1);
+    assert_eq!(world.ends[0].shared.channel(channel).expect("open").counts.messages_lost, 1);
 }
 
 // spec: 10.4 giving up

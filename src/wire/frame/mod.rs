@@ -336,6 +336,19 @@ impl<'a> Frames<'a> {
         self.rest.len()
     }
 
+    /// The DATA that comes next, if it is one and as it should be: most messages are, and take no
+    /// part of what the others need.
+    #[inline]
+    pub fn next_data(&mut self) -> Option<Data<'a>> {
+        if self.rest.first() != Some(&(Kind::Data as u8)) || !Kind::Data.is_allowed_at(self.place) {
+            return None;
+        }
+        let mut reader = Reader::new(&self.rest[1..]);
+        let data = read_body(&mut reader, Data::read).ok()?;
+        self.rest = &self.rest[1 + reader.position()..];
+        Some(data)
+    }
+
     /// Everything but DATA with a short length: apart from `next`, so that this stays small.
     #[inline(never)]
     fn next_other(&mut self) -> Option<Result<Frame<'a>, FrameError>> {
@@ -356,14 +369,10 @@ impl<'a> Iterator for Frames<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Result<Frame<'a>, FrameError>> {
-        if self.rest.first() == Some(&(Kind::Data as u8)) && Kind::Data.is_allowed_at(self.place) {
-            let mut reader = Reader::new(&self.rest[1..]);
-            if let Ok(data) = read_body(&mut reader, Data::read) {
-                self.rest = &self.rest[1 + reader.position()..];
-                return Some(Ok(Frame::Data(data)));
-            }
+        match self.next_data() {
+            Some(data) => Some(Ok(Frame::Data(data))),
+            None => self.next_other(),
         }
-        self.next_other()
     }
 }
 

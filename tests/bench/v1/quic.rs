@@ -1,6 +1,6 @@
 //! quinn, tuned as its users would: one runtime, one thread and one core a side.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::harness::{core_time, median, pin};
 const BUFFER_BYTES: usize = 4 << 20;
 
 /// Bytes of the length before each message on a stream.
-const LENGTH_SIZE: usize = 2;
+const LENGTH_SIZE: usize = 4;
 
 /// Bytes of small messages written to a stream at once.
 const WRITE_BYTES: usize = 16 << 10;
@@ -111,25 +111,21 @@ pub(super) fn datagrams(size: usize, time: Duration) -> f64 {
 }
 
 /// Messages of `size` bytes, each behind its length, that the receiver's application gets a second:
-/// sent on `count` streams in turn and read as quinn has them. What costs least: small ones are
-/// written many at once, since a write each would take quinn a microsecond.
+/// sent on `count` streams in turn. What costs least: small ones are gathered and written many at
+/// once, since a write each would take quinn a microsecond; and they are told apart where quinn has
+/// them, but for those that lie in two of its chunks.
 pub(super) fn messages(size: usize, count: usize, time: Duration) -> f64 {
     let (sent, rate, is_over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let framed = size + LENGTH_SIZE;
     let messages = (WRITE_BYTES / framed).max(1);
-    let written: Vec<u8> = vec![0x5a; messages * framed];
+    let message = vec![0x5a; size];
     Sides::new().run(
         async |server| {
             let incoming = server.accept().await.expect("nobody closes the endpoint");
             let connection = incoming.await.expect("loopback loses nothing of so little");
             let began = core_time();
-            let (meter, bytes) = (RefCell::new(Meter::new(time)), Cell::new(0));
-            let is_wanted = |more: usize| {
-                // What a stream has of a message that is not whole counts with the next one.
-                let sum = bytes.get() + more;
-                bytes.set(sum % framed);
-                meter.borrow_mut().add((sum / framed) as u64)
-            };
+            let meter = RefCell::new(Meter::new(time));
+            let is_wanted = |messages: u64| meter.borrow_mut().add(messages);
             let mut readers = Vec::new();
             for _ in 0..count {
                 let stream = connection.accept_uni().await.expect("the connection lives");
@@ -152,8 +148,14 @@ pub(super) fn messages(size: usize, count: usize, time: Duration) -> f64 {
                 streams.push(connection.open_uni().await.expect("the connection lives"));
             }
             let began = core_time();
+            let mut written = Vec::new();
             'sending: while !is_over.load(Ordering::Relaxed) {
                 for stream in &mut streams {
+                    written.clear();
+                    for _ in 0..messages {
+                        written.extend((message.len() as u32).to_be_bytes());
+                        written.extend_from_slice(&message);
+                    }
                     // The receiver closes when it has enough.
                     if stream.write_all(&written).await.is_err() {
                         break 'sending;
@@ -172,13 +174,37 @@ pub(super) fn messages(size: usize, count: usize, time: Duration) -> f64 {
     rate.into_inner() as f64
 }
 
-/// Reads a stream in order, without a copy, while `is_wanted` says so of the bytes that came.
-async fn read_all(mut stream: RecvStream, is_wanted: &impl Fn(usize) -> bool) {
+/// Reads a stream in order while `is_wanted` says so of the messages that came.
+async fn read_all(mut stream: RecvStream, is_wanted: &impl Fn(u64) -> bool) {
+    let mut parted = Vec::new();
     while let Ok(Some(chunk)) = stream.read_chunk(usize::MAX, true).await {
-        if !is_wanted(chunk.bytes.len()) {
+        let (mut rest, mut messages) = (&chunk.bytes[..], 0);
+        while !parted.is_empty() && !rest.is_empty() {
+            // As much as the message begun before is known to have.
+            let wanted = whole(&parted).unwrap_or(LENGTH_SIZE);
+            let (more, after) = rest.split_at(rest.len().min(wanted - parted.len()));
+            parted.extend_from_slice(more);
+            rest = after;
+            if whole(&parted) == Some(parted.len()) {
+                messages += u64::from(!std::hint::black_box(&parted[..]).is_empty());
+                parted.clear();
+            }
+        }
+        while let Some(len) = whole(rest).filter(|len| *len <= rest.len()) {
+            messages += u64::from(!std::hint::black_box(&rest[..len]).is_empty());
+            rest = &rest[len..];
+        }
+        parted.extend_from_slice(rest);
+        if !is_wanted(messages) {
             return;
         }
     }
+}
+
+/// Bytes of the message at the front with its length, if that is there.
+fn whole(bytes: &[u8]) -> Option<usize> {
+    let length = bytes.first_chunk().map(|length| u32::from_be_bytes(*length));
+    length.map(|length| LENGTH_SIZE + length as usize)
 }
 
 /// Runs all of them until the first is done.

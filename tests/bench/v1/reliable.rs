@@ -23,8 +23,9 @@ const SMALL_CHANNELS: usize = 16;
 /// What the issue wishes for, messages a second.
 const SMALL_AIM: f64 = 10e6;
 
-/// Bytes of messages given to the library under one lock: about a full batch of packets.
-const BATCH_BYTES: usize = 64 << 10;
+/// Bytes of messages given to the library under one lock: to each of many channels as much as
+/// quinn's streams get in one write.
+const BATCH_BYTES: usize = 256 << 10;
 
 /// Bytes of a packet that no protocol can give to messages: header with a number of two bytes, tag.
 const OVERHEAD: usize = 31;
