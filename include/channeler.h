@@ -841,6 +841,11 @@ typedef struct channeler_connection_details {
      * Largest message that one packet takes now, in bytes: such messages are never cut in pieces.
      */
     uint32_t packet_message_bytes;
+    /**
+     * Version 1: where the peer sees our packets come from, as it says: our own address, or that
+     * of a NAT before us. `CHANNELER_FAMILY_NONE` until it said so.
+     */
+    struct channeler_address observed_address;
 } channeler_connection_details;
 
 /**
@@ -1079,7 +1084,8 @@ typedef struct channeler_options {
      */
     uint32_t padding;
     /**
-     * Largest packet sent, in bytes of UDP payload. Default 1232; 128 to 65507
+     * Bytes of UDP payload in a packet: in version 0 at most, in version 1 those that a path
+     * begins with (see `packet_size_max`). Default 1232; 128 to 65507
      * (`CHANNELER_PROFILE_REFERENCE`: from 65).
      */
     uint32_t packet_size;
@@ -1319,6 +1325,13 @@ typedef struct channeler_options {
      * fewer.
      */
     uint64_t loss_tolerance_percent;
+    /**
+     * Version 1: the largest packet that the search for what a path takes may come to, in bytes of
+     * UDP payload. Default 1452: what Ethernet carries over IPv6. More, up to 65507, is for
+     * networks known to take it (jumbo frames, the loopback). There is no search where it is not
+     * above `packet_size`, or that is below 1200.
+     */
+    uint64_t packet_size_max;
 } channeler_options;
 
 /**

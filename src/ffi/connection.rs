@@ -55,6 +55,9 @@ pub struct channeler_connection_details {
     pub public_key: channeler_public_key,
     /// Largest message that one packet takes now, in bytes: such messages are never cut in pieces.
     pub packet_message_bytes: u32,
+    /// Version 1: where the peer sees our packets come from, as it says: our own address, or that
+    /// of a NAT before us. `CHANNELER_FAMILY_NONE` until it said so.
+    pub observed_address: channeler_address,
 }
 
 /// Whom to connect to, and how. Fill with `channeler_dial_options_init`, then change what you need.
@@ -362,6 +365,7 @@ impl From<ConnectionInfo> for channeler_connection_details {
             },
             encrypted: info.is_encrypted.into(),
             public_key: info.public_key.map(Into::into).unwrap_or_default(),
+            observed_address: info.observed_address.map(Into::into).unwrap_or_default(),
             ..Versioned::new(size_of::<channeler_connection_details>())
         }
     }
@@ -382,6 +386,7 @@ unsafe impl Versioned for channeler_connection_details {
             encrypted: 0,
             public_key: channeler_public_key::default(),
             packet_message_bytes: 0,
+            observed_address: channeler_address::default(),
         }
     }
 }

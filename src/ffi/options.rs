@@ -92,7 +92,8 @@ pub struct channeler_options {
     pub accept_incoming: u32,
     /// Version 0: whether each packet is padded to `packet_size`. Default 0: bytes cost.
     pub padding: u32,
-    /// Largest packet sent, in bytes of UDP payload. Default 1232; 128 to 65507
+    /// Bytes of UDP payload in a packet: in version 0 at most, in version 1 those that a path
+    /// begins with (see `packet_size_max`). Default 1232; 128 to 65507
     /// (`CHANNELER_PROFILE_REFERENCE`: from 65).
     pub packet_size: u32,
     /// Datagrams that one transmit may hold (GSO). Default 1; 1 to 64. With sockets the node sets
@@ -241,6 +242,11 @@ pub struct channeler_options {
     /// others share: a full queue shows nothing but losses, and no sender with 20 here yields to
     /// fewer.
     pub loss_tolerance_percent: u64,
+    /// Version 1: the largest packet that the search for what a path takes may come to, in bytes of
+    /// UDP payload. Default 1452: what Ethernet carries over IPv6. More, up to 65507, is for
+    /// networks known to take it (jumbo frames, the loopback). There is no search where it is not
+    /// above `packet_size`, or that is below 1200.
+    pub packet_size_max: u64,
 }
 
 /// Settings of a channel. Fill with `channeler_channel_options_init`, then change what you need.
@@ -381,6 +387,7 @@ unsafe impl Versioned for channeler_options {
             connection_receive_bytes_max: config.connection_receive_bytes_max as u64,
             node_receive_bytes_max: config.node_receive_bytes_max as u64,
             loss_tolerance_percent: config.loss_tolerance_percent.into(),
+            packet_size_max: config.packet_size_max as u64,
         }
     }
 }
@@ -482,6 +489,7 @@ impl channeler_options {
             node_receive_bytes_max: size(self.node_receive_bytes_max),
             // What does not fit is out of range anyway.
             loss_tolerance_percent: u8::try_from(self.loss_tolerance_percent).unwrap_or(u8::MAX),
+            packet_size_max: size(self.packet_size_max),
             instance_label: instance_label.to_vec(),
             ..NodeConfig::new(peer_id)
         };

@@ -48,7 +48,7 @@ static void defaults_are_those_of_the_documentation(void) {
     CHECK(options.receive_window_min == 64 << 10);
     CHECK(options.connection_receive_bytes_max == 16 << 20);
     CHECK(options.node_receive_bytes_max == 256 << 20);
-    CHECK(options.loss_tolerance_percent == 2);
+    CHECK(options.loss_tolerance_percent == 2 && options.packet_size_max == 1452);
 }
 
 static void defaults_of_channels_and_messages_are_those_of_the_documentation(void) {
@@ -221,6 +221,7 @@ static void settings_out_of_range_are_named(void) {
     REFUSED(connection_receive_bytes_max, (16 << 20) - 1, "message_bytes_max");
     REFUSED(node_receive_bytes_max, (16 << 20) - 1, "it must hold connection_receive_bytes_max");
     REFUSED(loss_tolerance_percent, 1, "loss_tolerance_percent is 1; allowed is 2 to 50");
+    REFUSED(packet_size_max, 65508, "packet_size_max is 65508; allowed is 0 to 65507");
     REFUSED(loss_tolerance_percent, 1000, "loss_tolerance_percent");
     REFUSED(profile, CHANNELER_PROFILE_REFERENCE, "CHANNELER_LEGACY_ONLY");
 }

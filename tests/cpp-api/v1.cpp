@@ -19,6 +19,7 @@ TEST(V1, BothSidesKnowEachOther)
         EXPECT_TRUE(details.encrypted);
         EXPECT_EQ(details.public_key, other->node.public_key().value());
         EXPECT_EQ(details.peer, details.public_key.peer_id().value());
+        EXPECT_EQ(details.observed_address, one->at);
     }
 }
 

@@ -278,6 +278,7 @@ TEST(Options, EachSettingReachesItsOwnField)
                    &c::connection_receive_bytes_max, 41);
     sum += reaches(with<u64>(&o::node_receive_bytes_max, 42), &c::node_receive_bytes_max, 42);
     sum += reaches(with<u64>(&o::loss_tolerance_percent, 43), &c::loss_tolerance_percent, 43);
+    sum += reaches(with<u64>(&o::packet_size_max, 44), &c::packet_size_max, 44);
 
     channeler_options raw = with(&o::peer_id, peer_of(5)).capi();
     EXPECT_EQ(raw.peer_id.bytes[15], 5);

@@ -114,6 +114,7 @@ def test_statistics_tell_of_the_path(loop: Loop) -> None:
     assert stats.packet_size >= 1200 and stats.congestion_window_bytes > 0
     assert stats.send_credit_bytes > 0 and stats.send_queue_bytes == 0
     assert stats.rtt_min <= stats.rtt and isinstance(stats.ecn, channeler.Ecn)
+    assert left.connection().info().observed_address == loop.left_address
     of_channel = right.stats()
     assert of_channel.receive_queue_bytes == 20000 and of_channel.receive_queue_messages == 1
     assert of_channel.receive_window_bytes >= 65536

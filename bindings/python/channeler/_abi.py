@@ -248,6 +248,7 @@ class channeler_connection_details(Structure):
         ("encrypted", c_uint32),
         ("public_key", channeler_public_key),
         ("packet_message_bytes", c_uint32),
+        ("observed_address", channeler_address),
     ]
 
 
@@ -374,6 +375,7 @@ class channeler_options(Structure):
         ("connection_receive_bytes_max", c_uint64),
         ("node_receive_bytes_max", c_uint64),
         ("loss_tolerance_percent", c_uint64),
+        ("packet_size_max", c_uint64),
     ]
 
 

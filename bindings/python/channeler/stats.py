@@ -138,6 +138,8 @@ class ConnectionInfo:
     """The peer's key. None: not yet, or version 0."""
     packet_message_bytes: int
     """Largest message that one packet takes now, in bytes."""
+    observed_address: Address | None
+    """Version 1: where the peer sees us, as it says: our own address, or a NAT's."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ def connection_info(details: _abi.channeler_connection_details) -> ConnectionInf
         bool(details.encrypted),
         PublicKey._from_c_or_none(details.public_key),
         details.packet_message_bytes,
+        Address._from_c_or_none(details.observed_address),
     )
 
 

@@ -298,6 +298,7 @@ class Options:
     connection_receive_bytes_max: int | None = None
     node_receive_bytes_max: int | None = None
     loss_tolerance_percent: int | None = None
+    packet_size_max: int | None = None
 
     @staticmethod
     def defaults() -> Options:

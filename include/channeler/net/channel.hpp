@@ -253,6 +253,7 @@ struct connection_details {
     bool encrypted;                   ///< And the peer is seen to have the key of its id.
     net::public_key public_key;       ///< The peer's; none before it was seen to have it.
     std::size_t packet_message_bytes; ///< The largest that one packet takes.
+    net::address observed_address;    ///< Where the peer sees us; none: it has not said.
 };
 
 /// What a channel is.
@@ -278,7 +279,7 @@ inline result<connection_details> connection::info() const
         return connection_details{peer_id(raw.peer), address(raw.address), raw.connected != 0,
                                   raw.message_bytes_max, protocol(raw.protocol),
                                   raw.encrypted != 0, public_key(raw.public_key),
-                                  raw.packet_message_bytes};
+                                  raw.packet_message_bytes, address(raw.observed_address)};
     });
 }
 

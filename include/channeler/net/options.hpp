@@ -64,6 +64,7 @@ public:
     std::uint64_t connection_receive_bytes_max;
     std::uint64_t node_receive_bytes_max;
     std::uint64_t loss_tolerance_percent;
+    std::uint64_t packet_size_max;
 
     options() : options(defaults()) {}
 
@@ -120,6 +121,7 @@ public:
         raw.connection_receive_bytes_max = connection_receive_bytes_max;
         raw.node_receive_bytes_max = node_receive_bytes_max;
         raw.loss_tolerance_percent = loss_tolerance_percent;
+        raw.packet_size_max = packet_size_max;
         return raw;
     }
 
@@ -159,7 +161,8 @@ private:
           receive_window_min(raw.receive_window_min),
           connection_receive_bytes_max(raw.connection_receive_bytes_max),
           node_receive_bytes_max(raw.node_receive_bytes_max),
-          loss_tolerance_percent(raw.loss_tolerance_percent)
+          loss_tolerance_percent(raw.loss_tolerance_percent),
+          packet_size_max(raw.packet_size_max)
     {
         std::memcpy(seed.data(), raw.seed, seed.size());
     }
