@@ -12,7 +12,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 CC ?= cc
 SECONDS_PER_TARGET ?= 60
-SEEDS ?= 2000
+SEEDS ?= 10000
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SONAME := libchanneler.so.$(firstword $(subst ., ,$(VERSION)))
@@ -77,10 +77,10 @@ bench: target/.setup-build
 fuzz: target/.setup-build
 	@scripts/fuzz $(SECONDS_PER_TARGET) $(ONLY)
 
-## soak: random simulated networks, SEEDS=2000 of them, and the attacks in full, optimised
+## soak: random simulated networks, SEEDS=10000 of them; modes and attacks in full, optimised
 soak: target/.setup-build
 	CHANNELER_SEEDS=$(SEEDS) cargo test --release --features sim --test 'random*' -- --nocapture
-	cargo test --release --features sim --test v1 --test v1_flood -- attacks a_flood
+	cargo test --release --features sim --test v1 --test v1_flood -- attacks modes a_flood
 
 ## sanitize: the Rust tests under AddressSanitizer, the C tests under valgrind, in full
 sanitize: target/.setup

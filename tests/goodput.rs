@@ -13,14 +13,17 @@ use channeler::io::Event;
 use channeler::sim::{CoDel, Link, World};
 
 /// Every controller, by its name in the table.
-const CONTROLLERS: &[(&str, Congestion)] =
-    &[("cubic", Congestion::Cubic), ("newreno", Congestion::NewReno)];
+const CONTROLLERS: &[(&str, Congestion)] = &[
+    ("bbr2", Congestion::Bbr2),
+    ("cubic", Congestion::Cubic),
+    ("newreno", Congestion::NewReno),
+];
 
 /// In a thousand.
 const LOSSES: [u32; 4] = [0, 1, 10, 50];
 
 /// Milliseconds, and kilobytes a second, headers included.
-const LINKS: [(u32, u64); 4] = [(20, 125), (20, 1_250), (200, 125), (200, 1_250)];
+const LINKS: [(u32, u64); 4] = [(20, 125), (20, 625), (200, 125), (200, 625)];
 
 #[test]
 fn goodput_is_as_the_committed_table_says() {

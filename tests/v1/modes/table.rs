@@ -31,7 +31,7 @@ fn each_mode_delivers_what_the_table_allows_at_200_ms() {
 #[test]
 fn a_slow_reader_stops_the_senders_and_loses_nothing_that_it_was_promised() {
     for lend_messages in [false, true] {
-        let sizes = [40_000; 16];
+        let sizes = [40_000; 6];
         let link = Link::lossy(5 * MILLI, 0.01);
         let mut traffic = Traffic::new(5, &link, all_modes(), &sizes, |config| {
             config.lend_messages = lend_messages;
@@ -50,7 +50,7 @@ fn a_slow_reader_stops_the_senders_and_loses_nothing_that_it_was_promised() {
 // spec: 10.1 numbers and fragments, 11.3 receiving: the last term of the limit
 #[test]
 fn a_message_of_many_windows_arrives() {
-    let sizes = [1_000, 3_000_000, 1_000];
+    let sizes = [1_000, 1_000_000, 1_000];
     let reliable = MODES.into_iter().filter(|mode| resends(*mode));
     let lanes = reliable.map(|capabilities| ChannelConfig { capabilities, ..Default::default() });
     let link = Link::lossy(10 * MILLI, 0.005);
