@@ -641,8 +641,8 @@
  * `_SUPERSEDED` (another with the same peer is used), `_IDENTITY` (the peer is not who it should
  * be), `_REFUSED`, `_TIMEOUT` (nobody answered), `_IDLE`, `_PEER_CLOSED`, `_RESET` (the peer
  * restarted), `_CRYPTO`, `_PROTOCOL`; with `code` and `text` of the side that ended it. `count`
- * messages were taken for sending of which it is not known that they arrived; `cut` messages of the
- * peer broke off, and nothing of them is delivered.
+ * messages were taken for sending of which it is not known that they arrived; `cut` messages of
+ * the peer broke off, and nothing of them is delivered.
  */
 #define CHANNELER_QUIC_EVENT_CLOSED 3
 
@@ -1838,8 +1838,8 @@ typedef struct channeler_transmit {
  * Settings of QUIC channels. Fill with `channeler_quic_options_init`, then change what you need.
  *
  * Durations are in nanoseconds; switches are 0 (off) or 1 (on). A setting out of its range makes
- * `channeler_quic_open` fail with `CHANNELER_ERR_INVALID_ARGUMENT`, and `channeler_last_error` then
- * names the setting and its range.
+ * `channeler_quic_open` fail with `CHANNELER_ERR_INVALID_ARGUMENT`, and `channeler_last_error`
+ * then names the setting and its range.
  */
 typedef struct channeler_quic_options {
     /**
@@ -1859,13 +1859,14 @@ typedef struct channeler_quic_options {
      */
     uint32_t accept_incoming;
     /**
-     * Whether a `CHANNELER_QUIC_EVENT_REQUEST` asks about peers that are not known. Default 0: they
-     * are refused; with certificates, those that have one of the authorities are accepted.
+     * Whether a `CHANNELER_QUIC_EVENT_REQUEST` asks about peers that are not known. Default 0:
+     * they are refused; with certificates, those that have one of the authorities are accepted.
      */
     uint32_t ask_before_accept;
     /**
-     * PEM text of our certificate, and behind it those between it and an authority. NULL (default):
-     * no certificates; both sides show their raw public keys, and the node's identity is ours.
+     * PEM text of our certificate, and behind it those between it and an authority. NULL
+     * (default): no certificates; both sides show their raw public keys, and the node's identity
+     * is ours.
      */
     const char *certificate_chain;
     /**
@@ -3403,15 +3404,15 @@ int32_t channeler_quic_options_init(struct channeler_quic_options *options,
  * `channeler_quic_trust` and `channeler_quic_connect`); read during the call only. `on_event` may
  * be NULL, and is called with `user_data` as `channeler_callbacks` says of all callbacks;
  * `user_data` is not used after the `drop` of those.
- * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, a wrong `struct_size`, a setting out of
- * its range, or certificates that cannot be used; `channeler_last_error` says which and why),
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, a wrong `struct_size`, a setting out
+ * of its range, or certificates that cannot be used; `channeler_last_error` says which and why),
  * `_DECODE` (a text is not UTF-8), `_UNSUPPORTED` (sans-IO; a node without identity and no
  * certificates), `_STATE` (it serves them already, or was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
- * readable bytes, and its texts end with zero bytes; `on_event` may be called with `user_data` from
- * any thread that runs the node.
+ * readable bytes, and its texts end with zero bytes; `on_event` may be called with `user_data`
+ * from any thread that runs the node.
  */
 int32_t channeler_quic_open(struct channeler_node *node,
                             const struct channeler_quic_options *options,
@@ -3422,14 +3423,14 @@ int32_t channeler_quic_open(struct channeler_node *node,
  * Sends a message on the channel `label` of `team` to the peer at `address`, on the connection
  * that is there or a new one.
  *
- * `label` is UTF-8 of `label_length` bytes, at most `CHANNELER_QUIC_LABEL_MAX`; it may be NULL when
- * `label_length` is 0, and so may `message`. All are copied. It leaves with the next turn of the
- * node, or `channeler_node_flush`.
+ * `label` is UTF-8 of `label_length` bytes, at most `CHANNELER_QUIC_LABEL_MAX`; it may be NULL
+ * when `label_length` is 0, and so may `message`. All are copied. It leaves with the next turn of
+ * the node, or `channeler_node_flush`.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, the label is too long), `_DECODE`
- * (the label is not UTF-8), `_TOO_LARGE` (above `message_bytes_max`), `_WOULD_BLOCK` (the queue for
- * that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_LIMIT` (too
- * many connections are being made or closed), `_UNSUPPORTED` (no `channeler_quic_open` before),
- * `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ * (the label is not UTF-8), `_TOO_LARGE` (above `message_bytes_max`), `_WOULD_BLOCK` (the queue
+ * for that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_LIMIT`
+ * (too many connections are being made or closed), `_UNSUPPORTED` (no `channeler_quic_open`
+ * before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `address` and `team` are NULL or readable;
@@ -3493,7 +3494,8 @@ int32_t channeler_quic_receive_sync(struct channeler_node *node,
                                     size_t *length);
 
 /**
- * Begins a connection with the peer at `address` without a message, or finds the one that is there.
+ * Begins a connection with the peer at `address` without a message, or finds the one that is
+ * there.
  *
  * `peer` is who must answer, and is then known; NULL: somebody who is known. `*connection` becomes
  * its number; it may be NULL.
@@ -3568,8 +3570,8 @@ int32_t channeler_quic_trust(struct channeler_node *node,
  * Errors and thread: as `channeler_quic_trust`.
  *
  * Pointers:
- * `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `was_known` is NULL
- * or writable.
+ * `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `was_known` is
+ * NULL or writable.
  */
 int32_t channeler_quic_distrust(struct channeler_node *node,
                                 const struct channeler_peer_id *peer,

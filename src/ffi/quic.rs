@@ -49,15 +49,15 @@ pub struct channeler_quic_channel {
 /// `channeler_quic_trust` and `channeler_quic_connect`); read during the call only. `on_event` may
 /// be NULL, and is called with `user_data` as `channeler_callbacks` says of all callbacks;
 /// `user_data` is not used after the `drop` of those.
-/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, a wrong `struct_size`, a setting out of
-/// its range, or certificates that cannot be used; `channeler_last_error` says which and why),
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, a wrong `struct_size`, a setting out
+/// of its range, or certificates that cannot be used; `channeler_last_error` says which and why),
 /// `_DECODE` (a text is not UTF-8), `_UNSUPPORTED` (sans-IO; a node without identity and no
 /// certificates), `_STATE` (it serves them already, or was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
-/// readable bytes, and its texts end with zero bytes; `on_event` may be called with `user_data` from
-/// any thread that runs the node.
+/// readable bytes, and its texts end with zero bytes; `on_event` may be called with `user_data`
+/// from any thread that runs the node.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn channeler_quic_open(
     node: *mut channeler_node,
@@ -80,14 +80,14 @@ pub unsafe extern "C" fn channeler_quic_open(
 /// Sends a message on the channel `label` of `team` to the peer at `address`, on the connection
 /// that is there or a new one.
 ///
-/// `label` is UTF-8 of `label_length` bytes, at most `CHANNELER_QUIC_LABEL_MAX`; it may be NULL when
-/// `label_length` is 0, and so may `message`. All are copied. It leaves with the next turn of the
-/// node, or `channeler_node_flush`.
+/// `label` is UTF-8 of `label_length` bytes, at most `CHANNELER_QUIC_LABEL_MAX`; it may be NULL
+/// when `label_length` is 0, and so may `message`. All are copied. It leaves with the next turn of
+/// the node, or `channeler_node_flush`.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, the label is too long), `_DECODE`
-/// (the label is not UTF-8), `_TOO_LARGE` (above `message_bytes_max`), `_WOULD_BLOCK` (the queue for
-/// that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_LIMIT` (too
-/// many connections are being made or closed), `_UNSUPPORTED` (no `channeler_quic_open` before),
-/// `_STATE` (the node was freed), `_POISONED`. Thread: any.
+/// (the label is not UTF-8), `_TOO_LARGE` (above `message_bytes_max`), `_WOULD_BLOCK` (the queue
+/// for that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_LIMIT`
+/// (too many connections are being made or closed), `_UNSUPPORTED` (no `channeler_quic_open`
+/// before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `address` and `team` are NULL or readable;
@@ -191,7 +191,8 @@ pub unsafe extern "C" fn channeler_quic_receive_sync(
     guard(|| unsafe { receive(node, buffer, capacity, channel, length, true) })
 }
 
-/// Begins a connection with the peer at `address` without a message, or finds the one that is there.
+/// Begins a connection with the peer at `address` without a message, or finds the one that is
+/// there.
 ///
 /// `peer` is who must answer, and is then known; NULL: somebody who is known. `*connection` becomes
 /// its number; it may be NULL.
@@ -309,8 +310,8 @@ pub unsafe extern "C" fn channeler_quic_trust(
 /// Errors and thread: as `channeler_quic_trust`.
 ///
 /// # Safety
-/// `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `was_known` is NULL
-/// or writable.
+/// `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `was_known` is
+/// NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn channeler_quic_distrust(
     node: *mut channeler_node,

@@ -20,8 +20,8 @@ pub const CHANNELER_QUIC_EVENT_CONNECTED: u32 = 2;
 /// `_SUPERSEDED` (another with the same peer is used), `_IDENTITY` (the peer is not who it should
 /// be), `_REFUSED`, `_TIMEOUT` (nobody answered), `_IDLE`, `_PEER_CLOSED`, `_RESET` (the peer
 /// restarted), `_CRYPTO`, `_PROTOCOL`; with `code` and `text` of the side that ended it. `count`
-/// messages were taken for sending of which it is not known that they arrived; `cut` messages of the
-/// peer broke off, and nothing of them is delivered.
+/// messages were taken for sending of which it is not known that they arrived; `cut` messages of
+/// the peer broke off, and nothing of them is delivered.
 pub const CHANNELER_QUIC_EVENT_CLOSED: u32 = 3;
 /// There are messages to receive, after there were none.
 pub const CHANNELER_QUIC_EVENT_READABLE: u32 = 4;
@@ -95,9 +95,9 @@ unsafe impl Send for QuicListener {}
 // SAFETY: as above.
 unsafe impl Sync for QuicListener {}
 
-/// The event as the caller sees it, and the text that it points to.
-pub(super) fn told(event: &QuicEvent) -> (channeler_quic_event, Option<CString>) {
-    let mut told = channeler_quic_event {
+/// An event of no kind.
+fn nothing() -> channeler_quic_event {
+    channeler_quic_event {
         struct_size: size_of::<channeler_quic_event>(),
         kind: 0,
         reason: 0,
@@ -111,7 +111,12 @@ pub(super) fn told(event: &QuicEvent) -> (channeler_quic_event, Option<CString>)
         text: std::ptr::null(),
         count: 0,
         cut: 0,
-    };
+    }
+}
+
+/// The event as the caller sees it, and the text that it points to.
+pub(super) fn told(event: &QuicEvent) -> (channeler_quic_event, Option<CString>) {
+    let mut told = nothing();
     let mut text = None;
     match event {
         QuicEvent::ConnectionRequest { connection, address, peer, public_key } => {

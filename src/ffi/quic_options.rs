@@ -18,8 +18,8 @@ pub const CHANNELER_QUIC_PER_CHANNEL: u32 = 1;
 /// Settings of QUIC channels. Fill with `channeler_quic_options_init`, then change what you need.
 ///
 /// Durations are in nanoseconds; switches are 0 (off) or 1 (on). A setting out of its range makes
-/// `channeler_quic_open` fail with `CHANNELER_ERR_INVALID_ARGUMENT`, and `channeler_last_error` then
-/// names the setting and its range.
+/// `channeler_quic_open` fail with `CHANNELER_ERR_INVALID_ARGUMENT`, and `channeler_last_error`
+/// then names the setting and its range.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct channeler_quic_options {
@@ -31,11 +31,12 @@ pub struct channeler_quic_options {
     pub congestion: u32,
     /// Whether peers that we did not dial may connect. Default 1.
     pub accept_incoming: u32,
-    /// Whether a `CHANNELER_QUIC_EVENT_REQUEST` asks about peers that are not known. Default 0: they
-    /// are refused; with certificates, those that have one of the authorities are accepted.
+    /// Whether a `CHANNELER_QUIC_EVENT_REQUEST` asks about peers that are not known. Default 0:
+    /// they are refused; with certificates, those that have one of the authorities are accepted.
     pub ask_before_accept: u32,
-    /// PEM text of our certificate, and behind it those between it and an authority. NULL (default):
-    /// no certificates; both sides show their raw public keys, and the node's identity is ours.
+    /// PEM text of our certificate, and behind it those between it and an authority. NULL
+    /// (default): no certificates; both sides show their raw public keys, and the node's identity
+    /// is ours.
     pub certificate_chain: *const c_char,
     /// PEM text of the private key of our certificate. NULL without certificates.
     pub private_key: *const c_char,
