@@ -614,6 +614,75 @@
 #define CHANNELER_SEND_UNREACHABLE 2
 
 /**
+ * All messages to a peer arrive in the order they were sent (default).
+ */
+#define CHANNELER_QUIC_ORDERED 0
+
+/**
+ * Messages arrive in order within each channel, and a lost packet stalls no other channel.
+ */
+#define CHANNELER_QUIC_PER_CHANNEL 1
+
+/**
+ * A peer that is not known proved who it is (`peer`, and `key` unless it has a certificate):
+ * answer with `channeler_quic_accept` or `channeler_quic_refuse`, now or within
+ * `accept_timeout_ns`. Only with `ask_before_accept`.
+ */
+#define CHANNELER_QUIC_EVENT_REQUEST 1
+
+/**
+ * `peer` at `address` proved who it is, and messages flow. `by_peer` tells who began.
+ */
+#define CHANNELER_QUIC_EVENT_CONNECTED 2
+
+/**
+ * A connection ended; what had arrived whole on it waits to be received. `reason`:
+ * `CHANNELER_ERR_CLOSED` (by us), `_LIMIT` (it was unused for the longest time when a 33rd began),
+ * `_SUPERSEDED` (another with the same peer is used), `_IDENTITY` (the peer is not who it should
+ * be), `_REFUSED`, `_TIMEOUT` (nobody answered), `_IDLE`, `_PEER_CLOSED`, `_RESET` (the peer
+ * restarted), `_CRYPTO`, `_PROTOCOL`; with `code` and `text` of the side that ended it. `count`
+ * messages were taken for sending of which it is not known that they arrived; `cut` messages of
+ * the peer broke off, and nothing of them is delivered.
+ */
+#define CHANNELER_QUIC_EVENT_CLOSED 3
+
+/**
+ * There are messages to receive, after there were none.
+ */
+#define CHANNELER_QUIC_EVENT_READABLE 4
+
+/**
+ * There are sync messages to receive, after there were none.
+ */
+#define CHANNELER_QUIC_EVENT_SYNC_READABLE 5
+
+/**
+ * The peer at `address`, for which a send was `CHANNELER_ERR_WOULD_BLOCK`, can be sent to again.
+ */
+#define CHANNELER_QUIC_EVENT_WRITABLE 6
+
+/**
+ * The peer sent a frame that is none; its stream was stopped with `code`, and nothing else
+ * happened. `text` says what is wrong.
+ */
+#define CHANNELER_QUIC_EVENT_FRAME_REFUSED 7
+
+/**
+ * The peer stopped a stream of ours with `code`; `count` messages on it may not have arrived.
+ */
+#define CHANNELER_QUIC_EVENT_MESSAGES_LOST 8
+
+/**
+ * The peer that was at `address` is at `new_address` now.
+ */
+#define CHANNELER_QUIC_EVENT_ADDRESS_CHANGED 9
+
+/**
+ * Bytes of a label, at most.
+ */
+#define CHANNELER_QUIC_LABEL_MAX 256
+
+/**
  * A node: our end of all connections, with its sockets.
  */
 typedef struct channeler_node channeler_node;
@@ -1777,6 +1846,213 @@ typedef struct channeler_transmit {
      */
     struct channeler_connection connection;
 } channeler_transmit;
+
+/**
+ * Settings of QUIC channels. Fill with `channeler_quic_options_init`, then change what you need.
+ *
+ * Durations are in nanoseconds; switches are 0 (off) or 1 (on). A setting out of its range makes
+ * `channeler_quic_open` fail with `CHANNELER_ERR_INVALID_ARGUMENT`, and `channeler_last_error`
+ * then names the setting and its range.
+ */
+typedef struct channeler_quic_options {
+    /**
+     * `sizeof(channeler_quic_options)`, as the caller was compiled.
+     */
+    size_t struct_size;
+    /**
+     * `CHANNELER_QUIC_ORDERED` (default) or `CHANNELER_QUIC_PER_CHANNEL`. Peers need not agree.
+     */
+    uint32_t streams;
+    /**
+     * `CHANNELER_CONGESTION_*`. Default `CHANNELER_CONGESTION_CUBIC`.
+     */
+    uint32_t congestion;
+    /**
+     * Whether peers that we did not dial may connect. Default 1.
+     */
+    uint32_t accept_incoming;
+    /**
+     * Whether a `CHANNELER_QUIC_EVENT_REQUEST` asks about peers that are not known. Default 0:
+     * they are refused; with certificates, those that have one of the authorities are accepted.
+     */
+    uint32_t ask_before_accept;
+    /**
+     * PEM text of our certificate, and behind it those between it and an authority. NULL
+     * (default): no certificates; both sides show their raw public keys, and the node's identity
+     * is ours.
+     */
+    const char *certificate_chain;
+    /**
+     * PEM text of the private key of our certificate. NULL without certificates.
+     */
+    const char *private_key;
+    /**
+     * PEM text of the certificates of the authorities that peers must have theirs from. NULL
+     * without certificates.
+     */
+    const char *authorities;
+    /**
+     * The name that certificates of peers that we dial must have. NULL: their IP address.
+     */
+    const char *server_name;
+    /**
+     * The application protocol that both sides must name. NULL: `channeler-quic/1`.
+     */
+    const char *application_protocol;
+    /**
+     * The largest message sent or taken, in bytes. Default 16 MiB; 1 to 1 GiB.
+     */
+    uint64_t message_bytes_max;
+    /**
+     * Bytes of messages, of unfinished ones too, kept for `channeler_quic_receive`. At the limit
+     * peers are held back. Default 256 MiB; at least `connection_receive_bytes_max`.
+     */
+    uint64_t receive_bytes_max;
+    /**
+     * The same in messages. Default 65536; at least `connection_receive_messages_max`.
+     */
+    uint64_t receive_messages_max;
+    /**
+     * The same of one connection, in bytes. Default 64 MiB; at least `message_bytes_max` and 291.
+     */
+    uint64_t connection_receive_bytes_max;
+    /**
+     * The same of one connection, in messages. Default 16384.
+     */
+    uint64_t connection_receive_messages_max;
+    /**
+     * Bytes queued for one peer at which sends are `CHANNELER_ERR_WOULD_BLOCK`. Default 4 MiB.
+     */
+    uint64_t send_queue_bytes_max;
+    /**
+     * A connection ends after this long without a packet from the peer. Default 30 s; 0: never.
+     */
+    uint64_t idle_timeout_ns;
+    /**
+     * How often a silent peer is asked for a sign of life. Default 0: never; else less than
+     * `idle_timeout_ns`.
+     */
+    uint64_t keep_alive_ns;
+    /**
+     * When a handshake is given up. Default 10 s; 100 ms to an hour.
+     */
+    uint64_t dial_timeout_ns;
+    /**
+     * How long a `CHANNELER_QUIC_EVENT_REQUEST` may stay unanswered. Default 5 s; 1 ms to an hour.
+     */
+    uint64_t accept_timeout_ns;
+    /**
+     * How long a connection that is closed, or evicted, may take to send what it has. Default 5 s;
+     * at most an hour.
+     */
+    uint64_t drain_timeout_ns;
+} channeler_quic_options;
+
+/**
+ * What happened to QUIC channels. Fields that its kind does not mention are zero.
+ *
+ * Later libraries may have more kinds (ignore those you do not know) and more fields at the end.
+ */
+typedef struct channeler_quic_event {
+    /**
+     * Bytes of this struct as the library knows it.
+     */
+    size_t struct_size;
+    /**
+     * `CHANNELER_QUIC_EVENT_*`.
+     */
+    uint32_t kind;
+    /**
+     * Why it ended: a `CHANNELER_ERR_*` number.
+     */
+    int32_t reason;
+    /**
+     * The connection; no number is used twice.
+     */
+    uint64_t connection;
+    /**
+     * The peer's address.
+     */
+    struct channeler_address address;
+    /**
+     * Where the peer is now.
+     */
+    struct channeler_address new_address;
+    /**
+     * The peer. With certificates an id that follows from the whole certificate.
+     */
+    struct channeler_peer_id peer;
+    /**
+     * The peer's raw public key.
+     */
+    struct channeler_public_key key;
+    /**
+     * 1 when the peer began the connection, 0 when we did.
+     */
+    uint32_t by_peer;
+    /**
+     * The number that was said.
+     */
+    uint64_t code;
+    /**
+     * What was said with it, for people: UTF-8 ended by a zero byte, lent for the call. Input from
+     * outside: it may be anything. NULL: nothing.
+     */
+    const char *text;
+    /**
+     * How many messages.
+     */
+    uint64_t count;
+    /**
+     * How many messages of the peer broke off.
+     */
+    uint64_t cut;
+} channeler_quic_event;
+
+/**
+ * Tells what happened to QUIC channels. `event` is lent for the call. The rules of
+ * `channeler_callbacks` hold.
+ */
+typedef void (*channeler_quic_event_fn)(void *user_data,
+                                        struct channeler_node *node,
+                                        const struct channeler_quic_event *event);
+
+/**
+ * Which team a channel belongs to: 32 bytes that mean nothing to the library.
+ */
+typedef struct channeler_team_id {
+    /**
+     * The id.
+     */
+    uint8_t bytes[32];
+} channeler_team_id;
+
+/**
+ * Where a message came from.
+ */
+typedef struct channeler_quic_channel {
+    /**
+     * The peer's address.
+     */
+    struct channeler_address address;
+    /**
+     * The peer.
+     */
+    struct channeler_peer_id peer;
+    /**
+     * The team; of sync messages zeros.
+     */
+    struct channeler_team_id team;
+    /**
+     * The label: UTF-8 of at most `CHANNELER_QUIC_LABEL_MAX` bytes, ended by a zero byte; of sync
+     * messages empty. Input from outside: there may be zero bytes in it, too.
+     */
+    char label[260];
+    /**
+     * Bytes in the label.
+     */
+    size_t label_length;
+} channeler_quic_channel;
 
 #ifdef __cplusplus
 extern "C" {
@@ -3119,6 +3395,200 @@ int32_t channeler_node_handle_send_error(struct channeler_node *node,
                                          uint64_t now_ns,
                                          const struct channeler_transmit *transmit,
                                          uint32_t cause);
+
+/**
+ * Fills `options` with the defaults.
+ *
+ * `struct_size` is `sizeof(channeler_quic_options)` as the caller was compiled.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`options` is NULL, or `struct_size` is no multiple of
+ * the size of a pointer from that of two pointers to 4096). Thread: any.
+ *
+ * Pointers:
+ * `options` is NULL or has `struct_size` writable bytes.
+ */
+int32_t channeler_quic_options_init(struct channeler_quic_options *options,
+                                    size_t struct_size);
+
+/**
+ * Serves QUIC channels on the sockets of a node, from now until it is freed. QUIC's packets are
+ * told from the node's by their first byte.
+ *
+ * `options` may be NULL (defaults: raw public keys, and nobody is known yet: see
+ * `channeler_quic_trust` and `channeler_quic_connect`); read during the call only. `on_event` may
+ * be NULL, and is called with `user_data` as `channeler_callbacks` says of all callbacks;
+ * `user_data` is not used after the `drop` of those.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, a wrong `struct_size`, a setting out
+ * of its range, or certificates that cannot be used; `channeler_last_error` says which and why),
+ * `_DECODE` (a text is not UTF-8), `_UNSUPPORTED` (sans-IO; a node without identity and no
+ * certificates), `_STATE` (it serves them already, or was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
+ * readable bytes, and its texts end with zero bytes; `on_event` may be called with `user_data`
+ * from any thread that runs the node.
+ */
+int32_t channeler_quic_open(struct channeler_node *node,
+                            const struct channeler_quic_options *options,
+                            channeler_quic_event_fn on_event,
+                            void *user_data);
+
+/**
+ * Sends a message on the channel `label` of `team` to the peer at `address`, on the connection
+ * that is there or a new one.
+ *
+ * `label` is UTF-8 of `label_length` bytes, at most `CHANNELER_QUIC_LABEL_MAX`; it may be NULL
+ * when `label_length` is 0, and so may `message`. All are copied. It leaves with the next turn of
+ * the node, or `channeler_node_flush`.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, the label is too long), `_DECODE`
+ * (the label is not UTF-8), `_TOO_LARGE` (above `message_bytes_max`), `_WOULD_BLOCK` (the queue
+ * for that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_LIMIT`
+ * (too many connections are being made or closed), `_UNSUPPORTED` (no `channeler_quic_open`
+ * before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `address` and `team` are NULL or readable;
+ * `label` and `message` are NULL or have as many readable bytes as is said.
+ */
+int32_t channeler_quic_send(struct channeler_node *node,
+                            const struct channeler_address *address,
+                            const struct channeler_team_id *team,
+                            const char *label,
+                            size_t label_length,
+                            const uint8_t *message,
+                            size_t length);
+
+/**
+ * Sends a sync message to the peer at `address`: for the system that owns the nodes, with a queue
+ * and an event of its own there.
+ *
+ * Errors and thread: as `channeler_quic_send`.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable; `message` is
+ * NULL or has `length` readable bytes.
+ */
+int32_t channeler_quic_send_sync(struct channeler_node *node,
+                                 const struct channeler_address *address,
+                                 const uint8_t *message,
+                                 size_t length);
+
+/**
+ * Takes the oldest message of all channels: its `*length` bytes go to `buffer`, and where it came
+ * from to `channel`.
+ *
+ * `buffer` may be NULL when `capacity` is 0.
+ * Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (none waits), `_INSUFFICIENT_BUFFER_SIZE` (it has more
+ * than `capacity` bytes: it stays the oldest, and `*length` is written: how many it has),
+ * `_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (no `channeler_quic_open` before),
+ * `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+ * bytes; `channel` and `length` are NULL or writable.
+ */
+int32_t channeler_quic_receive(struct channeler_node *node,
+                               uint8_t *buffer,
+                               size_t capacity,
+                               struct channeler_quic_channel *channel,
+                               size_t *length);
+
+/**
+ * Takes the oldest sync message, as `channeler_quic_receive`.
+ *
+ * Errors and thread: as `channeler_quic_receive`.
+ *
+ * Pointers:
+ * As `channeler_quic_receive`.
+ */
+int32_t channeler_quic_receive_sync(struct channeler_node *node,
+                                    uint8_t *buffer,
+                                    size_t capacity,
+                                    struct channeler_quic_channel *channel,
+                                    size_t *length);
+
+/**
+ * Begins a connection with the peer at `address` without a message, or finds the one that is
+ * there.
+ *
+ * `peer` is who must answer, and is then known; NULL: somebody who is known. `*connection` becomes
+ * its number; it may be NULL.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `address` is NULL), `_INVALID_ADDRESS`,
+ * `_IDENTITY` (somebody else is there), `_LIMIT` (too many connections are being made or closed),
+ * `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`.
+ * Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `address` and `peer` are NULL or readable;
+ * `connection` is NULL or writable.
+ */
+int32_t channeler_quic_connect(struct channeler_node *node,
+                               const struct channeler_address *address,
+                               const struct channeler_peer_id *peer,
+                               uint64_t *connection);
+
+/**
+ * Closes the connection to `address` once everything was sent, or `drain_timeout_ns` passed; a
+ * later send makes a new one. `CHANNELER_QUIC_EVENT_CLOSED` follows.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`,
+ * `_INVALID_REFERENCE` (there is none), `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE`
+ * (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable.
+ */
+int32_t channeler_quic_close(struct channeler_node *node,
+                             const struct channeler_address *address);
+
+/**
+ * Says yes to a `CHANNELER_QUIC_EVENT_REQUEST`.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_REFERENCE` (the connection
+ * is gone), `_STATE` (it was answered; the node was freed), `_UNSUPPORTED`, `_POISONED`. Thread:
+ * any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_quic_accept(struct channeler_node *node,
+                              uint64_t connection);
+
+/**
+ * Says no to a `CHANNELER_QUIC_EVENT_REQUEST`; the peer is told.
+ *
+ * Errors and thread: as `channeler_quic_accept`.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_quic_refuse(struct channeler_node *node, uint64_t connection);
+
+/**
+ * Lets a peer connect from now on, and be sent to, without being asked about. With certificates it
+ * changes nothing.
+ *
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (no
+ * `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable.
+ */
+int32_t channeler_quic_trust(struct channeler_node *node,
+                             const struct channeler_peer_id *peer);
+
+/**
+ * Takes `channeler_quic_trust` back, for connections to come. `*was_known` becomes 1 when the peer
+ * was known, else 0; it may be NULL.
+ *
+ * Errors and thread: as `channeler_quic_trust`.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `was_known` is
+ * NULL or writable.
+ */
+int32_t channeler_quic_distrust(struct channeler_node *node,
+                                const struct channeler_peer_id *peer,
+                                int32_t *was_known);
 
 #ifdef __cplusplus
 }  // extern "C"

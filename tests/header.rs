@@ -49,6 +49,9 @@ fn generate(root: &Path) -> String {
         "stats",
         "node",
         "sans_io",
+        "quic_options",
+        "quic_events",
+        "quic",
     ] {
         builder = builder.with_src(root.join(format!("src/ffi/{noun}.rs")));
     }

@@ -55,7 +55,7 @@ use crate::error::Error;
 use crate::id::{ConnectionHandle, PeerId};
 use crate::io::Event;
 use crate::node::Node;
-use crate::quic::{Quic, QuicConfig, QuicEvent};
+use crate::quic::{Quic, QuicConfig, QuicError, QuicEvent};
 use crate::time::Time;
 use shared::Shared;
 
@@ -181,6 +181,17 @@ impl Engine {
     ) -> Result<Engine, Error> {
         engine.check()?;
         Ok(Engine { shared: Arc::new(Shared::new(engine, node, Some(quic), handler)?) })
+    }
+
+    /// Adds QUIC channels to an engine that has none, at any time: from now on datagrams whose
+    /// first byte is QUIC's are theirs.
+    ///
+    /// # Errors
+    ///
+    /// What `Quic::new` refuses; `QuicError::Engine` with `State` when there are some already, with
+    /// `Poisoned` or `Closed`.
+    pub fn open_quic(&self, config: QuicConfig) -> Result<(), QuicError> {
+        self.shared.open_quic(config)
     }
 
     /// Opens a socket; returns the address it got. An unspecified IPv6 address is dual stack, any

@@ -50,6 +50,15 @@ impl Parts {
         self.quic.as_mut().ok_or(Error::Unsupported)
     }
 
+    /// Adds QUIC channels; `State` when there are some.
+    pub(super) fn add_quic(&mut self, quic: Quic) -> Result<(), Error> {
+        if self.quic.is_some() {
+            return Err(Error::State);
+        }
+        self.quic = Some(quic);
+        Ok(())
+    }
+
     /// How many of the first bytes of `data` belong together: datagrams for QUIC, or none of them.
     // spec: 2.1 first byte
     pub(super) fn run(&self, from: &Receive, data: &[u8]) -> usize {

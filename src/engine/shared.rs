@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::id::ConnectionHandle;
 use crate::io::{SendError, Transmit};
 use crate::node::Node;
-use crate::quic::{Quic, QuicConfig};
+use crate::quic::{Quic, QuicConfig, QuicError};
 use crate::time::Time;
 
 /// The token of the waker; sockets have their indices.
@@ -265,6 +265,15 @@ impl Shared {
             self.wake();
         }
         Ok(result)
+    }
+
+    /// Adds QUIC channels to what runs.
+    pub(super) fn open_quic(&self, config: QuicConfig) -> Result<(), QuicError> {
+        let refused = |error: Error| QuicError::Engine(error);
+        let seed = os::seed().map_err(refused)?;
+        let mut quic = Quic::new(config, seed, self.now(), unix_time())?;
+        quic.set_segments_max(self.segments_max.load(Ordering::Relaxed));
+        self.with_parts(|parts, _| parts.add_quic(quic)).map_err(refused)
     }
 
     /// How long the loop may sleep, `limit` at most; unless that is zero, the loop counts as

@@ -14,6 +14,7 @@ use super::identity;
 use super::lifetime::{self, channeler_node};
 use super::message;
 use super::options::{CHANNELER_MODE_SANS_IO, CHANNELER_MODE_SOCKETS, channeler_options};
+use super::quic_events::QuicListener;
 use super::sans_core::SansCore;
 use crate::config::{Legacy, NodeConfig, SendOptions};
 use crate::crypto::Identity;
@@ -21,6 +22,7 @@ use crate::engine::{Engine, EngineConfig, SPIN_MAX};
 use crate::error::Error;
 use crate::id::{ChannelHandle, PeerId};
 use crate::node::Node;
+use crate::quic::{Quic, QuicConfig, QuicError};
 use crate::time::Time;
 
 /// Tags of nodes follow each other, so that handles of one are strange to the next.
@@ -112,6 +114,46 @@ impl Contents {
             }
             Core::SansIo(core) => core.with_node(call),
         }
+    }
+
+    /// Serves QUIC channels from now on.
+    pub(super) fn open_quic(
+        &self,
+        config: QuicConfig,
+        listener: QuicListener,
+    ) -> Result<(), Failure> {
+        let Core::Sockets(engine) = &self.core else {
+            let text = "the node has no sockets: it was made with CHANNELER_MODE_SANS_IO";
+            return Err(fail(Error::Unsupported, text));
+        };
+        // First, so that no event is missed.
+        let before = self.caller.listen_to_quic(Some(listener));
+        let opened = engine.open_quic(config).map_err(|error| match error {
+            QuicError::Engine(Error::State) => {
+                fail(Error::State, "the node serves QUIC channels already")
+            }
+            QuicError::Engine(error) => describe(engine, error),
+            other @ (QuicError::Setting(_)
+            | QuicError::Pem { .. }
+            | QuicError::Certificate(_)
+            | QuicError::Authority(_)) => fail(Error::InvalidArgument, other.to_string()),
+        });
+        if opened.is_err() {
+            self.caller.listen_to_quic(before);
+        }
+        opened
+    }
+
+    /// Runs `call` on the QUIC channels under the lock.
+    pub(super) fn quic<R>(&self, call: impl FnOnce(&mut Quic, Time) -> R) -> Result<R, Failure> {
+        let Core::Sockets(engine) = &self.core else {
+            let text = "the node has no sockets: it was made with CHANNELER_MODE_SANS_IO";
+            return Err(fail(Error::Unsupported, text));
+        };
+        engine.with_quic(call).map_err(|error| {
+            let text = "the node serves no QUIC channels: channeler_quic_open comes first";
+            describe_as(engine, error, Error::Unsupported, text)
+        })
     }
 
     /// The engine of a node with sockets.

@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::address::channeler_address;
-use super::callbacks::channeler_callbacks;
+use super::callbacks::{CHANNELER_LOG_DEBUG, channeler_callbacks};
 use super::events::{level, line, said, text_of, told};
 use super::guard::{Failure, fail};
 use super::lifetime::{self, channeler_node};
 use super::peer_id::channeler_peer_id;
+use super::quic_events::{self, QuicListener};
 use crate::config::PACKET_SIZE_MAX;
 use crate::engine::Handler;
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId};
 use crate::io::Event;
+use crate::quic::QuicEvent;
 
 /// Buffers that wait to be given back; a further one is `Limit`. As many as events by default.
 const RELEASES_MAX: usize = 65_536;
@@ -62,6 +64,8 @@ pub(super) struct Caller {
     /// Whether the node was made: else its `user_data` never became ours.
     is_armed: AtomicBool,
     releases: Mutex<Vec<Release>>,
+    /// Who hears of QUIC channels, once there are some.
+    quic: Mutex<Option<QuicListener>>,
     /// Lines of the key log: made under the node's lock, handed over without.
     key_lines: Mutex<Vec<CString>>,
 }
@@ -84,6 +88,7 @@ impl Caller {
             log_level,
             is_armed: AtomicBool::new(false),
             releases: Mutex::default(),
+            quic: Mutex::default(),
             key_lines: Mutex::default(),
         }
     }
@@ -91,6 +96,24 @@ impl Caller {
     /// From now on the node exists, and `user_data` is to be dropped.
     pub(super) fn arm(&self) {
         self.is_armed.store(true, Ordering::Release);
+    }
+
+    /// Whom to tell of QUIC channels from now on; returns who was told before.
+    pub(super) fn listen_to_quic(&self, listener: Option<QuicListener>) -> Option<QuicListener> {
+        let mut told = self.quic.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *told, listener)
+    }
+
+    fn quic_event(&self, event: &QuicEvent) {
+        let told = *self.quic.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(listener) = told else { return };
+        self.log(CHANNELER_LOG_DEBUG, || format!("{event:?}"));
+        let Some(on_event) = listener.on_event else { return };
+        let Some(_inside) = lifetime::enter_callback(self.node) else { return };
+        let (told, _text) = quic_events::told(event);
+        // SAFETY: the caller promised that its function may be called; `told` and the text outlive
+        // it.
+        unsafe { on_event(listener.user_data, self.node_pointer(), &raw const told) }
     }
 
     /// Refuses when too many buffers wait.
@@ -295,6 +318,10 @@ impl Handler for Told {
         } else {
             self.caller.event(event);
         }
+    }
+
+    fn quic_event(&mut self, event: &QuicEvent) {
+        self.caller.quic_event(event);
     }
 
     fn turn_ended(&mut self) {

@@ -289,11 +289,20 @@ pub enum QuicError {
     /// An authority cannot be one.
     #[error("an authority's certificate cannot be used: {0}")]
     Authority(String),
+    /// The engine that is to drive it refuses.
+    #[error("{0}")]
+    Engine(Error),
 }
 
 impl From<QuicError> for Error {
-    fn from(_: QuicError) -> Error {
-        Error::InvalidArgument
+    fn from(error: QuicError) -> Error {
+        match error {
+            QuicError::Engine(error) => error,
+            QuicError::Setting(_)
+            | QuicError::Pem { .. }
+            | QuicError::Certificate(_)
+            | QuicError::Authority(_) => Error::InvalidArgument,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ from ctypes import (
     CFUNCTYPE,
     POINTER,
     Structure,
+    c_char,
     c_char_p,
     c_int,
     c_int32,
@@ -165,6 +166,18 @@ CHANNELER_ECN_FAILED = 3
 CHANNELER_NO_DEADLINE = 2**64 - 1
 CHANNELER_SEND_TOO_LARGE = 1
 CHANNELER_SEND_UNREACHABLE = 2
+CHANNELER_QUIC_ORDERED = 0
+CHANNELER_QUIC_PER_CHANNEL = 1
+CHANNELER_QUIC_EVENT_REQUEST = 1
+CHANNELER_QUIC_EVENT_CONNECTED = 2
+CHANNELER_QUIC_EVENT_CLOSED = 3
+CHANNELER_QUIC_EVENT_READABLE = 4
+CHANNELER_QUIC_EVENT_SYNC_READABLE = 5
+CHANNELER_QUIC_EVENT_WRITABLE = 6
+CHANNELER_QUIC_EVENT_FRAME_REFUSED = 7
+CHANNELER_QUIC_EVENT_MESSAGES_LOST = 8
+CHANNELER_QUIC_EVENT_ADDRESS_CHANGED = 9
+CHANNELER_QUIC_LABEL_MAX = 256
 
 
 class channeler_peer_id(Structure):
@@ -531,6 +544,69 @@ class channeler_transmit(Structure):
     ]
 
 
+class channeler_quic_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("streams", c_uint32),
+        ("congestion", c_uint32),
+        ("accept_incoming", c_uint32),
+        ("ask_before_accept", c_uint32),
+        ("certificate_chain", c_char_p),
+        ("private_key", c_char_p),
+        ("authorities", c_char_p),
+        ("server_name", c_char_p),
+        ("application_protocol", c_char_p),
+        ("message_bytes_max", c_uint64),
+        ("receive_bytes_max", c_uint64),
+        ("receive_messages_max", c_uint64),
+        ("connection_receive_bytes_max", c_uint64),
+        ("connection_receive_messages_max", c_uint64),
+        ("send_queue_bytes_max", c_uint64),
+        ("idle_timeout_ns", c_uint64),
+        ("keep_alive_ns", c_uint64),
+        ("dial_timeout_ns", c_uint64),
+        ("accept_timeout_ns", c_uint64),
+        ("drain_timeout_ns", c_uint64),
+    ]
+
+
+class channeler_quic_event(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_uint32),
+        ("reason", c_int32),
+        ("connection", c_uint64),
+        ("address", channeler_address),
+        ("new_address", channeler_address),
+        ("peer", channeler_peer_id),
+        ("key", channeler_public_key),
+        ("by_peer", c_uint32),
+        ("code", c_uint64),
+        ("text", c_char_p),
+        ("count", c_uint64),
+        ("cut", c_uint64),
+    ]
+
+
+channeler_quic_event_fn = CFUNCTYPE(None, c_void_p, c_void_p, POINTER(channeler_quic_event))
+
+
+class channeler_team_id(Structure):
+    _fields_ = [
+        ("bytes", c_uint8 * 32),
+    ]
+
+
+class channeler_quic_channel(Structure):
+    _fields_ = [
+        ("address", channeler_address),
+        ("peer", channeler_peer_id),
+        ("team", channeler_team_id),
+        ("label", c_char * 260),
+        ("label_length", c_size_t),
+    ]
+
+
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "channeler_version": (c_char_p, []),
     "channeler_abi_version": (c_uint32, []),
@@ -793,6 +869,53 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         POINTER(channeler_transmit),
         c_uint32,
     ]),
+    "channeler_quic_options_init": (c_int32, [POINTER(channeler_quic_options), c_size_t]),
+    "channeler_quic_open": (c_int32, [
+        c_void_p,
+        POINTER(channeler_quic_options),
+        channeler_quic_event_fn,
+        c_void_p,
+    ]),
+    "channeler_quic_send": (c_int32, [
+        c_void_p,
+        POINTER(channeler_address),
+        POINTER(channeler_team_id),
+        c_char_p,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+    ]),
+    "channeler_quic_send_sync": (c_int32, [
+        c_void_p,
+        POINTER(channeler_address),
+        c_void_p,
+        c_size_t,
+    ]),
+    "channeler_quic_receive": (c_int32, [
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        POINTER(channeler_quic_channel),
+        POINTER(c_size_t),
+    ]),
+    "channeler_quic_receive_sync": (c_int32, [
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        POINTER(channeler_quic_channel),
+        POINTER(c_size_t),
+    ]),
+    "channeler_quic_connect": (c_int32, [
+        c_void_p,
+        POINTER(channeler_address),
+        POINTER(channeler_peer_id),
+        POINTER(c_uint64),
+    ]),
+    "channeler_quic_close": (c_int32, [c_void_p, POINTER(channeler_address)]),
+    "channeler_quic_accept": (c_int32, [c_void_p, c_uint64]),
+    "channeler_quic_refuse": (c_int32, [c_void_p, c_uint64]),
+    "channeler_quic_trust": (c_int32, [c_void_p, POINTER(channeler_peer_id)]),
+    "channeler_quic_distrust": (c_int32, [c_void_p, POINTER(channeler_peer_id), POINTER(c_int32)]),
 }
 
 

@@ -1,0 +1,388 @@
+//! QUIC channels: messages on (address of the peer, team, label), on the sockets of a node.
+
+use std::ffi::{c_char, c_void};
+use std::net::SocketAddr;
+
+use super::address::channeler_address;
+use super::guard::{self, Failure, Out, fail, guard};
+use super::lifetime::{self, channeler_node};
+use super::peer_id::channeler_peer_id;
+use super::quic_events::{QuicListener, channeler_quic_event_fn};
+use super::quic_options::channeler_quic_options;
+use crate::error::Error;
+use crate::id::PeerId;
+use crate::io::Local;
+use crate::quic::{QuicConnection, TeamId, Waiting};
+
+/// Bytes of a label, at most.
+pub const CHANNELER_QUIC_LABEL_MAX: usize = 256;
+
+/// Which team a channel belongs to: 32 bytes that mean nothing to the library.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct channeler_team_id {
+    /// The id.
+    pub bytes: [u8; 32],
+}
+
+/// Where a message came from.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct channeler_quic_channel {
+    /// The peer's address.
+    pub address: channeler_address,
+    /// The peer.
+    pub peer: channeler_peer_id,
+    /// The team; of sync messages zeros.
+    pub team: channeler_team_id,
+    /// The label: UTF-8 of at most `CHANNELER_QUIC_LABEL_MAX` bytes, ended by a zero byte; of sync
+    /// messages empty. Input from outside: there may be zero bytes in it, too.
+    pub label: [c_char; 260],
+    /// Bytes in the label.
+    pub label_length: usize,
+}
+
+/// Serves QUIC channels on the sockets of a node, from now until it is freed. QUIC's packets are
+/// told from the node's by their first byte.
+///
+/// `options` may be NULL (defaults: raw public keys, and nobody is known yet: see
+/// `channeler_quic_trust` and `channeler_quic_connect`); read during the call only. `on_event` may
+/// be NULL, and is called with `user_data` as `channeler_callbacks` says of all callbacks;
+/// `user_data` is not used after the `drop` of those.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL, a wrong `struct_size`, a setting out
+/// of its range, or certificates that cannot be used; `channeler_last_error` says which and why),
+/// `_DECODE` (a text is not UTF-8), `_UNSUPPORTED` (sans-IO; a node without identity and no
+/// certificates), `_STATE` (it serves them already, or was freed), `_POISONED`. Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `options` is NULL or has `struct_size`
+/// readable bytes, and its texts end with zero bytes; `on_event` may be called with `user_data`
+/// from any thread that runs the node.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_open(
+    node: *mut channeler_node,
+    options: *const channeler_quic_options,
+    on_event: channeler_quic_event_fn,
+    user_data: *mut c_void,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises that `options` is null or as large as it says.
+        let options = unsafe { guard::read_versioned_or_default(options, "options") }?;
+        // SAFETY: the caller promises that its texts are null or end with a zero byte.
+        let texts = unsafe { options.texts() }?;
+        let config = options.to_config(&texts, || live.identity().cloned())?;
+        live.open_quic(config, QuicListener { on_event, user_data })
+    })
+}
+
+/// Sends a message on the channel `label` of `team` to the peer at `address`, on the connection
+/// that is there or a new one.
+///
+/// `label` is UTF-8 of `label_length` bytes, at most `CHANNELER_QUIC_LABEL_MAX`; it may be NULL
+/// when `label_length` is 0, and so may `message`. All are copied. It leaves with the next turn of
+/// the node, or `channeler_node_flush`.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, the label is too long), `_DECODE`
+/// (the label is not UTF-8), `_TOO_LARGE` (above `message_bytes_max`), `_WOULD_BLOCK` (the queue
+/// for that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_LIMIT`
+/// (too many connections are being made or closed), `_UNSUPPORTED` (no `channeler_quic_open`
+/// before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `address` and `team` are NULL or readable;
+/// `label` and `message` are NULL or have as many readable bytes as is said.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_send(
+    node: *mut channeler_node,
+    address: *const channeler_address,
+    team: *const channeler_team_id,
+    label: *const c_char,
+    label_length: usize,
+    message: *const u8,
+    length: usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises that `address` is null or readable.
+        let address = SocketAddr::try_from(unsafe { guard::read(address, "address") }?)?;
+        // SAFETY: the caller promises that `team` is null or readable.
+        let team = TeamId(unsafe { guard::read(team, "team") }?.bytes);
+        // SAFETY: the caller promises `label_length` readable bytes.
+        let label = unsafe { guard::bytes_or_none(label.cast(), label_length, "label") }?;
+        let label =
+            std::str::from_utf8(label).map_err(|_| fail(Error::Decode, "label is not UTF-8"))?;
+        if label.len() > CHANNELER_QUIC_LABEL_MAX {
+            let text = format!("label has {} bytes; allowed are 256", label.len());
+            return Err(fail(Error::InvalidArgument, text));
+        }
+        // SAFETY: the caller promises `length` readable bytes.
+        let message = unsafe { guard::bytes_or_none(message, length, "message") }?;
+        Ok(live.quic(|quic, now| quic.send(now, address, team, label, message))??)
+    })
+}
+
+/// Sends a sync message to the peer at `address`: for the system that owns the nodes, with a queue
+/// and an event of its own there.
+///
+/// Errors and thread: as `channeler_quic_send`.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable; `message` is
+/// NULL or has `length` readable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_send_sync(
+    node: *mut channeler_node,
+    address: *const channeler_address,
+    message: *const u8,
+    length: usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises that `address` is null or readable.
+        let address = SocketAddr::try_from(unsafe { guard::read(address, "address") }?)?;
+        // SAFETY: the caller promises `length` readable bytes.
+        let message = unsafe { guard::bytes_or_none(message, length, "message") }?;
+        Ok(live.quic(|quic, now| quic.send_sync(now, address, message))??)
+    })
+}
+
+/// Takes the oldest message of all channels: its `*length` bytes go to `buffer`, and where it came
+/// from to `channel`.
+///
+/// `buffer` may be NULL when `capacity` is 0.
+/// Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (none waits), `_INSUFFICIENT_BUFFER_SIZE` (it has more
+/// than `capacity` bytes: it stays the oldest, and `*length` is written: how many it has),
+/// `_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (no `channeler_quic_open` before),
+/// `_STATE` (the node was freed), `_POISONED`. Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `buffer` is NULL or has `capacity` writable
+/// bytes; `channel` and `length` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_receive(
+    node: *mut channeler_node,
+    buffer: *mut u8,
+    capacity: usize,
+    channel: *mut channeler_quic_channel,
+    length: *mut usize,
+) -> i32 {
+    // SAFETY: passed on.
+    guard(|| unsafe { receive(node, buffer, capacity, channel, length, false) })
+}
+
+/// Takes the oldest sync message, as `channeler_quic_receive`.
+///
+/// Errors and thread: as `channeler_quic_receive`.
+///
+/// # Safety
+/// As `channeler_quic_receive`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_receive_sync(
+    node: *mut channeler_node,
+    buffer: *mut u8,
+    capacity: usize,
+    channel: *mut channeler_quic_channel,
+    length: *mut usize,
+) -> i32 {
+    // SAFETY: passed on.
+    guard(|| unsafe { receive(node, buffer, capacity, channel, length, true) })
+}
+
+/// Begins a connection with the peer at `address` without a message, or finds the one that is
+/// there.
+///
+/// `peer` is who must answer, and is then known; NULL: somebody who is known. `*connection` becomes
+/// its number; it may be NULL.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `address` is NULL), `_INVALID_ADDRESS`,
+/// `_IDENTITY` (somebody else is there), `_LIMIT` (too many connections are being made or closed),
+/// `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`.
+/// Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `address` and `peer` are NULL or readable;
+/// `connection` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_connect(
+    node: *mut channeler_node,
+    address: *const channeler_address,
+    peer: *const channeler_peer_id,
+    connection: *mut u64,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises that `address` is null or readable.
+        let address = SocketAddr::try_from(unsafe { guard::read(address, "address") }?)?;
+        // SAFETY: the caller promises that `peer` is null or readable.
+        let peer = unsafe { guard::read_optional(peer) }.map(|peer| PeerId(peer.bytes));
+        // SAFETY: the caller promises that `connection` is null or writable.
+        let out = unsafe { Out::optional(connection) };
+        let local = Local::default();
+        let dial = live.quic(|quic, now| quic.connect(now, address, peer, local))??;
+        out.set(dial.0);
+        Ok(())
+    })
+}
+
+/// Closes the connection to `address` once everything was sent, or `drain_timeout_ns` passed; a
+/// later send makes a new one. `CHANNELER_QUIC_EVENT_CLOSED` follows.
+///
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`,
+/// `_INVALID_REFERENCE` (there is none), `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE`
+/// (the node was freed), `_POISONED`. Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_close(
+    node: *mut channeler_node,
+    address: *const channeler_address,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises that `address` is null or readable.
+        let address = SocketAddr::try_from(unsafe { guard::read(address, "address") }?)?;
+        Ok(live.quic(|quic, now| quic.close(now, address))??)
+    })
+}
+
+/// Says yes to a `CHANNELER_QUIC_EVENT_REQUEST`.
+///
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL), `_INVALID_REFERENCE` (the connection
+/// is gone), `_STATE` (it was answered; the node was freed), `_UNSUPPORTED`, `_POISONED`. Thread:
+/// any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_accept(node: *mut channeler_node, connection: u64) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        Ok(live.quic(|quic, now| quic.accept(now, QuicConnection(connection)))??)
+    })
+}
+
+/// Says no to a `CHANNELER_QUIC_EVENT_REQUEST`; the peer is told.
+///
+/// Errors and thread: as `channeler_quic_accept`.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_refuse(node: *mut channeler_node, connection: u64) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        Ok(live.quic(|quic, now| quic.refuse(now, QuicConnection(connection)))??)
+    })
+}
+
+/// Lets a peer connect from now on, and be sent to, without being asked about. With certificates it
+/// changes nothing.
+///
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (no
+/// `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_trust(
+    node: *mut channeler_node,
+    peer: *const channeler_peer_id,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises that `peer` is null or readable.
+        let peer = PeerId(unsafe { guard::read(peer, "peer") }?.bytes);
+        live.quic(|quic, _| quic.trust_peer(peer))
+    })
+}
+
+/// Takes `channeler_quic_trust` back, for connections to come. `*was_known` becomes 1 when the peer
+/// was known, else 0; it may be NULL.
+///
+/// Errors and thread: as `channeler_quic_trust`.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`; `peer` is NULL or readable; `was_known` is
+/// NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_distrust(
+    node: *mut channeler_node,
+    peer: *const channeler_peer_id,
+    was_known: *mut i32,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises that `peer` is null or readable.
+        let peer = PeerId(unsafe { guard::read(peer, "peer") }?.bytes);
+        // SAFETY: the caller promises that `was_known` is null or writable.
+        let out = unsafe { Out::optional(was_known) };
+        out.set(live.quic(|quic, _| quic.distrust_peer(peer))?.into());
+        Ok(())
+    })
+}
+
+/// Takes the oldest message of one of the two queues.
+///
+/// # Safety
+/// As `channeler_quic_receive`.
+unsafe fn receive(
+    node: *mut channeler_node,
+    buffer: *mut u8,
+    capacity: usize,
+    channel: *mut channeler_quic_channel,
+    length: *mut usize,
+    is_sync: bool,
+) -> Result<(), Failure> {
+    // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+    let live = unsafe { lifetime::enter(node) }?;
+    let buffer: &mut [u8] = match capacity {
+        0 => &mut [],
+        // SAFETY: the caller promises `capacity` writable bytes.
+        _ => unsafe { guard::bytes_mut(buffer, capacity, "buffer") }?,
+    };
+    // SAFETY: the caller promises that `channel` is null or writable.
+    let channel = unsafe { Out::new(channel, "channel") }?;
+    // SAFETY: the caller promises that `length` is null or writable.
+    let length = unsafe { Out::new(length, "length") }?;
+    live.quic(|quic, now| {
+        let waiting = if is_sync { quic.next_sync() } else { quic.next_message() };
+        let waiting = waiting.ok_or(Error::DataUnavailable)?;
+        let needs = waiting.message.len();
+        length.set(needs);
+        let place = buffer.get_mut(..needs);
+        place
+            .ok_or_else(|| guard::too_small("buffer", capacity, needs))?
+            .copy_from_slice(waiting.message);
+        channel.set(origin(&waiting));
+        if is_sync {
+            quic.pop_sync(now)
+        } else {
+            quic.pop_message(now)
+        }
+        Ok(())
+    })?
+}
+
+fn origin(waiting: &Waiting<'_>) -> channeler_quic_channel {
+    let mut label = [0; 260];
+    // A label has at most 256 bytes, and a zero byte is left behind it.
+    for (place, byte) in label.iter_mut().zip(waiting.label.as_bytes()) {
+        *place = *byte as c_char;
+    }
+    channeler_quic_channel {
+        address: waiting.address.into(),
+        peer: waiting.peer.into(),
+        team: channeler_team_id { bytes: waiting.team_id.0 },
+        label,
+        label_length: waiting.label.len(),
+    }
+}

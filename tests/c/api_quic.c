@@ -1,0 +1,207 @@
+/* QUIC channels on the sockets of two nodes: what is sent arrives, who is not known is refused, and
+ * every wrong argument is a status. */
+#include "live.h"
+
+typedef struct heard {
+    int kinds[16];
+    channeler_quic_event last[16];
+    char said[256];
+} heard;
+
+static heard at_a, at_b;
+
+static void on_quic(void *user_data, channeler_node *node, const channeler_quic_event *event) {
+    heard *self = (heard *)user_data;
+    CHECK(node != NULL && event->struct_size == sizeof *event);
+    CHECK(event->kind > 0 && event->kind < 16);
+    self->kinds[event->kind]++;
+    self->last[event->kind] = *event;
+    if (event->text != NULL) snprintf(self->said, sizeof self->said, "%s", event->text);
+}
+
+static channeler_quic_options quic_options(void) {
+    channeler_quic_options options;
+    OK(channeler_quic_options_init(&options, sizeof options));
+    return options;
+}
+
+static int32_t send_text(live *from, live *to, const char *label, const char *text) {
+    channeler_team_id team;
+    memset(&team, 7, sizeof team);
+    return channeler_quic_send(from->node, &to->address, &team, label, strlen(label),
+                               BYTES(text), strlen(text));
+}
+
+static void messages_go_both_ways_on_the_sockets_of_the_nodes(void) {
+    live a, b;
+    channeler_quic_channel from;
+    uint8_t buffer[16];
+    size_t length = 0;
+    uint64_t connection = 0;
+    int i;
+    live_start(&a);
+    live_start(&b);
+    OK(channeler_quic_open(a.node, NULL, on_quic, &at_a));
+    OK(channeler_quic_open(b.node, NULL, on_quic, &at_b));
+    STATUS(CHANNELER_ERR_STATE, channeler_quic_open(a.node, NULL, on_quic, &at_a));
+
+    /* Nobody is known: both refuse. */
+    OK(send_text(&a, &b, "TELEMETRY", "lost"));
+    UNTIL(at_a.kinds[CHANNELER_QUIC_EVENT_CLOSED] == 1);
+    CHECK(at_a.last[CHANNELER_QUIC_EVENT_CLOSED].reason == CHANNELER_ERR_REFUSED);
+    CHECK(at_a.last[CHANNELER_QUIC_EVENT_CLOSED].count == 1);
+    CHECK(strstr(at_a.said, "not known") != NULL);
+
+    /* One is dialled by its id, the other trusted. */
+    OK(channeler_quic_trust(b.node, &a.peer));
+    OK(channeler_quic_connect(a.node, &b.address, &b.peer, &connection));
+    CHECK(connection != 0);
+    STATUS(CHANNELER_ERR_IDENTITY, channeler_quic_connect(a.node, &b.address, &a.peer, NULL));
+    OK(send_text(&a, &b, "TELEMETRY", "twelve bytes"));
+    OK(send_text(&a, &b, "", ""));
+    OK(channeler_quic_send_sync(a.node, &b.address, BYTES("state"), 5));
+    UNTIL(at_b.kinds[CHANNELER_QUIC_EVENT_SYNC_READABLE] == 1);
+    CHECK(at_b.kinds[CHANNELER_QUIC_EVENT_READABLE] == 1);
+    CHECK(same_peer(&at_b.last[CHANNELER_QUIC_EVENT_CONNECTED].peer, &a.peer));
+    CHECK(at_b.last[CHANNELER_QUIC_EVENT_CONNECTED].by_peer == 1);
+
+    /* Too small: it stays, and its length is told. */
+    STATUS(CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE,
+           channeler_quic_receive(b.node, buffer, 11, &from, &length));
+    CHECK(length == 12);
+    STATUS(CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE,
+           channeler_quic_receive(b.node, NULL, 0, &from, &length));
+    OK(channeler_quic_receive(b.node, buffer, sizeof buffer, &from, &length));
+    CHECK(length == 12 && memcmp(buffer, "twelve bytes", 12) == 0);
+    CHECK(strcmp(from.label, "TELEMETRY") == 0 && from.label_length == 9);
+    CHECK(from.team.bytes[0] == 7 && same_peer(&from.peer, &a.peer));
+    CHECK(from.address.port == a.address.port);
+    OK(channeler_quic_receive(b.node, NULL, 0, &from, &length));
+    CHECK(length == 0 && from.label_length == 0);
+    STATUS(CHANNELER_ERR_DATA_UNAVAILABLE,
+           channeler_quic_receive(b.node, buffer, sizeof buffer, &from, &length));
+    OK(channeler_quic_receive_sync(b.node, buffer, sizeof buffer, &from, &length));
+    CHECK(length == 5 && memcmp(buffer, "state", 5) == 0);
+
+    /* The other way, on the same connection, and beside version 1. */
+    OK(send_text(&b, &a, "COMMAND", "answer"));
+    live_connect(&a, &b);
+    UNTIL(at_a.kinds[CHANNELER_QUIC_EVENT_READABLE] == 1);
+    OK(channeler_quic_receive(a.node, buffer, sizeof buffer, &from, &length));
+    CHECK(length == 6 && strcmp(from.label, "COMMAND") == 0);
+
+    /* What was taken is sent before the end. */
+    for (i = 0; i < 100; i++) OK(send_text(&a, &b, "TELEMETRY", "the last ones"));
+    OK(channeler_quic_close(a.node, &b.address));
+    STATUS(CHANNELER_ERR_INVALID_REFERENCE, channeler_quic_close(a.node, &b.address));
+    UNTIL(at_b.kinds[CHANNELER_QUIC_EVENT_CLOSED] >= 2);
+    CHECK(at_b.last[CHANNELER_QUIC_EVENT_CLOSED].reason == CHANNELER_ERR_PEER_CLOSED);
+    for (i = 0; i < 100; i++) {
+        OK(channeler_quic_receive(b.node, buffer, sizeof buffer, &from, &length));
+    }
+    live_end();
+}
+
+static void who_asks_says_yes_or_no(void) {
+    live a, b;
+    channeler_quic_options options = quic_options();
+    uint64_t connection;
+    int answer;
+    for (answer = 0; answer < 2; answer++) {
+        memset(&at_a, 0, sizeof at_a);
+        memset(&at_b, 0, sizeof at_b);
+        live_start(&a);
+        live_start(&b);
+        options.ask_before_accept = 1;
+        OK(channeler_quic_open(a.node, NULL, on_quic, &at_a));
+        OK(channeler_quic_open(b.node, &options, on_quic, &at_b));
+        OK(channeler_quic_connect(a.node, &b.address, &b.peer, NULL));
+        UNTIL(at_b.kinds[CHANNELER_QUIC_EVENT_REQUEST] == 1);
+        CHECK(memcmp(&at_b.last[CHANNELER_QUIC_EVENT_REQUEST].key, &a.key, sizeof a.key) == 0);
+        connection = at_b.last[CHANNELER_QUIC_EVENT_REQUEST].connection;
+        STATUS(CHANNELER_ERR_INVALID_REFERENCE, channeler_quic_accept(b.node, 999));
+        if (answer) {
+            OK(channeler_quic_accept(b.node, connection));
+            STATUS(CHANNELER_ERR_STATE, channeler_quic_accept(b.node, connection));
+            UNTIL(at_b.kinds[CHANNELER_QUIC_EVENT_CONNECTED] == 1);
+        } else {
+            OK(channeler_quic_refuse(b.node, connection));
+            UNTIL(at_a.kinds[CHANNELER_QUIC_EVENT_CLOSED] == 1);
+            CHECK(at_a.last[CHANNELER_QUIC_EVENT_CLOSED].reason == CHANNELER_ERR_REFUSED);
+        }
+        live_end();
+    }
+}
+
+static void settings_that_cannot_work_say_why(void) {
+    live a;
+    channeler_quic_options options = quic_options();
+    live_start(&a);
+    options.streams = 9;
+    INVALID(channeler_quic_open(a.node, &options, NULL, NULL));
+    options = quic_options();
+    options.connection_receive_bytes_max = options.message_bytes_max;
+    INVALID(channeler_quic_open(a.node, &options, NULL, NULL));
+    CHECK(strstr(channeler_last_error(), "connection_receive_bytes_max") != NULL);
+    options = quic_options();
+    options.certificate_chain = "nothing";
+    INVALID(channeler_quic_open(a.node, &options, NULL, NULL));
+    CHECK(strstr(channeler_last_error(), "all or none") != NULL);
+    options.private_key = "nothing";
+    options.authorities = "nothing";
+    INVALID(channeler_quic_open(a.node, &options, NULL, NULL));
+    CHECK(strstr(channeler_last_error(), "chain") != NULL);
+    options = quic_options();
+    options.struct_size = 1;
+    INVALID(channeler_quic_open(a.node, &options, NULL, NULL));
+    INVALID(channeler_quic_options_init(NULL, sizeof options));
+    STATUS(CHANNELER_ERR_UNSUPPORTED, send_text(&a, &a, "x", "nobody opened it"));
+    live_end();
+}
+
+static void wrong_arguments_are_statuses(void) {
+    live a;
+    channeler_team_id team;
+    channeler_address nowhere = address_of("0.0.0.0:9"), good = address_of("127.0.0.1:9");
+    channeler_quic_channel from;
+    uint8_t byte = 0;
+    size_t length;
+    char label[257];
+    memset(&team, 0, sizeof team);
+    memset(label, 'x', sizeof label);
+    live_start(&a);
+    OK(channeler_quic_open(a.node, NULL, NULL, NULL));
+    INVALID(channeler_quic_open(NULL, NULL, NULL, NULL));
+    INVALID(channeler_quic_send(NULL, &good, &team, "x", 1, &byte, 1));
+    INVALID(channeler_quic_send(a.node, NULL, &team, "x", 1, &byte, 1));
+    INVALID(channeler_quic_send(a.node, &good, NULL, "x", 1, &byte, 1));
+    INVALID(channeler_quic_send(a.node, &good, &team, NULL, 1, &byte, 1));
+    INVALID(channeler_quic_send(a.node, &good, &team, "x", 1, NULL, 1));
+    INVALID(channeler_quic_send(a.node, &good, &team, label, sizeof label, &byte, 1));
+    STATUS(CHANNELER_ERR_DECODE, channeler_quic_send(a.node, &good, &team, "\xc3(", 2, &byte, 1));
+    STATUS(CHANNELER_ERR_INVALID_ADDRESS,
+           channeler_quic_send(a.node, &nowhere, &team, "x", 1, &byte, 1));
+    INVALID(channeler_quic_send_sync(a.node, NULL, &byte, 1));
+    INVALID(channeler_quic_send_sync(a.node, &good, NULL, 1));
+    INVALID(channeler_quic_receive(a.node, NULL, 1, &from, &length));
+    INVALID(channeler_quic_receive(a.node, &byte, 1, NULL, &length));
+    INVALID(channeler_quic_receive(a.node, &byte, 1, &from, NULL));
+    INVALID(channeler_quic_receive_sync(NULL, &byte, 1, &from, &length));
+    INVALID(channeler_quic_connect(a.node, NULL, NULL, NULL));
+    INVALID(channeler_quic_close(a.node, NULL));
+    INVALID(channeler_quic_accept(NULL, 1));
+    INVALID(channeler_quic_refuse(NULL, 1));
+    INVALID(channeler_quic_trust(a.node, NULL));
+    INVALID(channeler_quic_distrust(a.node, NULL, NULL));
+    live_end();
+    STATUS(CHANNELER_ERR_STATE, channeler_quic_send(a.node, &good, &team, "x", 1, &byte, 1));
+    STATUS(CHANNELER_ERR_STATE, channeler_quic_receive(a.node, &byte, 1, &from, &length));
+}
+
+int main(void) {
+    messages_go_both_ways_on_the_sockets_of_the_nodes();
+    who_asks_says_yes_or_no();
+    settings_that_cannot_work_say_why();
+    wrong_arguments_are_statuses();
+    return 0;
+}
