@@ -13,11 +13,8 @@ use channeler::io::Event;
 use channeler::sim::{CoDel, Link, World};
 
 /// Every controller, by its name in the table.
-const CONTROLLERS: &[(&str, Congestion)] = &[
-    ("bbr2", Congestion::Bbr2),
-    ("cubic", Congestion::Cubic),
-    ("newreno", Congestion::NewReno),
-];
+const CONTROLLERS: &[(&str, Congestion)] =
+    &[("bbr2", Congestion::Bbr2), ("cubic", Congestion::Cubic), ("newreno", Congestion::NewReno)];
 
 /// In a thousand.
 const LOSSES: [u32; 4] = [0, 1, 10, 50];
