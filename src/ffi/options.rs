@@ -464,12 +464,7 @@ impl channeler_options {
             node_receive_queue_bytes_max: size(self.node_receive_queue_bytes_max),
             replies_max: size(self.replies_max),
             events_max: size(self.events_max),
-            congestion: match self.congestion {
-                CHANNELER_CONGESTION_CUBIC => Congestion::Cubic,
-                CHANNELER_CONGESTION_NEWRENO => Congestion::NewReno,
-                CHANNELER_CONGESTION_BBR2 => Congestion::Bbr2,
-                other => return Err(out_of_range("congestion", other, "CHANNELER_CONGESTION_*")),
-            },
+            congestion: self.to_congestion()?,
             early_data: switch("early_data", self.early_data)?,
             half_close: switch("half_close", self.half_close)?,
             always_cookie: switch("always_cookie", self.always_cookie)?,
@@ -499,6 +494,15 @@ impl channeler_options {
 }
 
 impl channeler_options {
+    fn to_congestion(self) -> Result<Congestion, Failure> {
+        match self.congestion {
+            CHANNELER_CONGESTION_CUBIC => Ok(Congestion::Cubic),
+            CHANNELER_CONGESTION_NEWRENO => Ok(Congestion::NewReno),
+            CHANNELER_CONGESTION_BBR2 => Ok(Congestion::Bbr2),
+            other => Err(out_of_range("congestion", other, "CHANNELER_CONGESTION_*")),
+        }
+    }
+
     fn to_low_water(self) -> Option<usize> {
         let is_half = self.send_low_water_bytes == CHANNELER_LOW_WATER_HALF;
         (!is_half).then_some(size(self.send_low_water_bytes))
