@@ -1864,7 +1864,7 @@ typedef struct channeler_quic_options {
      */
     uint32_t streams;
     /**
-     * `CHANNELER_CONGESTION_*`. Default `CHANNELER_CONGESTION_CUBIC`.
+     * `CHANNELER_CONGESTION_*`. Default as `congestion` of `channeler_options`.
      */
     uint32_t congestion;
     /**

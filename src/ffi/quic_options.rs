@@ -4,7 +4,9 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 use super::guard::{self, Failure, Versioned, fail, guard};
-use super::options::{CHANNELER_CONGESTION_CUBIC, CHANNELER_CONGESTION_NEWRENO};
+use super::options::{
+    CHANNELER_CONGESTION_BBR2, CHANNELER_CONGESTION_CUBIC, CHANNELER_CONGESTION_NEWRENO,
+};
 use crate::config::Congestion;
 use crate::crypto::Identity;
 use crate::error::Error;
@@ -27,7 +29,7 @@ pub struct channeler_quic_options {
     pub struct_size: usize,
     /// `CHANNELER_QUIC_ORDERED` (default) or `CHANNELER_QUIC_PER_CHANNEL`. Peers need not agree.
     pub streams: u32,
-    /// `CHANNELER_CONGESTION_*`. Default `CHANNELER_CONGESTION_CUBIC`.
+    /// `CHANNELER_CONGESTION_*`. Default as `congestion` of `channeler_options`.
     pub congestion: u32,
     /// Whether peers that we did not dial may connect. Default 1.
     pub accept_incoming: u32,
@@ -106,7 +108,11 @@ unsafe impl Versioned for channeler_quic_options {
         channeler_quic_options {
             struct_size,
             streams: CHANNELER_QUIC_ORDERED,
-            congestion: CHANNELER_CONGESTION_CUBIC,
+            congestion: match config.congestion {
+                Congestion::Cubic => CHANNELER_CONGESTION_CUBIC,
+                Congestion::NewReno => CHANNELER_CONGESTION_NEWRENO,
+                Congestion::Bbr2 => CHANNELER_CONGESTION_BBR2,
+            },
             accept_incoming: config.accept_incoming.into(),
             ask_before_accept: config.ask_before_accept.into(),
             certificate_chain: std::ptr::null(),
@@ -178,6 +184,7 @@ impl channeler_quic_options {
         config.congestion = match self.congestion {
             CHANNELER_CONGESTION_CUBIC => Congestion::Cubic,
             CHANNELER_CONGESTION_NEWRENO => Congestion::NewReno,
+            CHANNELER_CONGESTION_BBR2 => Congestion::Bbr2,
             other => {
                 let text = format!("congestion is {other}; allowed is CHANNELER_CONGESTION_*");
                 return Err(fail(Error::InvalidArgument, text));
