@@ -33,7 +33,7 @@ CARGO_TEST := cargo test --quiet --features sim
 
 CHECKS := scripts fmt tidy clippy doc rust header symbols c cpp cppapi python examples readme
 
-.PHONY: help demo test build lib install uninstall bench fuzz soak sanitize bless clean $(CHECKS)
+.PHONY: help demo test build lib install uninstall bench plots fuzz soak sanitize bless clean $(CHECKS)
 
 ## help: this list
 help:
@@ -71,7 +71,11 @@ uninstall:
 
 ## bench: measures speed and memory, also into target/bench.json; ONLY=v0 or v1 for one group
 bench: target/.setup-build
-	cargo bench --bench bench -- $(ONLY)
+	cargo bench --features sim --bench bench -- $(ONLY)
+
+## plots: draws what each controller does with a simulated link, into docs/plots
+plots: target/.setup-build
+	cargo run --quiet --locked --features sim --example plots
 
 ## fuzz: looks for new crashes, SECONDS_PER_TARGET=60 for each parser; ONLY=name for one
 fuzz: target/.setup-build

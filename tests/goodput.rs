@@ -12,9 +12,13 @@ use channeler::id::{Capabilities, ChannelHandle};
 use channeler::io::Event;
 use channeler::sim::{CoDel, Link, World};
 
-/// Every controller, by its name in the table.
-const CONTROLLERS: &[(&str, Congestion)] =
-    &[("bbr2", Congestion::Bbr2), ("cubic", Congestion::Cubic), ("newreno", Congestion::NewReno)];
+/// Every controller, by its name in the table, and the loss that it is told to tolerate.
+const CONTROLLERS: &[(&str, Congestion, u8)] = &[
+    ("bbr2", Congestion::Bbr2, 2),
+    ("bbr2.8", Congestion::Bbr2, 8),
+    ("cubic", Congestion::Cubic, 2),
+    ("newreno", Congestion::NewReno, 2),
+];
 
 /// In a thousand.
 const LOSSES: [u32; 4] = [0, 1, 10, 50];
@@ -39,11 +43,11 @@ fn goodput_is_as_the_committed_table_says() {
 
 fn table() -> String {
     let mut table = String::from(HEAD);
-    for &(name, congestion) in CONTROLLERS {
+    for &(name, congestion, tolerance) in CONTROLLERS {
         for (round_trip, rate) in LINKS {
             for loss in LOSSES {
                 let link = link(round_trip, rate, loss);
-                let line = measure(congestion, &link);
+                let line = measure((congestion, tolerance), &link);
                 let _infallible = writeln!(
                     table,
                     "{name:<8} {round_trip:>4} {rate:>6} tail  {:>4.1} {line}",
@@ -51,7 +55,7 @@ fn table() -> String {
                 );
             }
             let link = Link { codel: Some(CoDel::default()), ..link(round_trip, rate, 0) };
-            let line = measure(congestion, &link);
+            let line = measure((congestion, tolerance), &link);
             let _infallible =
                 writeln!(table, "{name:<8} {round_trip:>4} {rate:>6} codel  0.0 {line}");
         }
@@ -67,11 +71,12 @@ fn link(round_trip: u32, rate: u64, loss: u32) -> Link {
 
 /// Sends for ten seconds, from the third on: goodput in percent of the link, what was lost to the
 /// queue in percent of what was sent, mean and longest wait in the queue in milliseconds.
-fn measure(congestion: Congestion, link: &Link) -> String {
+fn measure((congestion, tolerance): (Congestion, u8), link: &Link) -> String {
     let mut world = World::new(7);
     for _ in 0..2 {
         world.add(|config| {
             config.congestion = congestion;
+            config.loss_tolerance_percent = tolerance;
             config.lend_messages = true;
             config.segments_max = 16;
             config.connection_receive_bytes_max = 64 << 20;
@@ -150,6 +155,7 @@ const HEAD: &str = "\
 #   goodput: message bytes, in percent of the link's rate (which counts all headers)
 #   dropped: by the queue, in percent of the packets sent
 #   mean, longest: wait in the queue, ms
+# bbr2.8 is bbr2 with loss_tolerance_percent at 8.
 #        RTT   rate queue  loss goodput dropped   mean longest
 #         ms   kB/s           %       %       %     ms     ms
 ";

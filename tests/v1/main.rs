@@ -8,6 +8,7 @@ mod accept;
 mod attacks;
 mod bans;
 mod close;
+mod congestion;
 mod connect;
 mod cookies;
 mod duel;

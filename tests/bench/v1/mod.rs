@@ -8,6 +8,8 @@ mod ping;
 mod quic;
 mod reliable;
 mod tls;
+#[cfg(feature = "sim")]
+mod wan;
 
 use crate::harness::Run;
 
@@ -19,6 +21,8 @@ pub(crate) fn measure(run: &mut Run) {
     ping::measure(run);
     open::measure(run);
     footprint::measure(run);
+    #[cfg(feature = "sim")]
+    wan::measure(run);
 }
 
 /// UDP payloads as large as Ethernet takes over IPv6: what both sides of a comparison send.
