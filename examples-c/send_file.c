@@ -43,9 +43,9 @@ static const char usage[] =
     "       send_file send PEERID@ADDRESS FILE          send it\n"
     "\n"
     "The file arrives whole, compared by SHA-256, or not at all. What came of it when a\n"
-    "connection breaks is kept in DIRECTORY (default: this one) as NAME.HASH.part, and sending the\n"
-    "same file again goes on from there. The sender says something beside it all the time, and\n"
-    "tells how soon it was answered.\n"
+    "connection breaks is kept in DIRECTORY (default: this one) as NAME.HASH.part, and sending\n"
+    "the same file again goes on from there. The sender says something beside it all the time,\n"
+    "and tells how soon it was answered.\n"
     "\n"
     "ADDRESS is IP:PORT: 127.0.0.1:7000, [::1]:7000, or [::]:7000 for all that this machine\n"
     "has; port 0 takes any that is free. The receiver prints the PEERID@ADDRESS to give to the\n"
@@ -365,7 +365,8 @@ static int run_sender(struct sender *sender, const char *peer, const char *name)
         chat(sender);
     }
     if (sender->verdict == 1) print_sent(sender);
-    if (sender->verdict == 0) fprintf(stderr, "what arrived is not the file: its SHA-256 differs\n");
+    if (sender->verdict == 0)
+        fprintf(stderr, "what arrived is not the file: its SHA-256 differs\n");
     flush_output();
     if (sender->closed == 0)
         close_and_wait(sender->node, sender->connection, stop_asked ? "stopped" : "done",

@@ -155,7 +155,7 @@ impl Turn {
             }
             looks = looks.wrapping_add(1);
             if looks.is_multiple_of(LOOKS_PER_YIELD) {
-                // On a machine with more to do than cores, the packet we look for may need this one.
+                // On a machine with more to do than cores, the packet may need this one.
                 std::thread::yield_now();
             }
             spun = shared.now().since(began);
@@ -168,8 +168,8 @@ impl Turn {
         Ok(())
     }
 
-    /// Whether there is anything to do. Of one socket that is a try to read: with something there, a
-    /// call less than asking first.
+    /// Whether there is anything to do. Of one socket that is a try to read: with something there,
+    /// a call less than asking first.
     fn look(&mut self, shared: &Shared) -> Result<bool, Error> {
         let is_alone = shared.socket(0).is_some() && shared.socket(1).is_none();
         if is_alone && !shared.is_roused() {

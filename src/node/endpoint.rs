@@ -221,8 +221,9 @@ impl Endpoint {
         has_room
     }
 
-    /// After every call into a connection: does what it told the node, and notes that its timers may
-    /// have changed. They are set when there is nothing more to send: before that they still change.
+    /// After every call into a connection: does what it told the node, and notes that its timers
+    /// may have changed. They are set when there is nothing more to send: before that they still
+    /// change.
     #[inline]
     pub(super) fn settle(&mut self, now: Time, handle: ConnectionHandle) {
         while let Some((of, notice)) = self.shared.notices.pop_front() {
