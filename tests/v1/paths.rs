@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use channeler::config::ChannelConfig;
+use channeler::config::Congestion;
 use channeler::id::Capabilities;
 use channeler::io::Event;
 use channeler::node::{ConnectionStats, EcnState, Node};
@@ -198,7 +199,11 @@ fn delivered(world: &mut World, pair: &Pair, span: Duration) -> usize {
 #[test]
 fn a_queue_that_marks_slows_the_sender_without_a_loss() {
     for marks in [true, false] {
-        let mut world = World::with_nodes(1, 2);
+        let mut world = World::new(1);
+        // One that fills a queue until something is lost or marked.
+        (0..2).for_each(|_| {
+            world.add(|config| config.congestion = Congestion::Cubic);
+        });
         let slow = Link { rate: Some(250_000), marks, ..Link::with_delay(20 * MILLI) };
         world.network.set_all(slow);
         let pair = world.establish(0, 1);
