@@ -1,8 +1,8 @@
 //! `make bench`: speed and memory, as a table for people and as `target/bench.json` for programs.
 //!
 //! `cargo bench --bench bench -- [--quick] [--alone] [group or name]..`: everything whose name
-//! begins so. The groups: `v0`, the plain protocol against bare system calls; `v1`, the secure one against
-//! bare TLS, quinn, and bare system calls with sealed bytes.
+//! begins so. The groups: `v0`, the plain protocol against bare system calls; `v1`, the secure one
+//! against bare TLS, quinn, and bare system calls with sealed bytes.
 //! Each value is the median of several samples; where there is a baseline, it is measured in the
 //! same run, a sample of it after each sample of ours. `--quick` takes shorter samples: noise, not
 //! news. `--alone` leaves the baselines out, for a profiler.
