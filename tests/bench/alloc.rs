@@ -20,6 +20,7 @@ pub(crate) fn allocations() -> usize {
 }
 
 /// Bytes that this thread allocated, as asked for, less those that it freed.
+#[allow(dead_code, reason = "some programs count allocations only")]
 pub(crate) fn live_bytes() -> usize {
     LIVE_BYTES.get()
 }
