@@ -32,6 +32,13 @@ impl Expiring {
         self.at = Some(self.at.map_or(at, |before| before.min(at)));
     }
 
+    /// Forgets channels that are gone, if there are more than `most`.
+    pub(super) fn tidy(&mut self, most: usize, is_there: impl Fn(ChannelHandle) -> bool) {
+        if self.channels.len() > most {
+            self.channels.retain(|handle| is_there(*handle));
+        }
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Time> {
         self.at
     }

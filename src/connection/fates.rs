@@ -309,6 +309,10 @@ impl Connection {
             let loss = (Source::Protocol, ChannelCode::Loss.code());
             return self.reset(shared, now, handle, loss, Error::Lost);
         }
+        if std::mem::take(&mut channel.is_stuffed) {
+            // No acknowledgement of what was given up need come.
+            self.wake(handle, channel);
+        }
         if !channel.pending.is_empty() {
             // CHANNEL_CLOSE may have waited for what now is not sent.
             self.duties.note_again(handle, channel);
