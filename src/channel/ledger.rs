@@ -11,8 +11,9 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     runs: VecDeque<Run>,
-    /// Messages in them.
+    /// Messages in them, and their charge.
     count: u64,
+    charge: u64,
 }
 
 /// Messages in a row that are all settled.
@@ -73,6 +74,7 @@ impl Ledger {
     /// Settles a message that was not, above the floor.
     pub(crate) fn insert(&mut self, number: u64, charge: u64) {
         self.count += 1;
+        self.charge += charge;
         let most = if self.runs.len() < FREE_RUNS_MAX { JOINED_CHARGE_MAX } else { u64::MAX };
         let at = self.runs.partition_point(|run| run.start < number);
         if at > 0 {
@@ -112,6 +114,7 @@ impl Ledger {
         while let Some(run) = self.runs.front().copied().filter(|run| run.start <= floor) {
             floor = floor.max(run.end);
             self.count -= run.end - run.start;
+            self.charge -= run.charge;
             self.runs.pop_front();
         }
         floor
@@ -119,12 +122,11 @@ impl Ledger {
 
     /// What is settled at `number` and above it costs, each message at least `smallest`.
     pub(crate) fn above(&self, number: u64, smallest: u64) -> Above {
-        let mut sum = Above { least: 0, most: 0 };
-        for run in self.runs.iter().rev().take_while(|run| run.end > number) {
-            if run.start >= number {
-                sum.least += run.charge;
-                sum.most += run.charge;
-            } else {
+        let mut sum = Above { least: self.charge, most: self.charge };
+        for run in self.runs.iter().take_while(|run| run.start < number) {
+            sum.least -= run.charge;
+            sum.most -= run.charge;
+            if run.end > number {
                 sum.least += smallest * (run.end - number);
                 sum.most += run.charge - smallest * (number - run.start);
             }

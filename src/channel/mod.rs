@@ -167,8 +167,8 @@ impl Pending {
 pub(crate) struct Turn {
     /// Whether it has something to send and waits for its turn.
     pub(crate) is_ready: bool,
-    /// Which of its entries in the queue counts.
-    pub(crate) entry: u64,
+    /// Whether the queue of its priority has an entry of it, if only of before.
+    pub(crate) is_listed: bool,
     /// How far it has come among those of its priority: bytes by weight.
     pub(crate) pass: u64,
     /// Whether it is in the queue of those that get something in any case.

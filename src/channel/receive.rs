@@ -259,11 +259,13 @@ impl Receiving {
         partial.insert(piece, &mut desk.spares.buffers);
         let is_whole = partial.is_whole();
         self.hold(charge, desk.intake);
+        let Some(apart) = &mut self.apart else { return Ok(Arrival::Nothing) };
+        apart.waiting += charge;
         if !is_whole {
             return Ok(Arrival::Nothing);
         }
-        let partial = self.apart.as_mut().and_then(|apart| apart.partials.remove(at));
-        let Some(partial) = partial else { return Ok(Arrival::Nothing) };
+        let Some(partial) = apart.partials.remove(at) else { return Ok(Arrival::Nothing) };
+        apart.waiting -= charge_of(partial.high());
         Ok(self.finish(partial, desk))
     }
 
@@ -317,6 +319,7 @@ impl Receiving {
         if let Some(apart) = &mut self.apart
             && let Err(at) = apart.find_held(number)
         {
+            apart.waiting += charge_of(bytes.len() as u64);
             apart.held.insert(at, Held { number, bytes });
         }
     }
@@ -331,7 +334,9 @@ impl Receiving {
         }
         let number = front.filter(|number| *number == self.floor || *number < skipped_to)?;
         self.floor = number + 1;
-        let held = self.apart.as_mut().and_then(|apart| apart.held.pop_front());
+        let apart = self.apart.as_mut()?;
+        let held = apart.held.pop_front();
+        apart.waiting -= held.as_ref().map_or(0, |held| charge_of(held.bytes.len() as u64));
         self.tidy_spare(spares);
         held.map(|held| held.bytes)
     }
@@ -365,6 +370,7 @@ impl Receiving {
             while apart.partials.front().is_some_and(|partial| partial.number < number) {
                 let Some(mut partial) = apart.partials.pop_front() else { break };
                 let charge = charge_of(partial.high());
+                apart.waiting -= charge;
                 partial.drop_bytes(&mut desk.spares.buffers);
                 self.credit.let_go(charge);
                 desk.intake.credit.let_go(charge);

@@ -1,5 +1,7 @@
 //! Which message numbers of one direction nobody waits for any more.
 
+use std::collections::VecDeque;
+
 /// Numbers that are settled: all below the floor, and runs above it.
 ///
 /// A sender settles what was acknowledged or given up, a receiver what it got. In order, that is
@@ -10,7 +12,7 @@ pub(crate) struct Settled {
     /// Charge of all below the floor.
     base: u64,
     /// By rising number, apart from each other and from the floor.
-    above: Vec<Run>,
+    above: VecDeque<Run>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +65,8 @@ impl Settled {
         let touches_behind = self.above.get(at).is_some_and(|run| run.start == new.end);
         match (touches_before, touches_behind) {
             (true, true) => {
-                let behind = self.above.remove(at);
+                let behind = self.above[at];
+                self.above.remove(at);
                 let before = &mut self.above[at - 1];
                 before.end = behind.end;
                 before.charge = before.charge.saturating_add(new.charge + behind.charge);
@@ -86,15 +89,15 @@ impl Settled {
 
     /// Lets the floor rise over the run that begins there.
     fn absorb(&mut self) {
-        let Some(run) = self.above.first().copied().filter(|run| run.start == self.floor) else {
+        let Some(run) = self.above.front().copied().filter(|run| run.start == self.floor) else {
             return;
         };
         self.floor = run.end;
         self.base = self.base.saturating_add(run.charge);
-        self.above.remove(0);
+        self.above.pop_front();
         if self.above.is_empty() {
             // A channel keeps no memory for the losses it once had.
-            self.above = Vec::new();
+            self.above = VecDeque::new();
         }
     }
 }

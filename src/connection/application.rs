@@ -35,7 +35,7 @@ impl Connection {
             return Err(Error::InvalidArgument);
         }
         if self.registry.len() >= shared.config.channels_per_connection_max
-            || shared.channels.len() >= shared.config.channels_max
+            || !shared.has_channel_room()
         {
             return Err(Error::Limit);
         }

@@ -57,9 +57,8 @@ impl Connection {
         inbound: &Inbound,
         new: &ChannelNew<'_>,
     ) -> Result<(), Breach> {
-        let config = &shared.config;
-        let is_full = self.registry.len() >= config.channels_per_connection_max
-            || shared.channels.len() >= config.channels_max;
+        let is_full = self.registry.len() >= shared.config.channels_per_connection_max
+            || !shared.has_channel_room();
         let refusal = if new.capabilities.0 & !Capabilities::KNOWN.0 != 0 {
             Some(ChannelCode::Unsupported)
         } else if is_full {
@@ -208,22 +207,25 @@ impl Connection {
 
     // spec: 8.13 MAX_CHANNELS, CHANNELS_BLOCKED
     pub(super) fn handle_max_channels(&mut self, count: u32) {
-        self.duties.channels_rose |= self.registry.raise(count);
+        let before = self.registry.limit();
+        if self.registry.raise(count) {
+            self.duties.channels_rose.get_or_insert(before);
+        }
     }
 
-    /// Goes through all channels for limits of the connection that rose: once a packet, however
+    /// Has channels go on that waited for limits of the connection that rose: once a packet, however
     /// often its messages raised them.
     pub(super) fn use_limits(&mut self, shared: &mut Shared) {
         let credit_rose = std::mem::take(&mut self.duties.credit_rose);
         let channels_rose = std::mem::take(&mut self.duties.channels_rose);
-        if !credit_rose && !channels_rose {
+        if !credit_rose && channels_rose.is_none() {
             return;
         }
         if credit_rose {
             self.use_credit(shared);
         }
-        if channels_rose {
-            let handles: Vec<ChannelHandle> = self.registry.handles().collect();
+        if let Some(before) = channels_rose {
+            let handles: Vec<ChannelHandle> = self.registry.allowed_since(before).collect();
             for handle in handles {
                 let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
                 if channel.opening == Opening::Announced {
@@ -258,7 +260,9 @@ impl Connection {
             self.check_gone(shared, now, handle);
             return Ok(());
         }
-        self.check_direction(shared, now, handle)
+        self.check_direction(shared, now, handle)?;
+        self.note_limits(shared, now, handle);
+        Ok(())
     }
 
     /// The peer's direction may have ended: then the application hears of it after the last
@@ -429,6 +433,7 @@ impl Connection {
         let Some(channel) = shared.channels.remove(handle.0) else { return };
         shared.stats.channels -= 1;
         self.registry.remove(channel.number);
+        self.duties.tidy(&shared.channels, self.registry.len());
     }
 
     /// Drops what a channel holds in both directions.

@@ -8,6 +8,10 @@ use super::turns::Turns;
 use crate::channel::{Channel, Pending};
 use crate::config::REFUSALS_MAX;
 use crate::id::{ChannelHandle, ChannelNumber, PathId};
+use crate::slots::Slots;
+
+/// Entries of channels that are gone which no queue is worth being looked through for.
+const STALE_MAX: usize = 64;
 
 /// Queues of things to be said. Each holds an entry once.
 #[derive(Debug, Default)]
@@ -33,8 +37,8 @@ pub(super) struct Duties {
     pub(super) observed: bool,
     /// The connection's limit of data rose in the packet that is being read.
     pub(super) credit_rose: bool,
-    /// The limit of channels rose in it.
-    pub(super) channels_rose: bool,
+    /// The limit of channels rose in it: what it was before.
+    pub(super) channels_rose: Option<u32>,
 }
 
 impl Duties {
@@ -91,6 +95,20 @@ impl Duties {
             || !self.refusals.is_empty()
             || !self.tokens.is_empty()
             || !self.abandons.is_empty()
+    }
+
+    /// Forgets channels that are gone, once most entries of a queue may be of such. There are `live`
+    /// ones.
+    pub(super) fn tidy(&mut self, channels: &Slots<Channel>, live: usize) {
+        let most = 2 * live + STALE_MAX;
+        let is_there = |handle: ChannelHandle| channels.get(handle.0).is_some();
+        for queue in [&mut self.credit_waiters, &mut self.noted] {
+            if queue.len() > most {
+                queue.retain(|handle| is_there(*handle));
+            }
+        }
+        self.expiring.tidy(most, is_there);
+        self.turns.tidy(most, is_there);
     }
 
     /// Forgets everything.

@@ -37,6 +37,8 @@ pub(super) enum Life {
 pub(super) struct Lingering {
     pub(super) deadline: Time,
     reason: CloseReason,
+    /// The channels with lower ids are settled: none is looked at twice for that.
+    settled_below: u32,
 }
 
 /// What is left after a close of ours.
@@ -128,7 +130,7 @@ impl Connection {
         for handle in handles {
             self.begin_close(shared, handle);
         }
-        self.life = Life::Lingering(Box::new(Lingering { deadline, reason }));
+        self.life = Life::Lingering(Box::new(Lingering { deadline, reason, settled_below: 0 }));
         self.check_linger(shared, now);
         self.schedule(shared);
     }
@@ -165,12 +167,15 @@ impl Connection {
 
     /// Ends a graceful end when all is settled, or its time is over.
     pub(super) fn check_linger(&mut self, shared: &mut Shared, now: Time) {
-        let Life::Lingering(lingering) = &self.life else { return };
-        let is_settled = self.registry.handles().all(|handle| {
+        let Life::Lingering(lingering) = &mut self.life else { return };
+        let first = self.registry.from(lingering.settled_below).find(|(_, handle)| {
             let channel = shared.channels.get(handle.0);
-            channel.is_none_or(|channel| channel.is_reset() || channel.sending.is_ended())
+            channel.is_some_and(|channel| !channel.is_reset() && !channel.sending.is_ended())
         });
-        if is_settled || lingering.deadline <= now {
+        if let Some((number, _)) = first {
+            lingering.settled_below = number;
+        }
+        if first.is_none() || lingering.deadline <= now {
             let reason = lingering.reason.clone();
             self.close_now(shared, now, CloseSaid::of_application(&reason), Error::Closed);
         }

@@ -7,11 +7,8 @@ use std::time::Duration;
 use super::Connection;
 use super::shared::Shared;
 use crate::channel::Channel;
-use crate::error::Error;
 use crate::id::ChannelHandle;
 use crate::time::Time;
-use crate::wire::codes::ChannelCode;
-use crate::wire::frame::Source;
 
 /// How often a channel is looked through at most, however its messages' ends lie.
 const GRANULARITY: Duration = Duration::from_millis(1);
@@ -30,6 +27,13 @@ impl Expiring {
             self.channels.push_back(handle);
         }
         self.at = Some(self.at.map_or(at, |before| before.min(at)));
+    }
+
+    /// Forgets channels that are gone, if there are more than `most`.
+    pub(super) fn tidy(&mut self, most: usize, is_there: impl Fn(ChannelHandle) -> bool) {
+        if self.channels.len() > most {
+            self.channels.retain(|handle| is_there(*handle));
+        }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Time> {
@@ -69,19 +73,9 @@ impl Connection {
         handle: ChannelHandle,
         count: u64,
     ) {
-        let Some(channel) = shared.channels.get_mut(handle.0).filter(|_| count > 0) else { return };
-        if channel.is_reset() {
-            return;
+        if self.count_lost(shared, now, handle, count) {
+            self.report_writable(shared, handle);
+            self.schedule(shared);
         }
-        channel.counts.messages_lost += count;
-        if channel.closes_on_loss() {
-            let loss = (Source::Protocol, ChannelCode::Loss.code());
-            return self.reset(shared, now, handle, loss, Error::Lost);
-        }
-        if !channel.pending.is_empty() {
-            self.duties.note_again(handle, channel);
-        }
-        self.report_writable(shared, handle);
-        self.schedule(shared);
     }
 }

@@ -300,18 +300,13 @@ impl Connection {
         handle: ChannelHandle,
         count: u64,
     ) {
-        let Some(channel) = shared.channels.get_mut(handle.0).filter(|_| count > 0) else { return };
-        if channel.is_reset() {
+        if !self.count_lost(shared, now, handle, count) {
             return;
         }
-        channel.counts.messages_lost = channel.counts.messages_lost.saturating_add(count);
-        if channel.closes_on_loss() {
-            let loss = (Source::Protocol, ChannelCode::Loss.code());
-            return self.reset(shared, now, handle, loss, Error::Lost);
-        }
-        if !channel.pending.is_empty() {
-            // CHANNEL_CLOSE may have waited for what now is not sent.
-            self.duties.note_again(handle, channel);
+        let Some(channel) = shared.channels.get_mut(handle.0) else { return };
+        if std::mem::take(&mut channel.is_stuffed) {
+            // No acknowledgement of what was given up need come.
+            self.wake(handle, channel);
         }
         let holds_back = Capabilities(Capabilities::RESEND.0 | Capabilities::ORDERED.0);
         let is_urgent = channel.capabilities.has(holds_back)
@@ -327,6 +322,30 @@ impl Connection {
         }
         self.report_writable(shared, handle);
         self.schedule(shared);
+    }
+
+    /// Counts messages that will not be delivered; whether the channel goes on without them.
+    // spec: 10.3 modes
+    pub(super) fn count_lost(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        handle: ChannelHandle,
+        count: u64,
+    ) -> bool {
+        let channel = shared.channels.get_mut(handle.0).filter(|channel| !channel.is_reset());
+        let Some(channel) = channel.filter(|_| count > 0) else { return false };
+        channel.counts.messages_lost = channel.counts.messages_lost.saturating_add(count);
+        if channel.closes_on_loss() {
+            let loss = (Source::Protocol, ChannelCode::Loss.code());
+            self.reset(shared, now, handle, loss, Error::Lost);
+            return false;
+        }
+        if !channel.pending.is_empty() {
+            // CHANNEL_CLOSE may have waited for what now is not sent.
+            self.duties.note_again(handle, channel);
+        }
+        true
     }
 
     /// Has the peer told of what was given up, as soon as it helps.

@@ -54,6 +54,18 @@ impl Shared {
         }
     }
 
+    /// Whether the node has room for one more channel. What nobody read of connections long gone
+    /// makes some.
+    pub(super) fn has_channel_room(&mut self) -> bool {
+        if self.channels.len() >= self.config.channels_max
+            && let Some((first, _)) = self.orphans.first_key_value()
+        {
+            let first = *first;
+            self.end_orphan(first);
+        }
+        self.channels.len() < self.config.channels_max
+    }
+
     /// Whether the channel has no connection any more.
     pub(crate) fn is_orphan(&self, handle: ChannelHandle) -> bool {
         self.orphans.contains_key(&handle)

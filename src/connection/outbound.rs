@@ -393,7 +393,8 @@ impl Connection {
         let is_probe = established.carrier.probes > 0;
         let is_ack_due = established.carrier.received.is_due(now);
         let is_owed = self.duties.is_waiting() || established.tickets.is_waiting();
-        if !(is_ack_due || is_probe || is_owed && has_budget) {
+        let has_reason = is_ack_due || is_probe || is_owed && has_budget;
+        if !has_reason || established.carrier.sent.is_full() {
             return None;
         }
         let is_silent = established.carrier.sent.silent_packets() >= SILENT_PACKETS_MAX;

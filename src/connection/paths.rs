@@ -160,7 +160,8 @@ impl Connection {
         let current = self.path.ends();
         let established = self.established.as_mut()?;
         let carrier = &mut established.carrier;
-        if !carrier.is_validating() || established.epochs.seals_left() == 0 {
+        let is_spent = established.epochs.seals_left() == 0 || carrier.sent.is_full();
+        if !carrier.is_validating() || is_spent {
             return None;
         }
         let probe = carrier.validation_mut().poll(current)?;

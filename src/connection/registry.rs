@@ -190,6 +190,19 @@ impl Registry {
         self.channels.values().copied()
     }
 
+    /// Those with ids from `number` on.
+    pub(super) fn from(&self, number: u32) -> impl Iterator<Item = (u32, ChannelHandle)> {
+        self.channels.range(number..).map(|(number, handle)| (*number, *handle))
+    }
+
+    /// Channels of ours that the peer allows now, and did not when its limit was `before`.
+    pub(super) fn allowed_since(&self, before: u32) -> impl Iterator<Item = ChannelHandle> {
+        let since = self.from(ChannelNumber::new(self.side, before).0);
+        let since = since.map(|(number, handle)| (ChannelNumber(number), handle));
+        let allowed = since.take_while(|(number, _)| number.index() < self.limit);
+        allowed.filter(|(number, _)| number.opener() == self.side).map(|(_, handle)| handle)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.channels.len()
     }
@@ -248,5 +261,23 @@ mod tests {
         }
         assert_eq!(registry.raise_peer(), Some(MOST * 3 / 2));
         assert_eq!(registry.raise_peer(), None);
+    }
+
+    // spec: 8.13 MAX_CHANNELS, CHANNELS_BLOCKED
+    #[test]
+    fn a_higher_limit_allows_those_of_our_channels_that_waited_for_it() {
+        let mut registry = Registry::new(Side::Responder, MOST);
+        let handle = |index| ChannelHandle(Handle::from_bits(index));
+        registry.raise(2);
+        for index in 0..6 {
+            let number = registry.open().expect("ids are left");
+            registry.insert(number, handle(100 + index));
+            registry.insert(ChannelNumber::new(Side::Initiator, index as u32), handle(index));
+        }
+        assert!(registry.raise(5));
+        let allowed: Vec<ChannelHandle> = registry.allowed_since(2).collect();
+        assert_eq!(allowed, [handle(102), handle(103), handle(104)]);
+        assert!(registry.raise(ChannelNumber::INDEXES_MAX));
+        assert_eq!(registry.allowed_since(5).collect::<Vec<_>>(), [handle(105)]);
     }
 }

@@ -252,7 +252,8 @@ impl Connection {
         if !has_few || is_full(config, channel, 0, wanted as usize) {
             return;
         }
-        if *send_queue_bytes <= config.node_send_queue_bytes_max / 2 {
+        let fits = !is_full(config, channel, *send_queue_bytes, wanted as usize);
+        if fits && *send_queue_bytes <= config.node_send_queue_bytes_max / 2 {
             channel.wants_writable = None;
             events.push_back(Event::Writable { connection: self.handle, channel: handle });
         } else if !std::mem::replace(&mut channel.is_blocked, true) {
@@ -282,12 +283,11 @@ pub(super) fn ask_of(
 /// The message must wait: the application hears when it need not.
 #[cold]
 fn would_block(shared: &mut Shared, handle: ChannelHandle, len: u32) -> Result<(), Error> {
-    let Shared { channels, config, send_queue_bytes, blocked, .. } = shared;
+    let Shared { channels, blocked, .. } = shared;
     let Some(channel) = channels.get_mut(handle.0) else { return Err(Error::InvalidChannelId) };
     channel.wants_writable = Some(len);
-    let is_node_full = *send_queue_bytes > config.node_send_queue_bytes_max / 2;
-    // Nothing of its own will leave that could tell it.
-    if is_node_full && !channel.has_unsent() && !std::mem::replace(&mut channel.is_blocked, true) {
+    // Nothing of its own will leave that could tell it: it is the node that has no room.
+    if !channel.has_unsent() && !std::mem::replace(&mut channel.is_blocked, true) {
         blocked.push_back(handle);
     }
     Err(Error::WouldBlock)

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::channel::{
-    Channel, Chunks, Packet, Piece, Pool, Report, SpareBacklogs, SpareInboxes, Spares,
+    CHARGE, Channel, Chunks, Packet, Piece, Pool, Report, SpareBacklogs, SpareInboxes, Spares,
 };
 use crate::config::NodeConfig;
 use crate::crypto::{Identity, PublicKey, ResetKey, TlsContext};
@@ -183,16 +183,25 @@ impl Shared {
         }
     }
 
-    /// Tells channels that wait for room in the node's queue when half of it is free. The node
-    /// calls it after `poll_transmit`.
+    /// Tells channels that wait for room in the node's queue when half of it is free, and what they
+    /// wanted to send fits. The node calls it after `poll_transmit`.
     pub(crate) fn report_room(&mut self) {
-        if self.send_queue_bytes > self.config.node_send_queue_bytes_max / 2 {
+        let most = self.config.node_send_queue_bytes_max;
+        if self.send_queue_bytes > most / 2 {
             return;
         }
-        while let Some(handle) = self.blocked.pop_front() {
-            let Some(channel) = self.channels.get_mut(handle.0) else { continue };
+        while let Some(handle) = self.blocked.front().copied() {
+            let channel = self.channels.get_mut(handle.0).filter(|channel| !channel.is_reset());
+            let wanted = channel.as_ref().and_then(|channel| channel.wants_writable);
+            if wanted
+                .is_some_and(|len| self.send_queue_bytes + len as usize > most - CHARGE as usize)
+            {
+                return;
+            }
+            self.blocked.pop_front();
+            let Some(channel) = channel else { continue };
             channel.is_blocked = false;
-            if channel.wants_writable.take().is_some() && !channel.is_reset() {
+            if channel.wants_writable.take().is_some() {
                 let connection = channel.connection;
                 self.events.push_back(Event::Writable { connection, channel: handle });
             }

@@ -55,10 +55,12 @@ impl Turns {
         if std::mem::replace(&mut turn.is_ready, true) {
             return;
         }
-        self.entries += 1;
-        turn.entry = self.entries;
         turn.pass = turn.pass.max(self.clocks[priority]);
-        self.waiting[priority].push(Reverse((turn.pass, turn.entry, handle.0.to_bits())));
+        // Who had its turn by right still stands where it stood.
+        if !std::mem::replace(&mut turn.is_listed, true) {
+            self.entries += 1;
+            self.waiting[priority].push(Reverse((turn.pass, self.entries, handle.0.to_bits())));
+        }
         if !std::mem::replace(&mut turn.has_right, true) {
             turn.right_at = self.sent + RIGHT_BYTES;
             self.rights.push_back((handle, turn.right_at));
@@ -68,6 +70,17 @@ impl Turns {
     /// Whether somebody may be waiting.
     pub(super) fn has_ready(&self) -> bool {
         self.waiting.iter().any(|waiting| !waiting.is_empty())
+    }
+
+    /// Forgets channels that are gone, if more than `most` wait.
+    pub(super) fn tidy(&mut self, most: usize, is_there: impl Fn(ChannelHandle) -> bool) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.len() > most) {
+            let of = |bits| ChannelHandle(crate::id::Handle::from_bits(bits));
+            waiting.retain(|Reverse((_, _, bits))| is_there(of(*bits)));
+        }
+        if self.rights.len() > most {
+            self.rights.retain(|(handle, _)| is_there(*handle));
+        }
     }
 
     /// The channel whose turn it is. It waits no longer, unless it has its turn by right.
@@ -100,12 +113,13 @@ impl Turns {
                 let handle = ChannelHandle(crate::id::Handle::from_bits(bits));
                 let Some(channel) = channels.get_mut(handle.0) else { continue };
                 let turn = &mut channel.turn;
-                if !turn.is_ready || turn.entry != entry {
-                    continue;
-                }
-                if turn.pass > pass {
+                if turn.is_ready && turn.pass > pass {
                     // A turn by right took it further.
                     waiting.push(Reverse((turn.pass, entry, bits)));
+                    continue;
+                }
+                turn.is_listed = false;
+                if !turn.is_ready {
                     continue;
                 }
                 turn.is_ready = false;
@@ -143,6 +157,22 @@ mod tests {
 
     const BATCH: u64 = 64_000;
     const PACKET: u64 = 1_200;
+
+    fn terms() -> Terms {
+        Terms {
+            number: ChannelNumber(0),
+            role: Role::Initiator,
+            capabilities: Capabilities(0),
+            priority: 3,
+            weight: 16,
+            label: Box::default(),
+            limit: 0,
+            window: 0,
+            is_early: false,
+            resend_limit: 0,
+            message_lifetime: Duration::ZERO,
+        }
+    }
 
     /// Channels of these priorities and weights that always have something to send; the bytes that
     /// each got when `total` left.
@@ -221,19 +251,6 @@ mod tests {
     fn who_comes_back_after_a_rest_gets_no_more_than_its_share() {
         let mut slots = Slots::new(1, Version::V1);
         let mut turns = Turns::default();
-        let terms = || Terms {
-            number: ChannelNumber(0),
-            role: Role::Initiator,
-            capabilities: Capabilities(0),
-            priority: 3,
-            weight: 16,
-            label: Box::default(),
-            limit: 0,
-            window: 0,
-            is_early: false,
-            resend_limit: 0,
-            message_lifetime: Duration::ZERO,
-        };
         let connection = ConnectionHandle(Handle::from_bits(1));
         let mut add = || ChannelHandle(slots.insert(|_| Channel::new(connection, terms())));
         let (busy, late) = (add(), add());
@@ -250,5 +267,33 @@ mod tests {
             counts[usize::from(next.channel == late)] += 1;
         }
         assert!((45..=55).contains(&counts[1]), "{counts:?}");
+    }
+
+    // spec: 10.6 order between channels
+    #[test]
+    fn who_lives_by_right_alone_stands_in_the_queue_once() {
+        let mut slots = Slots::new(1, Version::V1);
+        let mut turns = Turns::default();
+        let mut add = |priority| {
+            let terms = Terms { priority, ..terms() };
+            let connection = ConnectionHandle(Handle::from_bits(1));
+            ChannelHandle(slots.insert(|_| Channel::new(connection, terms)))
+        };
+        let (busy, starving) = (add(0), add(7));
+        let mut by_right = 0;
+        for _ in 0..2_000 {
+            for handle in [busy, starving] {
+                turns.ready(handle, slots.get_mut(handle.0).expect("there"));
+            }
+            let next = turns.next(&mut slots).expect("one is ready");
+            let channel = slots.get_mut(next.channel.0).expect("there");
+            turns.on_sent(next, channel, if next.is_right { PACKET } else { BATCH });
+            // It had no more than that.
+            channel.turn.is_ready = false;
+            by_right += usize::from(next.channel == starving);
+        }
+        assert!(by_right > 100, "{by_right}");
+        let waiting: usize = turns.waiting.iter().map(|waiting| waiting.len()).sum();
+        assert!(waiting <= 2, "{waiting}");
     }
 }

@@ -87,8 +87,7 @@ pub(crate) struct Probe {
     /// Bytes that it may have.
     pub(crate) size_max: usize,
     pub(crate) answers: Vec<Challenge>,
-    /// Whether it holds a challenge of ours, for which [`Validation::on_challenge_sent`] is to be
-    /// called.
+    /// Whether it is to hold a challenge of ours, which [`Validation::on_sent`] is told of.
     pub(crate) has_challenge: bool,
 }
 

@@ -175,11 +175,25 @@ impl Backlog {
             self.advance_lost(lost, WHOLE);
             return Some(0);
         }
+        let (start, end) = self.widen(index, start, end);
         let is_end = end == message.len;
         let len = order.cut(payload, lost.first, (start, end - start), is_end)?;
         self.write(payload, index, (start, len), lost.resends, (pieces, from));
         self.advance_lost(lost, start + len);
         Some(len)
+    }
+
+    /// What is missing may be less than a piece must be, where copies were cut at other places than
+    /// what they were copies of: then what is there beside it goes with it.
+    // spec: 10.1 numbers and fragments
+    fn widen(&self, index: usize, start: u32, end: u32) -> (u32, u32) {
+        let (len, least) = (self.messages[index].len, Data::FRAGMENT_LEN_MIN as u32);
+        if end == len || end - start >= least {
+            return (start, end);
+        }
+        let start = end.saturating_sub(least);
+        // What left of a message begins with a piece that is no crumb.
+        (start, end.max((start + least).min(len)))
     }
 
     /// What is in front of the queue of lost pieces was sent up to `to`.

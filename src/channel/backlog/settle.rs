@@ -1,6 +1,7 @@
 //! What becomes of messages: acknowledged piece by piece, lost, given up, too old.
 
 use super::super::send::Sending;
+use super::store::Store;
 use super::{Backlog, Chunks, Lost, Piece, Report, WHOLE, charge};
 use crate::error::Error;
 use crate::time::Time;
@@ -176,8 +177,10 @@ impl Backlog {
         settling: &mut Settling<'_>,
     ) -> Expired {
         let mut expired = Expired::default();
-        let mut index = 0;
-        while index < self.messages.len() && self.expiring > 0 {
+        for index in 0..self.messages.len() {
+            if self.expiring == 0 {
+                break;
+            }
             let message = self.messages[index];
             let extra = self.extras.get(message.extra);
             let expires = extra.and_then(|extra| extra.ask.expires);
@@ -193,12 +196,11 @@ impl Backlog {
                 Some(_) => {
                     self.discard(index, Error::Expired, settling.reports);
                     expired.discarded += 1;
-                    continue;
                 }
                 None => {}
             }
-            index += 1;
         }
+        self.drop_discarded(expired.discarded);
         self.pop_settled(settling.chunks);
         expired
     }
@@ -206,24 +208,37 @@ impl Backlog {
     /// Drops messages that were not begun and are longer than the peer takes; how many.
     pub(crate) fn discard_larger(&mut self, most: u64, settling: &mut Settling<'_>) -> u64 {
         let mut discarded = 0;
-        for index in (self.numbered..self.messages.len()).rev() {
+        for index in self.numbered..self.messages.len() {
             if u64::from(self.messages[index].len) > most {
                 self.discard(index, Error::TooLarge, settling.reports);
                 discarded += 1;
             }
         }
+        self.drop_discarded(discarded);
         self.pop_settled(settling.chunks);
         discarded
     }
 
-    /// A message without a number goes, and takes none.
+    /// A message without a number goes, and takes none; `drop_discarded` follows.
     // spec: 10.1 numbers and fragments
     fn discard(&mut self, index: usize, reason: Error, reports: &mut Vec<Report>) {
         self.report(index, Some(reason), reports);
-        if let Some(message) = self.messages.remove(index) {
-            self.bytes -= charge(message.len);
-            self.unsent -= charge(message.len);
+        let message = &mut self.messages[index];
+        message.is_settled = true;
+        self.bytes -= charge(message.len);
+        self.unsent -= charge(message.len);
+    }
+
+    /// Takes out what was discarded, all at once: one by one would move the rest as often.
+    fn drop_discarded(&mut self, discarded: u64) {
+        if discarded == 0 {
+            return;
         }
+        let (mut index, numbered) = (0, self.numbered);
+        self.messages.retain(|message| {
+            index += 1;
+            index <= numbered || !message.is_settled
+        });
     }
 
     /// Tells what became of a message, if that was asked for, and frees its extra.
@@ -248,24 +263,41 @@ impl Backlog {
     /// Forgets settled messages at the front, and their bytes.
     #[inline]
     fn pop_settled(&mut self, chunks: &mut Chunks) {
-        let mut has_popped = false;
         while self.numbered > 0 && self.messages[0].is_settled {
             let Some(message) = self.messages.pop_front() else { break };
             self.bytes -= charge(message.len);
             self.base += 1;
             self.numbered -= 1;
-            has_popped = true;
         }
         match self.messages.front() {
-            Some(front) if has_popped => self.store.release(front.start, chunks),
-            Some(_) => {}
+            Some(front) => self.store.release(front.start, chunks),
             None => {
                 self.lost.clear();
                 self.store.release(self.store.end(), chunks);
             }
         }
+        if self.store.len() > 2 * self.bytes + STORE_SLACK {
+            self.compact(chunks);
+        }
+    }
+
+    /// Moves the bytes together, as most between them are of messages that never left.
+    #[cold]
+    fn compact(&mut self, chunks: &mut Chunks) {
+        let (mut compact, mut bytes) = (Store::default(), Vec::new());
+        for message in &mut self.messages {
+            bytes.resize(message.len as usize, 0);
+            self.store.copy(message.start, &mut bytes);
+            message.start = compact.end();
+            compact.push(&bytes, chunks);
+        }
+        self.store.release(self.store.end(), chunks);
+        self.store = compact;
     }
 }
+
+/// Bytes that a store may hold beyond twice what its messages are charged.
+const STORE_SLACK: usize = 32 << 10;
 
 /// What became too old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

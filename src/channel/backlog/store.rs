@@ -42,6 +42,11 @@ impl Store {
         self.end
     }
 
+    /// Bytes between the first that is there and the last.
+    pub(super) fn len(&self) -> usize {
+        (self.end - self.base) as usize
+    }
+
     pub(super) fn push(&mut self, mut bytes: &[u8], chunks: &mut Chunks) {
         while !bytes.is_empty() {
             let used = (self.end - self.base) as usize;

@@ -349,3 +349,74 @@ fn a_cleared_backlog_reports_what_was_not_settled() {
     assert_eq!(bench.reports, [Report { context: 1, reason: None }, closed]);
     assert!(bench.backlog.is_empty() && bench.backlog.bytes() == 0);
 }
+
+// spec: 10.1 numbers and fragments
+#[test]
+fn a_gap_that_two_ways_to_cut_left_goes_again_as_no_crumb() {
+    for missing in [(0, 20), (480, 500), (500, 563), (960, 1_000)] {
+        let mut bench = Bench::new();
+        bench.push(3, 1_000);
+        let (sent, _) = bench.fill(2);
+        assert_eq!(sent.len(), 2);
+        let part = |start: u32, end: u32, resends| Piece::Part {
+            number: 0,
+            offset: start,
+            len: (end - start) as u16,
+            resends,
+        };
+        for (start, end) in [(0, missing.0), (missing.1, 1_000)] {
+            let piece = part(start, end, Piece::COPY);
+            bench.settle(|backlog, settling| backlog.acknowledge(piece, settling));
+        }
+        bench.backlog.resend(part(0, 1_000, 0), 1);
+        // `read` refuses crumbs.
+        let (again, stop) = bench.fill(2);
+        assert_eq!((again.len(), stop), (1, Stop::Done), "{missing:?}");
+        let (_, offset, _, bytes) = &again[0].data[0];
+        let end = offset + bytes.len() as u64;
+        assert!(*offset <= u64::from(missing.0) && end >= u64::from(missing.1));
+        bench.acknowledge(&again[0]);
+        assert!(bench.backlog.is_empty());
+    }
+}
+
+// spec: 10.4 giving up
+#[test]
+fn what_was_never_sent_leaves_no_bytes_behind() {
+    let mut bench = Bench::new();
+    bench.push(1, 100);
+    let (sent, _) = bench.fill(1);
+    for round in 0..100_u64 {
+        let expires = Some(Time::from_nanos(round + 1));
+        bench.push_asking(50_000, expires, None);
+        bench.push_asking(1_000, Some(Time::from_nanos(round + 2)), None);
+        let now = Time::from_nanos(round + 1);
+        bench.settle(|backlog, settling| backlog.expire(now, true, settling));
+        let store = bench.backlog.store.len();
+        assert!(store <= 2 * bench.backlog.bytes() + (64 << 10), "{store} in round {round}");
+    }
+    bench.acknowledge(&sent[0]);
+    let (sent, _) = bench.fill(64);
+    assert!(sent.iter().all(|one| one.data.iter().all(|data| data.3.iter().all(|it| *it == 1))));
+    sent.iter().for_each(|one| bench.acknowledge(one));
+    assert!(bench.backlog.is_empty() && bench.backlog.bytes() == 0);
+}
+
+// spec: 10.4 giving up
+#[test]
+fn many_messages_that_end_at_once_do_not_cost_more_than_one_look_each() {
+    let mut bench = Bench::new();
+    bench.credit = 30_000 * 33;
+    for _ in 0..30_000 {
+        bench.push_asking(1, None, None);
+    }
+    while bench.fill(64).0.len() == 64 {}
+    for context in 0..60_000 {
+        bench.push_asking(1, Some(Time::from_nanos(1)), Some(context));
+    }
+    let now = Time::from_nanos(1);
+    let expired = bench.settle(|backlog, settling| backlog.expire(now, false, settling));
+    assert_eq!(expired.discarded, 60_000);
+    assert!(bench.reports.iter().map(|one| one.context).eq(0..60_000));
+    assert_eq!((bench.backlog.unsent_bytes(), bench.backlog.unsent_messages()), (0, 0));
+}

@@ -16,6 +16,8 @@ pub(crate) struct Apart {
     pub(super) partials: VecDeque<Partial>,
     /// Whole messages that wait for earlier ones, by rising number.
     pub(super) held: VecDeque<Held>,
+    /// Charge of both.
+    pub(super) waiting: u64,
     /// How many messages there are in all, and their charge, once the peer said so.
     pub(super) last: Option<End>,
     /// Mode 010: messages below it are too late.
@@ -85,14 +87,16 @@ impl Apart {
         self.ledger.count_below(number) + partials as u64 + held as u64
     }
 
-    /// What came at `number` and above it costs.
+    /// What came at `number` and above it costs. It looks at what lies below, as that goes when
+    /// the peer skips it: what stays is looked at no more often than it came.
     pub(super) fn above(&self, number: u64) -> Above {
-        let partials = self.partials.iter().rev().take_while(|partial| partial.number >= number);
+        let partials = self.partials.iter().take_while(|partial| partial.number < number);
         let partials: u64 = partials.map(|partial| charge_of(partial.high())).sum();
-        let held = self.held.iter().rev().take_while(|held| held.number >= number);
+        let held = self.held.iter().take_while(|held| held.number < number);
         let held: u64 = held.map(|held| charge_of(held.bytes.len() as u64)).sum();
+        let waiting = self.waiting - partials - held;
         let Above { least, most } = self.ledger.above(number, SMALLEST);
-        Above { least: least + partials + held, most: most + partials + held }
+        Above { least: least + waiting, most: most + waiting }
     }
 
     pub(super) fn find_partial(&self, number: u64) -> Result<usize, usize> {
@@ -130,7 +134,7 @@ impl Apart {
             buffers.put(held.bytes, 0);
         }
         self.ledger = Ledger::default();
-        self.next = 0;
+        (self.next, self.waiting) = (0, 0);
     }
 
     /// Bytes of messages that wait.

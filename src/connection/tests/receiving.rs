@@ -12,7 +12,7 @@ use crate::info::CloseReason;
 use crate::io::Event;
 use crate::wire::Writer;
 use crate::wire::codes::ConnectionCode;
-use crate::wire::frame::{ChannelNew, Frame, Label, Place};
+use crate::wire::frame::{ChannelClose, ChannelNew, DataSkip, Frame, Label, Place};
 
 const SECOND: Duration = Duration::from_secs(1);
 const RELIABLE: Capabilities = Capabilities(0b111);
@@ -383,4 +383,63 @@ fn what_was_not_read_when_the_peer_closed_still_can_be() {
     assert_eq!(shared.stats.receive_queue_bytes, 0);
     world.ends[1].take_notices(world.now);
     assert_eq!(world.channel_end(1, accepted), Some(Error::PeerClosed));
+}
+
+// spec: 14.2 close
+#[test]
+fn what_nobody_reads_of_a_connection_long_gone_gives_way_to_new_channels() {
+    let mut world = narrow(391, |config| config.channels_max = 2);
+    for _ in 0..2 {
+        let (channel, _) = open(&mut world, RELIABLE);
+        assert_eq!(world.send_message(0, channel, b"one"), Ok(()));
+    }
+    world.run(SECOND);
+    let (now, shared) = (world.now, &mut world.ends[1].shared);
+    assert!(!shared.has_channel_room(), "who has a connection stays");
+    assert_eq!(shared.stats.receive_queue_bytes, 6);
+    let reason = CloseReason::default();
+    world.with_connection(0, |connection, shared, now| connection.close(shared, now, reason));
+    world.run(20 * SECOND);
+    assert!(world.is_gone(1) && world.now > now);
+    let shared = &mut world.ends[1].shared;
+    assert!(shared.channels.len() == 2 && shared.has_channel_room());
+    assert_eq!((shared.channels.len(), shared.stats.receive_queue_bytes), (1, 3));
+}
+
+// spec: 9.4 graceful close, 11.3 receiving
+#[test]
+fn what_a_close_counts_raises_the_limit_of_the_connection() {
+    let mut world = narrow(392, |_| ());
+    let connection = world.connection(1);
+    let before = connection.intake.credit.limit();
+    let position = WINDOW as u64;
+    for index in 0..3 {
+        let channel = ChannelNumber::new(Side::Initiator, index);
+        let label = Label::new(b"").expect("it is short");
+        let frames = [
+            Frame::ChannelNew(ChannelNew {
+                channel,
+                capabilities: Capabilities(0),
+                limit: 0,
+                priority: 0,
+                weight: 1,
+                label,
+            }),
+            Frame::DataSkip(DataSkip { channel, number: 1, position: 32 }),
+            Frame::ChannelClose(ChannelClose { channel, count: 1, position }),
+        ];
+        let mut payload = [0; 100];
+        let mut writer = Writer::new(&mut payload);
+        frames.iter().for_each(|frame| frame.encode(&mut writer).expect("there is room"));
+        let whole = 0..writer.position();
+        let inbound = Inbound::not_lent(world.now, ChannelNumber::NONE, Place::Short);
+        let read = world.with_connection(1, |connection, shared, _| {
+            connection.handle_messages(shared, &inbound, &payload, whole).is_ok()
+        });
+        assert!(read);
+    }
+    world.drain(1);
+    let credit = &world.connection(1).intake.credit;
+    assert_eq!(credit.received(), 3 * position);
+    assert!(credit.limit() >= before + 2 * position, "{credit:?}");
 }

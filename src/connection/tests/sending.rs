@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::established::Flow;
 use super::world::{DELAY, World};
 use crate::config::{ChannelConfig, SendOptions};
 use crate::error::Error;
@@ -293,4 +294,92 @@ fn a_lost_tail_is_repeated_by_the_probe_itself() {
     assert_eq!(fates(&world), [(1, None)]);
     let long = world.ends[0].sent[first..].iter().filter(|len| **len > 900).count();
     assert_eq!(long, 2, "and not once more when the first was declared lost");
+}
+
+/// Loses all datagrams of end 0 from now on.
+fn lose_all(world: &mut World) {
+    world.tap = Some(Box::new(|from, _, _| (from != 0).then_some(Duration::ZERO)));
+}
+
+// spec: 10.4 giving up
+#[test]
+fn who_kept_too_much_goes_on_when_all_of_it_was_given_up() {
+    for capabilities in [RESEND, NONE] {
+        let mut world = World::with(220, |config| {
+            config.send_queue_bytes_max = 600;
+            config.node_send_queue_bytes_max = 1 << 20;
+        });
+        world.connect();
+        let channel = open(&mut world, &mode(capabilities));
+        lose_all(&mut world);
+        let options =
+            SendOptions { lifetime: Some(SECOND / 10), report: Some(1), may_replay: false };
+        let stuffed = |world: &World| {
+            world.ends[0].shared.channel(channel).is_ok_and(|channel| channel.is_stuffed)
+        };
+        for _ in 0..90 {
+            if stuffed(&world) {
+                break;
+            }
+            let _ = world.with_connection(0, |connection, shared, now| {
+                connection.send_with(shared, now, channel, &[1; 500], &options)
+            });
+            world.run(SECOND / 1_000);
+        }
+        assert!(stuffed(&world), "the window has room for more than may be kept");
+        world.run(SECOND / 2);
+        world.tap = None;
+        send_asking(&mut world, channel, 500, &report(2));
+        world.run(SECOND * 20);
+        assert!(fates(&world).contains(&(2, None)), "{:?}", fates(&world));
+    }
+}
+
+// spec: 11.2 sending
+#[test]
+fn who_finds_the_node_full_of_what_was_sent_hears_when_there_is_room() {
+    let mut world = World::with(221, |config| {
+        config.send_queue_bytes_max = 10_000;
+        config.node_send_queue_bytes_max = 10_000;
+    });
+    world.connect();
+    let channel = open(&mut world, &mode(RESEND));
+    lose_all(&mut world);
+    assert_eq!(world.send_message(0, channel, &[1; 4_000]), Ok(()));
+    world.run(SECOND / 100);
+    assert!(!world.ends[0].shared.channel(channel).expect("open").has_unsent());
+    assert_eq!(world.send_message(0, channel, &[2; 7_000]), Err(Error::WouldBlock));
+    let writable = |world: &World| {
+        world.ends[0].events.iter().any(|one| matches!(one, Event::Writable { .. }))
+    };
+    world.run(SECOND / 10);
+    assert!(!writable(&world), "there is no room yet");
+    world.tap = None;
+    world.run(SECOND * 5);
+    assert!(writable(&world));
+    assert_eq!(world.send_message(0, channel, &[2; 7_000]), Ok(()));
+}
+
+// spec: 11.2 sending
+#[test]
+fn channels_that_went_while_they_waited_are_forgotten_in_every_queue() {
+    let mut world = World::connected(222);
+    let established = world.connection(0).established.as_mut().expect("it is there");
+    established.flow = Flow::new(0);
+    for _ in 0..200 {
+        let channel = world.open_with(0, &mode(RESEND)).expect("it can be opened");
+        let options = SendOptions { lifetime: Some(SECOND * 1_000), ..report(1) };
+        send_asking(&mut world, channel, 500, &options);
+        world.run(DELAY);
+        world.with_connection(0, |connection, shared, now| {
+            let reason = crate::info::CloseReason::default();
+            connection.reset_channel(shared, now, channel, reason).expect("it is open");
+        });
+        world.run(4 * DELAY);
+    }
+    assert_eq!(world.ends[0].shared.channels.len(), 0);
+    let duties = &world.connection(0).duties;
+    assert!(duties.credit_waiters.len() <= 70, "{}", duties.credit_waiters.len());
+    let debug = format!("{duties:?}");
+    assert!(debug.matches("ChannelHandle").count() <= 4 * 70, "{debug}");
 }

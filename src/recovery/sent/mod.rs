@@ -357,6 +357,13 @@ impl<F: Copy> SentPackets<F> {
         self.entries.len() < PACKETS_MAX
     }
 
+    /// Whether no packet at all may be kept: of a peer that acknowledges nothing, but has us
+    /// acknowledge and answer, there is no end else. One that only has much under way acknowledges
+    /// before that.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= 2 * PACKETS_MAX
+    }
+
     fn push(&mut self, packet: SentPacket, state: State, frames: u16) {
         self.entries.push_back(Entry { packet, first: self.begun_at, frames, state });
     }
