@@ -90,7 +90,7 @@ fn keys_of_an_idle_connection_are_small() {
 #[cfg(target_env = "gnu")]
 #[used]
 #[allow(unsafe_code, reason = "it must run before the first thread does")]
-// SAFETY: the C library calls what stands there before `main`, and it calls nothing but that library.
+// SAFETY: the C library calls what stands there before `main`, and that calls nothing else.
 #[unsafe(link_section = ".init_array")]
 static ONE_ARENA: extern "C" fn() = {
     extern "C" fn set() {
@@ -100,8 +100,8 @@ static ONE_ARENA: extern "C" fn() = {
     set
 };
 
-/// What is allocated: what aws-lc asks the C library for is not seen by Rust's allocator, while that
-/// asks the C library too.
+/// What is allocated: what aws-lc asks the C library for is not seen by Rust's allocator, while
+/// that asks the C library too.
 fn live_bytes() -> usize {
     #[cfg(target_env = "gnu")]
     {
