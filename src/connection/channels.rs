@@ -213,8 +213,8 @@ impl Connection {
         }
     }
 
-    /// Has channels go on that waited for limits of the connection that rose: once a packet, however
-    /// often its messages raised them.
+    /// Has channels go on that waited for limits of the connection that rose: once a packet,
+    /// however often its messages raised them.
     pub(super) fn use_limits(&mut self, shared: &mut Shared) {
         let credit_rose = std::mem::take(&mut self.duties.credit_rose);
         let channels_rose = std::mem::take(&mut self.duties.channels_rose);

@@ -97,8 +97,8 @@ impl Duties {
             || !self.abandons.is_empty()
     }
 
-    /// Forgets channels that are gone, once most entries of a queue may be of such. There are `live`
-    /// ones.
+    /// Forgets channels that are gone, once most entries of a queue may be of such. There are
+    /// `live` ones.
     pub(super) fn tidy(&mut self, channels: &Slots<Channel>, live: usize) {
         let most = 2 * live + STALE_MAX;
         let is_there = |handle: ChannelHandle| channels.get(handle.0).is_some();
