@@ -218,7 +218,7 @@ static void open_channels(struct sender *sender, const char *receiver)
     if (!ask(sender, 'H')) fail_closed("the receiver does not let us in", CHANNELER_ERR_TIMEOUT);
 
     check(channeler_connection_info(sender->node, sender->connection, &details), "connection");
-    sender->message_bytes_max = details.message_bytes_max;
+    sender->message_bytes_max = details.packet_message_bytes; // a packet lost is a line lost
     sender->buffers = malloc(BATCH * sender->message_bytes_max);
     if (sender->buffers == NULL) fail_errno("malloc");
 }

@@ -196,7 +196,7 @@ private:
         while (opened_ < lanes_.size()) turn(net::forever);
         if (!ask('H')) fail_closed("the receiver does not let us in", net::errc::timeout);
 
-        const std::size_t largest = must(connection_.info(), "connection").message_bytes_max;
+        const std::size_t largest = must(connection_.info(), "connection").packet_message_bytes;
         buffers_.assign(batch, std::vector<std::uint8_t>(largest));
     }
 

@@ -140,7 +140,7 @@ TEST(Channel, BatchesAreTakenUpToTheFirstThatFails)
     both.a.make();
     both.b.make();
     const net::channel channel = both.open(), at_b = both.at_b();
-    const std::string too_large(3000, 'x');
+    const std::string too_large(2 << 20, 'x'); // more than a queue takes
     const std::vector<net::message> messages{
         net::make_message(channel, "one"), net::make_message(channel, "two"),
         net::make_message(channel, too_large), net::make_message(channel, "four")};
@@ -231,14 +231,14 @@ TEST(Channel, OwnedBufferComesBackWhenTheCallFails)
     both.a.make();
     both.b.make();
     const net::channel channel = both.open();
-    std::string large(3000, 'x');
+    std::string large(2 << 20, 'x'); // more than a queue takes
     EXPECT_EQ(channel.send_owned(std::move(large)).error(), net::errc::write);
-    EXPECT_EQ(large.size(), 3000u);
+    EXPECT_EQ(large.size(), 2u << 20);
     int alive = 0;
     {
-        counted buffer(std::string(3000, 'y'), alive);
+        counted buffer(std::string(2 << 20, 'y'), alive);
         EXPECT_FALSE(channel.send_owned(std::move(buffer)));
-        EXPECT_EQ(buffer.size(), 3000u);
+        EXPECT_EQ(buffer.size(), 2u << 20);
         EXPECT_EQ(alive, 1);
     }
     EXPECT_EQ(alive, 0);

@@ -79,7 +79,8 @@ receiver_ended 1
 
 check_usage send_file
 run missing 1 send_file send "$peer" "$work/nowhere.bin"
-has missing.err 'nowhere.bin: No such file or directory$'
+has missing.err 'nowhere.bin'
+has missing.err 'No such file or directory'
 run folder 2 send_file send "$peer" "$work"
 has folder.err 'only a regular file can be sent$'
 run old 2 send_file receive 127.0.0.1:0 --v0

@@ -39,6 +39,11 @@ NOT_WRAPPED |= {
     f"channeler_channel_{name}": "the one with _with behind its name is called"
     for name in ("reset", "send", "send_buffer", "send_many")
 }
+NOT_WRAPPED |= {
+    name: "QUIC channels are in C only so far"
+    for name in _abi.PROTOTYPES
+    if name.startswith("channeler_quic_")
+}
 NOT_WRAPPED["channeler_channel_send_early"] = "channeler_channel_send_with is called"
 
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import stat
 import statistics
 import struct
 import sys
@@ -134,13 +133,10 @@ class Sender:
     """Offers a file, and sends what the receiver does not have."""
 
     def __init__(self, peer: str, name: str, file: BinaryIO) -> None:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{name}: only a regular file can be sent")
         self._peer = peer
         self._name = name
         self._file = file
-        self._size = status.st_size
+        self._size = os.fstat(file.fileno()).st_size
         self._digest = hash_file(file, self._size)
         print(f"{name}: SHA-256 {self._digest.hex()}")
         self._sent = 0  # where the next piece begins
@@ -442,6 +438,8 @@ def program(words: list[str]) -> int:
             except KeyboardInterrupt:
                 return FAILED  # What came is kept.
     if len(words) == 3 and words[0] == "send":
+        if os.path.exists(words[2]) and not os.path.isfile(words[2]):
+            raise UsageError(f"{words[2]}: only a regular file can be sent")
         with open(words[2], "rb") as file:
             sender = Sender(words[1], words[2], file)
             with sender.node:

@@ -109,7 +109,7 @@ class Sender:
         if not self.ask(b"H"):
             code = channeler.ErrorCode.TIMEOUT
             raise channeler.error_from(code, f"the receiver does not let us in: {code.text}")
-        self._text_bytes_max = self._connection.info().message_bytes_max - LINE.size
+        self._text_bytes_max = self._connection.info().packet_message_bytes - LINE.size
 
     def send_file(self, file: BinaryIO, rate: int) -> None:
         """Sends every line; the channels take turns."""
