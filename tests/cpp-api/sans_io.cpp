@@ -109,7 +109,7 @@ TEST(Channel, RefusesWhatIsTooLargeAndWhatIsEmpty)
     both.a.make();
     both.b.make();
     const net::channel channel = both.open();
-    EXPECT_EQ(channel.send(std::string(3000, 'x')).error(), net::errc::write);
+    EXPECT_EQ(channel.send(std::string(2 << 20, 'x')).error(), net::errc::too_large);
     EXPECT_EQ(channel.send("").error(), net::errc::invalid_argument);
     EXPECT_EQ(channel.send(net::bytes()).error(), net::errc::invalid_argument);
     EXPECT_EQ(channel.receive(net::mutable_bytes()).error(), net::errc::invalid_argument);
@@ -147,7 +147,7 @@ TEST(Channel, BatchesAreTakenUpToTheFirstThatFails)
     const net::progress sent = both.a.node.send_many(messages);
     EXPECT_FALSE(sent);
     EXPECT_EQ(sent.count, 2u);
-    EXPECT_EQ(sent.error, net::errc::write);
+    EXPECT_EQ(sent.error, net::errc::too_large);
     const net::progress rest = both.a.node.send_many({&messages[3], 1});
     EXPECT_TRUE(rest);
     EXPECT_EQ(rest.count, 1u);
@@ -232,7 +232,7 @@ TEST(Channel, OwnedBufferComesBackWhenTheCallFails)
     both.b.make();
     const net::channel channel = both.open();
     std::string large(2 << 20, 'x'); // more than a queue takes
-    EXPECT_EQ(channel.send_owned(std::move(large)).error(), net::errc::write);
+    EXPECT_EQ(channel.send_owned(std::move(large)).error(), net::errc::too_large);
     EXPECT_EQ(large.size(), 2u << 20);
     int alive = 0;
     {
