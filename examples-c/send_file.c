@@ -110,25 +110,23 @@ static void draw_bar(struct bar *bar, uint64_t done)
     fprintf(stderr, is_last ? "            \n" : "\033[K");
 }
 
-// The SHA-256 of what is in a file.
-static void hash_file(int file, const char *name, uint64_t size, uint8_t digest[SHA256_BYTES])
+// Begins the SHA-256 of a file with the first `size` bytes of it.
+static void hash_file(int file, const char *name, uint64_t size, struct sha256 *hash)
 {
     static uint8_t bytes[PIECE_BYTES];
-    struct sha256 hash;
     struct bar bar;
     uint64_t done = 0;
 
-    sha256_init(&hash);
+    sha256_init(hash);
     begin_bar(&bar, "checking", 0, size);
     while (done < size) {
         ssize_t length = pread(file, bytes, sizeof bytes, (off_t)done);
         if (length < 0) fail_errno(name);
         if (length == 0) break;
-        sha256_add(&hash, bytes, (size_t)length);
+        sha256_add(hash, bytes, (size_t)length);
         done += (uint64_t)length;
         draw_bar(&bar, done);
     }
-    sha256_end(&hash, digest);
 }
 
 static channeler_channel open_channel(channeler_node *node, channeler_connection connection,
@@ -333,6 +331,7 @@ static int run_sender(struct sender *sender, const char *peer, const char *name)
 {
     channeler_options options;
     channeler_callbacks callbacks;
+    struct sha256 hash;
     struct stat status;
     char digest[2 * SHA256_BYTES + 1];
 
@@ -345,7 +344,8 @@ static int run_sender(struct sender *sender, const char *peer, const char *name)
         return EXIT_USAGE;
     }
     sender->size = (uint64_t)status.st_size;
-    hash_file(sender->file, name, sender->size, sender->digest);
+    hash_file(sender->file, name, sender->size, &hash);
+    sha256_end(&hash, sender->digest);
     hex(sender->digest, SHA256_BYTES, digest);
     printf("%s: SHA-256 %s\n", name, digest);
 
@@ -386,6 +386,7 @@ struct receiver {
     int file;           // what is written to, or -1
     uint64_t size;
     uint64_t received;  // of it
+    struct sha256 hash; // of what was received: made as it comes, so that the end holds nobody up
     uint8_t digest[SHA256_BYTES];
     char name[NAME_BYTES_MAX + 1];
     char path[4096];      // where it will be,
@@ -443,6 +444,7 @@ static int open_part(struct receiver *receiver)
         if (ftruncate(receiver->file, 0) != 0) return 0;
         receiver->received = 0;
     }
+    hash_file(receiver->file, receiver->part_path, receiver->received, &receiver->hash);
     return 1;
 }
 
@@ -452,9 +454,9 @@ static void finish_file(struct receiver *receiver)
     uint8_t digest[SHA256_BYTES], verdict[2] = {'V'};
     char text[2 * SHA256_BYTES + 1];
 
-    hash_file(receiver->file, receiver->part_path, receiver->size, digest);
+    sha256_end(&receiver->hash, digest);
     receiver->verdict = memcmp(digest, receiver->digest, SHA256_BYTES) == 0;
-    if (fsync(receiver->file) != 0 || close(receiver->file) != 0) fail_errno(receiver->part_path);
+    if (close(receiver->file) != 0) fail_errno(receiver->part_path);
     receiver->file = -1;
     if (receiver->verdict == 1) {
         if (rename(receiver->part_path, receiver->path) != 0) fail_errno(receiver->path);
@@ -502,6 +504,7 @@ static void take_piece(struct receiver *receiver, const uint8_t *bytes, size_t l
     }
     if (pwrite(receiver->file, bytes, length, (off_t)receiver->received) != (ssize_t)length)
         fail_errno(receiver->part_path);
+    sha256_add(&receiver->hash, bytes, length);
     receiver->received += length;
     draw_bar(&receiver->bar, receiver->received);
     if (receiver->received == receiver->size) finish_file(receiver);

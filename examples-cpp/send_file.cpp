@@ -154,11 +154,17 @@ private:
 // What goes before a line on the terminal, so that no bar is in it.
 const char *line_start() { return ::isatty(STDERR_FILENO) ? "\r\033[K" : ""; }
 
-// The SHA-256 of what is in a file.
-digest hash_file(const descriptor &file, const std::string &name, std::uint64_t size)
+digest end_hash(struct sha256 &hash)
+{
+    digest out;
+    sha256_end(&hash, out.data());
+    return out;
+}
+
+// Begins the SHA-256 of a file with the first `size` bytes of it.
+struct sha256 hash_file(const descriptor &file, const std::string &name, std::uint64_t size)
 {
     std::vector<std::uint8_t> bytes(piece_bytes);
-    digest out;
     struct sha256 hash;
     bar progress("checking", 0, size);
     std::uint64_t done = 0;
@@ -172,8 +178,7 @@ digest hash_file(const descriptor &file, const std::string &name, std::uint64_t 
         done += std::uint64_t(length);
         progress.draw(done);
     }
-    sha256_end(&hash, out.data());
-    return out;
+    return hash;
 }
 
 net::channel open_channel(const net::connection &connection, std::string label,
@@ -209,7 +214,8 @@ public:
         if (!S_ISREG(status.st_mode))
             throw usage_error(name_ + ": only a regular file can be sent");
         size_ = std::uint64_t(status.st_size);
-        digest_ = hash_file(file_, name_, size_);
+        struct sha256 hash = hash_file(file_, name_, size_);
+        digest_ = end_hash(hash);
         std::cout << name_ << ": SHA-256 " << hex(digest_.data(), digest_.size()) << '\n';
 
         net::callbacks callbacks;
@@ -507,9 +513,12 @@ private:
         file_ = descriptor(part_path_, O_RDWR | O_CREAT);
         if (!file_ || ::fstat(file_.get(), &status) != 0) return false;
         received_ = std::uint64_t(status.st_size);
-        if (received_ <= size_) return true;
-        received_ = 0;
-        return ::ftruncate(file_.get(), 0) == 0;
+        if (received_ > size_) {
+            received_ = 0;
+            if (::ftruncate(file_.get(), 0) != 0) return false;
+        }
+        hash_ = hash_file(file_, part_path_, received_);
+        return true;
     }
 
     void take_piece(net::bytes piece)
@@ -519,6 +528,7 @@ private:
         if (::pwrite(file_.get(), piece.data(), piece.size(), off_t(received_)) !=
             ssize_t(piece.size()))
             fail_errno(part_path_);
+        sha256_add(&hash_, piece.data(), piece.size());
         received_ += piece.size();
         bar_->draw(received_);
         if (received_ == size_) finish();
@@ -527,9 +537,8 @@ private:
     // Everything is here: is it what was offered?
     void finish()
     {
-        const digest came = hash_file(file_, part_path_, size_);
+        const digest came = end_hash(hash_);
         verdict_ = came == digest_;
-        if (::fsync(file_.get()) != 0) fail_errno(part_path_);
         file_ = {};
         if (*verdict_) {
             std::filesystem::rename(part_path_, path_);
@@ -551,6 +560,7 @@ private:
     descriptor file_;            // what is written to
     std::uint64_t size_ = 0;
     std::uint64_t received_ = 0; // of it
+    struct sha256 hash_ = {};    // of that: made as it comes, so that the end holds nobody up
     digest digest_ = {};
     std::string path_;           // where it will be,
     std::string part_path_;      // and where it is until then

@@ -100,8 +100,8 @@ def tell(text: str) -> None:
     print(f"\r\033[K{text}" if sys.stderr.isatty() else text, file=sys.stderr)
 
 
-def hash_file(file: BinaryIO, size: int) -> bytes:
-    """The SHA-256 of what is in a file."""
+def hash_file(file: BinaryIO, size: int) -> hashlib._Hash:
+    """Begins the SHA-256 of a file with what is in it."""
     digest = hashlib.sha256()
     bar = Bar("checking", 0, size)
     file.seek(0)
@@ -110,7 +110,7 @@ def hash_file(file: BinaryIO, size: int) -> bytes:
         digest.update(piece)
         done += len(piece)
         bar.draw(done)
-    return digest.digest()
+    return digest
 
 
 def open_channel(connection: channeler.Connection, label: str, priority: int) -> channeler.Channel:
@@ -137,7 +137,7 @@ class Sender:
         self._name = name
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
-        self._digest = hash_file(file, self._size)
+        self._digest = hash_file(file, self._size).digest()
         print(f"{name}: SHA-256 {self._digest.hex()}")
         self._sent = 0  # where the next piece begins
         self._resumed = 0  # where the receiver told us to begin, the last time
@@ -291,6 +291,8 @@ class Receiver:
         self._file: BinaryIO | None = None
         self._size = 0
         self._received = 0
+        # Of what was received: made as it comes, so that the end holds nobody up.
+        self._hash = hashlib.sha256()
         self._digest = b""
         self._path = ""
         self._part_path = ""
@@ -398,12 +400,14 @@ class Receiver:
         self._received = self._file.seek(0, os.SEEK_END)
         if self._received > self._size:
             self._file.truncate(0)
-            self._received = self._file.seek(0)
+            self._received = 0
+        self._hash = hash_file(self._file, self._received)
 
     def _take_piece(self, piece: memoryview) -> None:
         if self._file is None or len(piece) > self._size - self._received:
             return self._refuse("more bytes than the file has")
         self._file.write(piece)
+        self._hash.update(piece)
         self._received += len(piece)
         self._bar.draw(self._received)
         if self._received == self._size:
@@ -412,11 +416,9 @@ class Receiver:
     def _finish(self) -> None:
         """Everything is here: is it what was offered?"""
         assert self._file is not None
-        with self._file as file:
-            file.flush()
-            digest = hash_file(file, self._size)
-            os.fsync(file.fileno())
+        self._file.close()
         self._file = None
+        digest = self._hash.digest()
         self._verdict = digest == self._digest
         if self._verdict:
             os.rename(self._part_path, self._path)
