@@ -21,7 +21,7 @@
 //! | 3 | `info`: what a node tells of itself; `recovery`: what was sent and received |
 //! | 2 | `congestion`: how much may be out, how fast; `crypto`: identity, TLS, keys of packets |
 //! | 1 | `wire`: bytes to values and back |
-//! | 1 | `bans`: who is not served |
+//! | 1 | `bans`: who is not served; `daemon`: what channelerd and its clients say |
 //! | 0 | `id`, `error`, `config`, `io`, `slots`, `stats`, `time` |
 //!
 //! `sim` (feature `sim`) stands beside `engine`: it drives nodes on a virtual clock and network.
@@ -38,6 +38,7 @@ pub mod config;
 mod congestion;
 mod connection;
 pub mod crypto;
+pub mod daemon;
 pub mod engine;
 pub mod error;
 pub mod ffi;
