@@ -8,8 +8,8 @@ use super::application::write_lead;
 use super::outbound::Gathered;
 use super::shared::Shared;
 use crate::channel::{Channel, Ending, LEAD_MAX, Opening, Pending};
-use crate::id::{ChannelHandle, ChannelNumber};
-use crate::path::SentFrame;
+use crate::id::{ChannelHandle, ChannelNumber, PathId};
+use crate::path::{Carrier, Path, SentFrame};
 use crate::time::Time;
 use crate::wire::Writer;
 use crate::wire::codes::ChannelCode;
@@ -59,7 +59,7 @@ impl Connection {
         may_ask: bool,
     ) -> Gathered {
         let mut gatherer = Gatherer { writer: Writer::new(room), frames, asks_for_ack: false };
-        self.gather_ack(now, &mut gatherer);
+        self.gather_acks(now, &mut gatherer);
         if may_ask || self.duties.ping {
             self.gather_ping(&mut gatherer);
         }
@@ -72,15 +72,19 @@ impl Connection {
         Gathered { len: gatherer.writer.position(), asks_for_ack: gatherer.asks_for_ack }
     }
 
-    fn gather_ack(&mut self, now: Time, gatherer: &mut Gatherer<'_>) {
+    fn gather_acks(&mut self, now: Time, gatherer: &mut Gatherer<'_>) {
         let Some(established) = &mut self.established else { return };
-        let received = &mut established.carrier.received;
-        let Some(largest) = received.largest().filter(|_| received.has_news()) else { return };
-        let delay = u64::try_from(received.delay(now).as_micros()).unwrap_or(u64::MAX);
-        let (path, counts, ranges) = (self.path.id, received.counts(), received.ranges());
-        if frame::write_ack(&mut gatherer.writer, path, delay, counts, ranges).is_ok() {
-            received.on_ack_sent();
-            gatherer.frames.push(SentFrame::Ack { largest });
+        for (path, carrier) in established.carriers.iter_mut() {
+            let received = &mut carrier.received;
+            let Some(largest) = received.largest().filter(|_| received.has_news()) else {
+                continue;
+            };
+            let delay = u64::try_from(received.delay(now).as_micros()).unwrap_or(u64::MAX);
+            let (counts, ranges) = (received.counts(), received.ranges());
+            if frame::write_ack(&mut gatherer.writer, path, delay, counts, ranges).is_ok() {
+                received.on_ack_sent();
+                gatherer.frames.push(SentFrame::Ack { path, largest });
+            }
         }
     }
 
@@ -136,25 +140,18 @@ impl Connection {
             let frame = Frame::DataBlocked { limit: established.flow.limit() };
             duties.data_blocked = !gatherer.push(&frame, SentFrame::DataBlocked);
         }
-        if duties.ack_rate
-            && let Some((packets, delay)) = established.carrier.ack_rate.asked()
-        {
-            let delay_us = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
-            let (path, packets) = (self.path.id, u64::from(packets));
-            let frame = Frame::AckRate(AckRate { path, packets, delay_us });
-            duties.ack_rate = !gatherer.push(&frame, SentFrame::AckRate);
-        }
     }
 
     // spec: 12.2 tokens, 12.8 observed addresses, 12.10 abandoning
     fn gather_paths(&mut self, shared: &mut Shared, gatherer: &mut Gatherer<'_>) {
-        let duties = &mut self.duties;
-        let Some(established) = &self.established else { return };
-        if duties.observed {
-            let sequence = established.carrier.observed.sequence;
-            let (path, address) = (self.path.id, self.path.remote);
-            let frame = Frame::ObservedAddress(ObservedAddress { path, sequence, address });
-            duties.observed = !gatherer.push(&frame, SentFrame::Observed(sequence));
+        let Connection { duties, established, paths, .. } = self;
+        let Some(established) = established else { return };
+        if std::mem::take(&mut duties.paths) {
+            for (id, carrier) in established.carriers.iter_mut() {
+                let Some(path) = paths.get(id) else { continue };
+                gather_owed(id, path, carrier, gatherer);
+                duties.paths |= carrier.owed.is_any();
+            }
         }
         while let Some(path) = duties.tokens.front().copied() {
             if let Some(token) = established.tokens.issued(path) {
@@ -191,6 +188,25 @@ impl Connection {
                 return;
             }
         }
+    }
+}
+
+/// What is to be said about one path.
+// spec: 13.3 acknowledging, 12.8 observed addresses
+fn gather_owed(id: PathId, path: &Path, carrier: &mut Carrier, gatherer: &mut Gatherer<'_>) {
+    let Carrier { owed, ack_rate, observed, .. } = carrier;
+    if owed.ack_rate
+        && let Some((packets, delay)) = ack_rate.asked()
+    {
+        let delay_us = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        let rate = AckRate { path: id, packets: u64::from(packets), delay_us };
+        owed.ack_rate = !gatherer.push(&Frame::AckRate(rate), SentFrame::AckRate(id));
+    }
+    if owed.observed {
+        let sequence = observed.sequence;
+        let address = ObservedAddress { path: id, sequence, address: path.remote };
+        let sent = SentFrame::Observed { path: id, sequence };
+        owed.observed = !gatherer.push(&Frame::ObservedAddress(address), sent);
     }
 }
 

@@ -32,9 +32,8 @@ pub(super) struct Duties {
     pub(super) max_data: bool,
     pub(super) channels_blocked: bool,
     pub(super) data_blocked: bool,
-    pub(super) ack_rate: bool,
-    /// OBSERVED_ADDRESS.
-    pub(super) observed: bool,
+    /// Some path's `Owed` has something.
+    pub(super) paths: bool,
     /// The connection's limit of data rose in the packet that is being read.
     pub(super) credit_rose: bool,
     /// The limit of channels rose in it: what it was before.
@@ -89,8 +88,7 @@ impl Duties {
             || self.max_data
             || self.channels_blocked
             || self.data_blocked
-            || self.ack_rate
-            || self.observed
+            || self.paths
             || !self.noted.is_empty()
             || !self.refusals.is_empty()
             || !self.tokens.is_empty()

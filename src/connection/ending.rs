@@ -218,7 +218,8 @@ impl Connection {
 
     fn seal_close(&mut self, shared: &mut Shared, said: &CloseSaid<'_>) -> Option<Vec<u8>> {
         let established = self.established.as_mut()?;
-        let carrier = &mut established.carrier;
+        let path = established.carriers.current_id();
+        let carrier = established.carriers.current_mut();
         let frame = Frame::ConnectionClose(ConnectionClose {
             source: said.source,
             code: said.code,
@@ -232,8 +233,7 @@ impl Connection {
         let mut packet = vec![0; size];
         packet[1..9].copy_from_slice(&carrier.token.0);
         frame.encode(&mut Writer::new(&mut packet[start..size - TAG_SIZE])).ok()?;
-        let (channel, path) = (ChannelNumber::NONE, self.path.id);
-        let info = SealInfo { channel, path, number, number_len };
+        let info = SealInfo { channel: ChannelNumber::NONE, path, number, number_len };
         established.epochs.seal(&info, &mut packet).ok()?;
         Some(packet)
     }
@@ -275,8 +275,10 @@ impl Connection {
     /// `from`; in constant time.
     pub(crate) fn matches_reset(&self, from: std::net::SocketAddr, value: &[u8; 16]) -> bool {
         let established = self.established.as_ref();
+        let there = self.paths.iter().filter(|(_, path)| path.remote == from);
         established.is_some_and(|established| {
-            self.path.remote == from && established.tokens.matches_reset(self.path.id, value)
+            let of_path = |(id, _)| established.tokens.matches_reset(id, value);
+            there.map(of_path).fold(false, |found, matches| found | matches)
         })
     }
 

@@ -1,4 +1,4 @@
-//! What a connection has once its handshake made it: keys, path, tokens, limits, timers.
+//! What a connection has once its handshake made it: keys, paths, tokens, limits, timers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use rand_chacha::rand_core::Rng;
 use crate::channel::Piece;
 use crate::config::NodeConfig;
 use crate::crypto::{Epochs, Limits};
-use crate::id::{ChannelHandle, Side, Token};
+use crate::id::{ChannelHandle, PathId, Side, Token};
 use crate::io::EcnMark;
-use crate::path::{Carrier, SentFrame};
+use crate::path::{Carrier, Paths, SentFrame};
 use crate::recovery::{ReceivedPacket, SentPacket};
 use crate::time::Time;
 use crate::wire::params::Params;
@@ -26,7 +26,7 @@ use super::tokens::Tokens;
 #[derive(Debug)]
 pub(super) struct Established {
     pub(super) epochs: Epochs,
-    pub(super) carrier: Carrier,
+    pub(super) carriers: Paths<Carrier>,
     pub(super) tokens: Tokens,
     pub(super) tickets: Tickets,
     /// What the peer said.
@@ -151,7 +151,7 @@ impl Established {
         let paths_max = u32::try_from(peer.paths_max.min(16)).unwrap_or(1);
         Established {
             epochs: Epochs::new(complete.secrets, begun.side, Limits::of(suite), forgeries),
-            carrier,
+            carriers: Paths::new(carrier),
             tokens: Tokens::new(begun.token, peer.token, peer.reset, paths_max),
             tickets,
             flow: Flow::new(peer.data_max),
@@ -166,7 +166,8 @@ impl Established {
 
     /// The probe timeout, the largest of all paths.
     pub(super) fn pto_max(&self) -> Duration {
-        self.carrier.pto()
+        let all = self.carriers.iter().map(|(_, carrier)| carrier.pto());
+        all.max().expect("a path is always live")
     }
 
     /// When the connection is over if nothing more is heard.
@@ -181,7 +182,7 @@ impl Established {
 
     /// When the peer is to be asked for a sign of life.
     pub(super) fn keep_alive_at(&self, config: &NodeConfig) -> Option<Time> {
-        let is_asking = self.carrier.sent.is_asking();
+        let is_asking = self.carriers.iter().any(|(_, carrier)| carrier.sent.is_asking());
         (!config.keep_alive.is_zero() && !is_asking).then(|| self.heard_at + config.keep_alive)
     }
 
@@ -202,14 +203,15 @@ impl Established {
 
     /// A level 2 packet of the peer's was opened by the handshake: its number is path 0's.
     pub(super) fn take_early(&mut self, number: u64, received: Time) {
-        if self.carrier.window.insert(number) {
+        let Some(carrier) = self.carriers.get_mut(PathId::ZERO) else { return };
+        if carrier.window.insert(number) {
             let packet = ReceivedPacket {
                 number,
                 mark: EcnMark::None,
                 asks_for_ack: true,
                 asks_at_once: false,
             };
-            self.carrier.received.on_received(received, &packet);
+            carrier.received.on_received(received, &packet);
         }
     }
 

@@ -6,7 +6,7 @@ use super::established::{Late, Overdue};
 use super::shared::Shared;
 use crate::channel::{Ending, Opening, Pending, Piece};
 use crate::error::Error;
-use crate::id::{Capabilities, ChannelHandle};
+use crate::id::{Capabilities, ChannelHandle, PathId};
 use crate::path::{Fate, SentFrame};
 use crate::time::Time;
 use crate::wire::codes::ChannelCode;
@@ -84,25 +84,24 @@ impl Connection {
                     established.tickets.on_acked(offset, len);
                 }
             }
-            SentFrame::Ack { largest } => {
-                if let Some(established) = &mut self.established {
-                    established.carrier.received.on_ack_acked(largest);
+            SentFrame::Ack { path, largest } => {
+                if let Some(carrier) = self.carrier_mut(path) {
+                    carrier.received.on_ack_acked(largest);
                 }
             }
-            SentFrame::AckRate => {
+            SentFrame::AckRate(path) => {
                 // From now on the peer waits no longer than it was asked to.
-                let carrier = self.established.as_mut().map(|one| &mut one.carrier);
-                if let Some(carrier) = carrier
+                if let Some(carrier) = self.carrier_mut(path)
                     && let Some((_, delay)) = carrier.ack_rate.asked()
                 {
                     carrier.sent.set_peer_delay(delay);
                 }
             }
-            SentFrame::MtuProbe(size) => self.mtu_probe_acked(now, usize::from(size)),
+            SentFrame::MtuProbe { path, size } => self.mtu_probe_acked(now, path, size.into()),
             SentFrame::Data { .. }
             | SentFrame::Messages { .. }
             | SentFrame::Part { .. }
-            | SentFrame::Observed(_)
+            | SentFrame::Observed { .. }
             | SentFrame::Accept(_)
             | SentFrame::Refusal { .. }
             | SentFrame::Blocked(_)
@@ -171,9 +170,9 @@ impl Connection {
                 }
             }
             SentFrame::Ack { .. } => {}
-            SentFrame::AckRate => duties.ack_rate = true,
-            SentFrame::MtuProbe(size) => self.mtu_probe_lost(now, usize::from(size)),
-            SentFrame::Observed(sequence) => self.observed_lost(sequence),
+            SentFrame::AckRate(path) => self.owe(path, |owed| owed.ack_rate = true),
+            SentFrame::MtuProbe { path, size } => self.mtu_probe_lost(now, path, size.into()),
+            SentFrame::Observed { path, sequence } => self.observed_lost(path, sequence),
         }
         self.schedule(shared);
     }
@@ -226,14 +225,15 @@ impl Connection {
     /// A probe is due: where that is allowed it is what was sent first and not answered yet, which
     /// saves a round trip if that was lost.
     // spec: 13.2 differences from RFC 9002: PTO probes
-    pub(super) fn repeat_oldest(&mut self, shared: &mut Shared) {
-        let Some(established) = &self.established else { return };
+    pub(super) fn repeat_oldest(&mut self, shared: &mut Shared, path: PathId) {
+        let established = self.established.as_ref();
+        let Some(carrier) = established.and_then(|one| one.carriers.get(path)) else { return };
         if self.duties.has_ready() {
             return;
         }
         let mut frames = std::mem::take(&mut shared.scratch.frames);
         frames.clear();
-        frames.extend(established.carrier.sent.oldest_frames());
+        frames.extend(carrier.sent.oldest_frames());
         for frame in &frames {
             let (SentFrame::Messages { channel, .. } | SentFrame::Part { channel, .. }) = *frame
             else {

@@ -31,6 +31,8 @@ pub(crate) struct Source {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inbound {
     pub(super) now: Time,
+    /// The path that it came on.
+    pub(super) path: PathId,
     /// The packet's channel.
     pub(super) channel: ChannelNumber,
     /// The epoch of its keys.
@@ -46,7 +48,8 @@ pub(super) struct Inbound {
 impl Inbound {
     /// A packet that was kept: its bytes are nobody's buffer.
     pub(super) fn not_lent(now: Time, channel: ChannelNumber, place: Place) -> Inbound {
-        Inbound { now, channel, epoch: 0, place, may_lend: false, from: None }
+        let path = PathId::ZERO;
+        Inbound { now, path, channel, epoch: 0, place, may_lend: false, from: None }
     }
 }
 
@@ -74,16 +77,16 @@ impl Connection {
             Life::Failed | Life::Draining { .. } | Life::Gone => return,
         }
         // spec: 12.7 address changes: there is none before both sides are confirmed
-        if !self.is_confirmed && source.from != self.path.remote {
+        if !self.is_confirmed && source.from != self.remote() {
             return shared.count_drop(DropReason::UnknownAttempt);
         }
         if self.established.is_none() {
             return self.keep_packet(shared, &buffer[at]);
         }
-        if path != self.path.id {
+        if self.paths.get(path).is_none() {
             return self.handle_other_path(shared, source.now, path, &mut buffer[at]);
         }
-        self.open_and_handle(shared, source, buffer, at, true);
+        self.open_and_handle(shared, source, path, buffer, at, true);
     }
 
     /// A short packet that had to wait for its keys.
@@ -95,9 +98,9 @@ impl Connection {
         at: Range<usize>,
     ) {
         if self.established.is_some() {
-            let Path { remote: from, local, .. } = self.path;
+            let Path { remote: from, local, .. } = *self.paths.current();
             let source = Source { now, from, local, ecn: EcnMark::None };
-            self.open_and_handle(shared, &source, packet, at, false);
+            self.open_and_handle(shared, &source, PathId::ZERO, packet, at, false);
         }
     }
 
@@ -106,6 +109,7 @@ impl Connection {
         &mut self,
         shared: &mut Shared,
         source: &Source,
+        path: PathId,
         buffer: &mut [u8],
         at: Range<usize>,
         may_lend: bool,
@@ -113,25 +117,27 @@ impl Connection {
         let now = source.now;
         let Connection { established, registry, .. } = self;
         let Some(established) = established else { return };
-        let window = &mut established.carrier.window;
+        let Some(carrier) = established.carriers.get_mut(path) else { return };
         let packet = &mut buffer[at.clone()];
         let is_possible = |channel| registry.is_possible(channel);
-        let opened = match established.epochs.open(now, PathId::ZERO, window, packet, is_possible) {
+        let window = &mut carrier.window;
+        let opened = match established.epochs.open(now, path, window, packet, is_possible) {
             Ok(opened) => opened,
             Err(error) => return self.handle_unopened(shared, now, error),
         };
         established.heard_at = now;
         established.asked_at = None;
-        let largest = established.carrier.received.largest();
+        let largest = carrier.received.largest();
         let is_newest = largest.is_none_or(|largest| opened.number > largest);
         let confirms = !self.is_confirmed;
         if confirms {
             self.confirm(shared);
         }
-        self.note_source(shared, source, at.len(), is_newest);
+        self.note_source(shared, path, source, at.len(), is_newest);
         let payload = at.start + opened.payload.start..at.start + opened.payload.end;
         let inbound = Inbound {
             now,
+            path,
             channel: opened.channel,
             epoch: opened.epoch,
             place: Place::Short,
@@ -140,7 +146,7 @@ impl Connection {
         };
         match self.handle_messages(shared, &inbound, buffer, payload) {
             Ok(_) if std::mem::take(&mut self.refuses_packet) => {}
-            Ok(asks) => self.note_received(shared, &opened, asks, source),
+            Ok(asks) => self.note_received(shared, path, &opened, asks, source),
             Err(breach) => self.breach(shared, now, breach),
         }
         if confirms {
@@ -167,7 +173,14 @@ impl Connection {
 
     /// The packet is to be acknowledged, if that is asked for.
     #[inline]
-    fn note_received(&mut self, shared: &mut Shared, opened: &Opened, asks: Asks, source: &Source) {
+    fn note_received(
+        &mut self,
+        shared: &mut Shared,
+        path: PathId,
+        opened: &Opened,
+        asks: Asks,
+        source: &Source,
+    ) {
         let now = source.now;
         let Some(established) = &mut self.established else { return };
         if opened.channel != ChannelNumber::NONE {
@@ -179,8 +192,9 @@ impl Connection {
             asks_for_ack: asks != Asks::No,
             asks_at_once: asks == Asks::AtOnce,
         };
-        established.carrier.received.on_received(now, &packet);
-        if established.carrier.received.is_due(now) {
+        let Some(carrier) = established.carriers.get_mut(path) else { return };
+        carrier.received.on_received(now, &packet);
+        if carrier.received.is_due(now) {
             self.schedule(shared);
         }
     }

@@ -106,10 +106,11 @@ impl Connection {
         shared.grown_windows -= u64::from(std::mem::take(&mut self.grown_window));
     }
 
-    /// What a round trip takes; nothing before it was measured.
+    /// What a round trip takes on the slowest path; nothing before it was measured.
     fn rtt(&self) -> Duration {
-        let carrier = self.established.as_ref().map(|established| &established.carrier);
-        carrier.map_or(Duration::ZERO, |carrier| carrier.rtt.smoothed())
+        let established = self.established.as_ref();
+        let all = established.into_iter().flat_map(|established| established.carriers.iter());
+        all.map(|(_, carrier)| carrier.rtt.smoothed()).max().unwrap_or_default()
     }
 
     /// Messages larger than their windows hold too much together: the channel that holds most is

@@ -41,11 +41,11 @@ impl Connection {
             | Frame::PathStatus(_)
             | Frame::AddressOffer(_) => Ok(()),
             Frame::PathChallenge(challenge) => {
-                self.handle_challenge(shared, inbound.from, *challenge);
+                self.handle_challenge(shared, inbound, *challenge);
                 Ok(())
             }
             Frame::PathResponse(answer) => {
-                self.handle_answer(shared, now, *answer);
+                self.handle_answer(shared, inbound, *answer);
                 Ok(())
             }
             Frame::ObservedAddress(observed) => self.handle_observed(observed),
@@ -92,12 +92,11 @@ impl Connection {
         ack: &Ack<'_>,
     ) -> Result<(), Breach> {
         let Some(established) = &mut self.established else { return Ok(()) };
-        if ack.path != self.path.id {
+        let Some(carrier) = established.carriers.get_mut(ack.path) else {
             // Of an abandoned path: ignored. Others never existed.
             let is_old = established.tokens.is_abandoned(ack.path);
             return if is_old { Ok(()) } else { Err(ConnectionCode::Protocol.into()) };
-        }
-        let carrier = &mut established.carrier;
+        };
         let acked = carrier.epoch_of(ack.ranges.largest());
         let delay = Duration::from_micros(ack.delay_us);
         let mut fates = std::mem::take(&mut shared.scratch.fates);
@@ -109,7 +108,7 @@ impl Connection {
         shared.scratch.fates = fates;
         outcome?;
         self.conclude_losses(shared, inbound.now);
-        self.ask_ack_rate();
+        self.ask_ack_rate(ack.path);
         keys.map_err(|_| ConnectionCode::KeyUpdate)?;
         // The window may have room again.
         self.schedule(shared);
@@ -118,24 +117,24 @@ impl Connection {
 
     /// Asks the peer to acknowledge as often as it is of use.
     // spec: 13.3 acknowledging
-    fn ask_ack_rate(&mut self) {
-        let mtu = self.path.packet_size as u64;
+    fn ask_ack_rate(&mut self, path: PathId) {
+        let Some(mtu) = self.paths.get(path).map(|path| path.packet_size as u64) else { return };
         let Some(established) = &mut self.established else { return };
         let delay_max = Duration::from_micros(established.peer.ack_delay_max_us);
-        let carrier = &mut established.carrier;
+        let Some(carrier) = established.carriers.get_mut(path) else { return };
         let (window, rtt) = (carrier.congestion.window(), carrier.rtt.smoothed());
         if carrier.ack_rate.poll(window, mtu, rtt, delay_max).is_some() {
-            self.duties.ack_rate = true;
+            carrier.owed.ack_rate = true;
+            self.duties.paths = true;
         }
     }
 
     // spec: 8.8 ACK_RATE
     fn handle_ack_rate(&mut self, shared: &Shared, rate: &AckRate) {
-        let Some(established) = &mut self.established else { return };
-        if rate.path == self.path.id {
+        if let Some(carrier) = self.carrier_mut(rate.path) {
             let packets = u32::try_from(rate.packets).unwrap_or(u32::MAX);
             let delay = Duration::from_micros(rate.delay_us).min(shared.config.ack_delay);
-            established.carrier.received.set_rate(packets, delay);
+            carrier.received.set_rate(packets, delay);
         }
     }
 

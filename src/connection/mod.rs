@@ -42,7 +42,7 @@ use crate::channel::Intake;
 use crate::crypto::PublicKey;
 use crate::id::{ChannelNumber, ConnectionHandle, PeerId, Side};
 use crate::io::Local;
-use crate::path::Path;
+use crate::path::{Carrier, Path, Paths};
 use crate::stats::ConnectionStats;
 use crate::time::Time;
 use duties::Duties;
@@ -64,7 +64,7 @@ pub(crate) struct Connection {
     /// Its key, once it showed it.
     pub(crate) public_key: Option<PublicKey>,
     pub(crate) side: Side,
-    pub(crate) path: Path,
+    paths: Paths<Path>,
     pub(crate) stats: ConnectionStats,
     /// Whether it has its entry in `Shared::ready`.
     pub(crate) is_ready: bool,
@@ -108,12 +108,7 @@ impl Connection {
             peer: None,
             public_key: None,
             side,
-            path: Path {
-                id: crate::id::PathId::ZERO,
-                remote,
-                local,
-                packet_size: config.packet_size,
-            },
+            paths: Paths::new(Path { remote, local, packet_size: config.packet_size }),
             stats: ConnectionStats::default(),
             is_ready: false,
             is_accepted: false,
@@ -137,6 +132,11 @@ impl Connection {
         self.is_confirmed
     }
 
+    /// Where the peer is, on the path that is sent on.
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.paths.current().remote
+    }
+
     /// Whether packets can be sealed for the peer.
     pub(crate) fn is_complete(&self) -> bool {
         self.established.is_some()
@@ -144,22 +144,26 @@ impl Connection {
 
     /// Its counters, but for the channels.
     pub(crate) fn stats(&self) -> ConnectionStats {
-        let stats = ConnectionStats { packet_size: self.path.packet_size as u64, ..self.stats };
+        let packet_size = self.paths.current().packet_size as u64;
+        let stats = ConnectionStats { packet_size, ..self.stats };
         let Some(established) = self.established.as_ref() else { return stats };
-        let carrier = &established.carrier;
+        let all = |count: fn(&Carrier) -> u64| {
+            established.carriers.iter().map(|(_, carrier)| count(carrier)).sum()
+        };
+        let carrier = established.carriers.current();
         let measured = |span| carrier.rtt.first_sample_at().map(|_| span).unwrap_or_default();
         ConnectionStats {
             rtt: measured(carrier.rtt.smoothed()),
             rtt_variation: measured(carrier.rtt.variation()),
             rtt_min: measured(carrier.rtt.min()),
             congestion_window_bytes: carrier.congestion.window(),
-            in_flight_bytes: carrier.sent.in_flight(),
+            in_flight_bytes: all(|carrier| carrier.sent.in_flight()),
             pacing_rate_bytes: carrier.congestion.pacing_rate(),
-            packets_sent: carrier.sent.next_number(),
-            packets_lost: carrier.sent.totals().lost,
-            packets_lost_spuriously: carrier.sent.totals().late,
+            packets_sent: all(|carrier| carrier.sent.next_number()),
+            packets_lost: all(|carrier| carrier.sent.totals().lost),
+            packets_lost_spuriously: all(|carrier| carrier.sent.totals().late),
             ecn: carrier.ecn.state(),
-            bytes_lost: carrier.congestion.totals().1,
+            bytes_lost: all(|carrier| carrier.congestion.totals().1),
             send_credit_bytes: established.flow.room(),
             receive_queue_bytes: self.intake.credit.held(),
             ..stats

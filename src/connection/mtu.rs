@@ -1,11 +1,11 @@
-//! The packet size of a connection's path: probes for larger ones, and what follows from a change.
+//! The packet sizes of the paths: probes for larger ones, and what follows from a change.
 // spec: 12.11 MTU
 
 use super::Connection;
 use super::shared::Shared;
 use crate::channel::{HEADER_SIZE, TAG_SIZE};
 use crate::crypto::SealInfo;
-use crate::id::ChannelNumber;
+use crate::id::{ChannelNumber, PathId};
 use crate::io::Event;
 use crate::path::SentFrame;
 use crate::time::Time;
@@ -22,7 +22,8 @@ impl Connection {
         buf: &mut Vec<u8>,
     ) -> Option<(usize, usize)> {
         let established = self.established.as_mut()?;
-        let carrier = &mut established.carrier;
+        let path = established.carriers.current_id();
+        let carrier = established.carriers.current_mut();
         let size = carrier.mtu.wanted()?;
         let number = carrier.sent.begin(&mut shared.rng);
         let number_len = short::number_len(number, carrier.sent.largest_acked());
@@ -34,75 +35,89 @@ impl Connection {
         packet.fill(0);
         let room = &mut packet[HEADER_SIZE + number_len..size - TAG_SIZE];
         Frame::Ping.encode(&mut Writer::new(room)).ok()?;
-        carrier.sent.note(SentFrame::MtuProbe(size as u16));
-        let (channel, path) = (ChannelNumber::NONE, self.path.id);
-        let info = SealInfo { channel, path, number, number_len };
+        carrier.sent.note(SentFrame::MtuProbe { path, size: size as u16 });
+        let info = SealInfo { channel: ChannelNumber::NONE, path, number, number_len };
         if !established.seal_only(&info, packet) {
             return None;
         }
-        established.carrier.finish_mtu_probe(now, size);
+        established.carriers.current_mut().finish_mtu_probe(now, size);
         established.asked_at.get_or_insert(now);
         Some((size, size))
     }
 
-    pub(super) fn mtu_probe_acked(&mut self, now: Time, size: usize) {
-        let Some(established) = &mut self.established else { return };
-        if established.carrier.mtu.on_probe_acked(now, size) {
-            self.use_packet_size();
+    pub(super) fn mtu_probe_acked(&mut self, now: Time, path: PathId, size: usize) {
+        let Some(carrier) = self.carrier_mut(path) else { return };
+        if carrier.mtu.on_probe_acked(now, size) {
+            self.use_packet_size(path);
         }
     }
 
-    pub(super) fn mtu_probe_lost(&mut self, now: Time, size: usize) {
-        if let Some(established) = &mut self.established {
-            established.carrier.mtu.on_probe_lost(now, size);
+    pub(super) fn mtu_probe_lost(&mut self, now: Time, path: PathId, size: usize) {
+        if let Some(carrier) = self.carrier_mut(path) {
+            carrier.mtu.on_probe_lost(now, size);
         }
     }
 
     /// To be called when an acknowledgement or a timer was read to its end: packets that vanish for
     /// their size are made smaller.
     pub(super) fn conclude_losses(&mut self, shared: &mut Shared, now: Time) {
-        let Some(established) = &mut self.established else { return };
-        if established.carrier.mtu.conclude(now) {
-            self.use_packet_size();
-            self.report_packet_size(shared);
+        for path in self.paths.ids() {
+            if self.carrier_mut(path).is_some_and(|carrier| carrier.mtu.conclude(now)) {
+                self.use_packet_size(path);
+                self.report_packet_size(shared, path);
+            }
         }
     }
 
-    /// The system refused datagrams of `size` bytes.
-    pub(crate) fn handle_too_large(&mut self, shared: &mut Shared, now: Time, size: usize) {
-        let Some(established) = &mut self.established else {
-            if self.path.shrink(size) {
-                self.report_packet_size(shared);
+    /// The system refused datagrams of `size` bytes on a path.
+    pub(crate) fn handle_too_large(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        path: PathId,
+        size: usize,
+    ) {
+        let Some(carrier) = self.carrier_mut(path) else {
+            if self.paths.get_mut(path).is_some_and(|path| path.shrink(size)) {
+                self.report_packet_size(shared, path);
             }
             return;
         };
-        if established.carrier.mtu.on_refused(now, size) {
-            self.use_packet_size();
-            self.report_packet_size(shared);
+        if carrier.mtu.on_refused(now, size) {
+            self.use_packet_size(path);
+            self.report_packet_size(shared, path);
         }
         self.schedule(shared);
     }
 
-    /// The interface towards the peer takes datagrams of `size` bytes at most.
-    pub(crate) fn limit_packet_size(&mut self, shared: &mut Shared, now: Time, size: usize) {
-        let Some(established) = &mut self.established else { return };
-        if established.carrier.mtu.limit(now, size) {
-            self.use_packet_size();
-            self.report_packet_size(shared);
+    /// The interface that a path uses takes datagrams of `size` bytes at most.
+    pub(crate) fn limit_packet_size(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        path: PathId,
+        size: usize,
+    ) {
+        if self.carrier_mut(path).is_some_and(|carrier| carrier.mtu.limit(now, size)) {
+            self.use_packet_size(path);
+            self.report_packet_size(shared, path);
         }
     }
 
     /// Packets have from now on the size that the search found.
-    pub(super) fn use_packet_size(&mut self) {
-        let Some(established) = &mut self.established else { return };
-        let carrier = &mut established.carrier;
-        self.path.packet_size = carrier.mtu.size();
-        carrier.congestion.on_mtu(self.path.packet_size as u64);
+    pub(super) fn use_packet_size(&mut self, path: PathId) {
+        let Some(carrier) = self.carrier_mut(path) else { return };
+        let packet_size = carrier.mtu.size();
+        carrier.congestion.on_mtu(packet_size as u64);
+        if let Some(path) = self.paths.get_mut(path) {
+            path.packet_size = packet_size;
+        }
     }
 
-    fn report_packet_size(&mut self, shared: &mut Shared) {
+    fn report_packet_size(&mut self, shared: &mut Shared, path: PathId) {
+        let Some(path) = self.paths.get(path) else { return };
         if shared.events.len() < shared.config.events_max {
-            let packet_size = self.path.packet_size;
+            let packet_size = path.packet_size;
             let connection = self.handle;
             shared.events.push_back(Event::PacketSizeReduced { connection, packet_size });
         }

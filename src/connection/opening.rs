@@ -264,12 +264,14 @@ impl Connection {
         let Some(token) = opening.token else { return };
         let early = complete.early.as_ref().map(|early| early.is_accepted);
         let datagram_max = usize::try_from(complete.params.datagram_max).unwrap_or(usize::MAX);
-        self.path.packet_size = self.path.packet_size.min(datagram_max);
+        let path = self.paths.current_mut();
+        path.packet_size = path.packet_size.min(datagram_max);
+        let packet_size = path.packet_size;
         let packet_size_max = shared.config.largest_packet();
         let begun = Begun {
             side: self.side,
             token,
-            packet_sizes: (self.path.packet_size, packet_size_max.min(datagram_max)),
+            packet_sizes: (packet_size, packet_size_max.min(datagram_max)),
             early: &opening.early_frames,
         };
         let mut established = Box::new(Established::new(shared, now, begun, complete));
@@ -305,7 +307,11 @@ impl Connection {
         }
         let Some(established) = &mut self.established else { return };
         established.epochs.confirm();
-        established.carrier.sent.reset_backoff();
+        for (_, carrier) in established.carriers.iter_mut() {
+            carrier.sent.reset_backoff();
+            carrier.owed.observed = true;
+        }
+        self.duties.paths = true;
         if let Some(handshake) = &mut self.handshake {
             handshake.confirm();
             self.handshake = None;
@@ -316,7 +322,6 @@ impl Connection {
             // spec: 12.2 tokens: its parameters travelled in the open, without the reset value
             self.duties.tokens.push_back(PathId::ZERO);
         }
-        self.duties.observed = true;
         self.issue_tokens(shared);
         self.report_connected(shared);
         shared.notify(self.handle, Notice::Confirmed);
@@ -339,7 +344,9 @@ impl Connection {
     pub(super) fn resend_unanswered(&mut self, shared: &mut Shared, now: Time) {
         let mut fates = std::mem::take(&mut shared.scratch.fates);
         if let Some(established) = &mut self.established {
-            established.carrier.lose_unanswered(now, &mut fates);
+            for (_, carrier) in established.carriers.iter_mut() {
+                carrier.lose_unanswered(now, &mut fates);
+            }
         }
         self.settle(shared, now, &mut fates);
         shared.scratch.fates = fates;

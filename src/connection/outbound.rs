@@ -15,6 +15,7 @@ use crate::crypto::SealInfo;
 use crate::id::{ChannelHandle, ChannelNumber};
 use crate::io::{EcnMark, Transmit};
 use crate::path::SentFrame;
+use crate::recovery::SentPackets;
 use crate::time::Time;
 use crate::wire::long::DATAGRAM_SIZE;
 use crate::wire::short;
@@ -74,12 +75,11 @@ impl Filling {
 /// Notes what a packet holds.
 #[inline]
 fn note_data(
-    established: &mut Established,
+    sent: &mut SentPackets<SentFrame>,
     channel: ChannelHandle,
     packet: &Packet,
     pieces: &[Piece],
 ) {
-    let sent = &mut established.carrier.sent;
     if pieces.is_empty() {
         let (first, count, charge) = (packet.first, packet.count as u16, packet.charge);
         return sent.note(SentFrame::Data { channel, first, count, charge });
@@ -118,17 +118,20 @@ impl Connection {
         now: Time,
         buf: &mut Vec<u8>,
     ) -> Option<Transmit> {
-        if self.is_listening()
-            && let Some(probe) = self.transmit_path_probe(shared, now, buf)
-        {
-            return Some(probe);
+        if self.is_listening() {
+            for path in self.paths.ids() {
+                let probe = self.transmit_path_probe(shared, now, path, buf);
+                if probe.is_some() {
+                    return probe;
+                }
+            }
         }
         let mut ecn = EcnMark::None;
         let sent = self.transmit_long(shared, now, buf);
         let sent = sent.or_else(|| match &mut self.life {
             Life::Open | Life::Lingering(_) => {
                 let established = self.established.as_ref();
-                ecn = established.map_or(ecn, |established| established.carrier.mark());
+                ecn = established.map_or(ecn, |one| one.carriers.current().mark());
                 self.transmit_short(shared, now, buf)
             }
             Life::Closing(closing) => {
@@ -145,9 +148,10 @@ impl Connection {
         };
         self.stats.datagrams_sent += len.div_ceil(segment_size.max(1)) as u64;
         self.stats.bytes_sent += len as u64;
+        let path = self.paths.current();
         Some(Transmit {
-            to: self.path.remote,
-            local: self.path.local,
+            to: path.remote,
+            local: path.local,
             len,
             segment_size,
             ecn,
@@ -155,14 +159,15 @@ impl Connection {
         })
     }
 
-    /// There is nothing to send: what the path could carry is not measured by that.
+    /// There is nothing to send: what the paths could carry is not measured by that.
     fn note_app_limited(&mut self) {
         if self.duties.has_ready() {
             return;
         }
         if let Some(established) = &mut self.established {
-            let carrier = &mut established.carrier;
-            carrier.congestion.on_app_limited(carrier.sent.in_flight());
+            for (_, carrier) in established.carriers.iter_mut() {
+                carrier.congestion.on_app_limited(carrier.sent.in_flight());
+            }
         }
     }
 
@@ -201,19 +206,21 @@ impl Connection {
         if established.epochs.seals_left() == 0 {
             return None;
         }
-        let is_probe = established.carrier.probes > 0;
+        let carrier = established.carriers.current_mut();
+        let is_probe = carrier.probes > 0;
         let wants_data = self.duties.has_ready();
-        let wants_mtu_probe = established.carrier.mtu.wanted().is_some();
+        let wants_mtu_probe = carrier.mtu.wanted().is_some();
         let budget = if wants_data || self.duties.is_waiting() || is_probe || wants_mtu_probe {
-            established.carrier.budget(now)
+            carrier.budget(now)
         } else {
             0
         };
-        let allowed = if is_probe { budget.max(self.path.packet_size as u64) } else { budget };
+        let packet_size = self.paths.current().packet_size as u64;
+        let allowed = if is_probe { budget.max(packet_size) } else { budget };
         if wants_mtu_probe && budget > 0 && !is_probe {
             return self.transmit_mtu_probe(shared, now, buf);
         }
-        let wants_small = std::mem::take(&mut established.carrier.wants_small_probe);
+        let wants_small = std::mem::take(&mut carrier.wants_small_probe);
         if wants_data && allowed > 0 && !wants_small {
             let sent = self.transmit_data(shared, now, allowed, buf);
             if sent.is_some() {
@@ -269,9 +276,9 @@ impl Connection {
         let Shared { channels, pool, send_queue_bytes, config, .. } = &mut *shared;
         let channel = channels.get_mut(handle.0)?;
         let established = self.established.as_mut()?;
-        let carrier = &established.carrier;
+        let carrier = established.carriers.current();
         // The window lets the last packet pass that begins inside of it.
-        let in_window = budget.div_ceil(self.path.packet_size as u64);
+        let in_window = budget.div_ceil(self.paths.current().packet_size as u64);
         let number_len = channel.outbox.number_len().unwrap_or_else(|| carrier.number_len(0));
         let most = in_window.min(established.epochs.seals_left());
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -281,7 +288,7 @@ impl Connection {
         if !channel.outbox.is_empty() {
             *send_queue_bytes -= channel.outbox.take(most, buf, &mut batch.packets, pool);
         } else if most > 0 && channel.backlog.is_some() {
-            let packet_size = self.path.packet_size.max(PACKET_LEAST);
+            let packet_size = self.paths.current().packet_size.max(PACKET_LEAST);
             let framing = Framing { packet_size, segments_max: config.segments_max, number_len };
             let filling = Filling { framing, most, kept_max: Connection::kept_max(config) };
             let resent = channel.counts.bytes_resent;
@@ -323,23 +330,26 @@ impl Connection {
         let (mut start, mut pieces) = (0, &batch.pieces[..]);
         for (index, packet) in batch.packets.iter().enumerate() {
             let bytes = &mut buf[start..start + packet.size];
-            let number = established.carrier.sent.begin(&mut shared.rng);
+            let sent = &mut established.carriers.current_mut().sent;
+            let number = sent.begin(&mut shared.rng);
             if packet.has_lead {
-                established.carrier.sent.note(SentFrame::New(channel.0));
+                sent.note(SentFrame::New(channel.0));
             }
             let (own, others) = pieces.split_at(usize::from(packet.pieces));
-            note_data(established, channel.0, packet, own);
+            note_data(sent, channel.0, packet, own);
             if index + 1 == count {
-                frames.iter().for_each(|frame| established.carrier.sent.note(*frame));
+                frames.iter().for_each(|frame| sent.note(*frame));
             }
             let number_len = packet.number_len;
-            let info = SealInfo { channel: channel.1, path: self.path.id, number, number_len };
+            let path = self.paths.current_id();
+            let info = SealInfo { channel: channel.1, path, number, number_len };
             if !established.seal(now, &info, bytes, true, true) {
                 break;
             }
             (start, pieces) = (start + packet.size, others);
         }
-        established.carrier.probes = established.carrier.probes.saturating_sub(count as u8);
+        let probes = &mut established.carriers.current_mut().probes;
+        *probes = probes.saturating_sub(count as u8);
         // The keys were used up: what did not leave is as good as lost.
         for piece in pieces {
             self.piece_lost(shared, now, channel.0, *piece, false);
@@ -362,7 +372,7 @@ impl Connection {
             [only] => (only.size, true),
             [first, ..] => (first.size, false),
         };
-        let size_max = if is_alone { self.path.packet_size.max(stride) } else { stride };
+        let size_max = if is_alone { self.paths.current().packet_size.max(stride) } else { stride };
         let before: usize = packets.iter().rev().skip(1).map(|packet| packet.size).sum();
         let Some(last) = packets.last_mut() else { return };
         if buf.len() < before + size_max {
@@ -390,19 +400,19 @@ impl Connection {
         buf: &mut Vec<u8>,
     ) -> Option<(usize, usize)> {
         let established = self.established.as_mut()?;
-        let is_probe = established.carrier.probes > 0;
-        let is_ack_due = established.carrier.received.is_due(now);
+        let is_ack_due = established.carriers.iter().any(|(_, one)| one.received.is_due(now));
+        let carrier = established.carriers.current_mut();
+        let is_probe = carrier.probes > 0;
         let is_owed = self.duties.is_waiting() || established.tickets.is_waiting();
         let has_reason = is_ack_due || is_probe || is_owed && has_budget;
-        if !has_reason || established.carrier.sent.is_full() {
+        if !has_reason || carrier.sent.is_full() {
             return None;
         }
-        let is_silent = established.carrier.sent.silent_packets() >= SILENT_PACKETS_MAX;
+        let is_silent = carrier.sent.silent_packets() >= SILENT_PACKETS_MAX;
         self.duties.ping |= is_probe || is_silent && has_budget;
-        let number = established.carrier.sent.begin(&mut shared.rng);
-        let acked = established.carrier.sent.largest_acked();
-        let number_len = short::number_len(number, acked);
-        let size_max = self.path.packet_size;
+        let number = carrier.sent.begin(&mut shared.rng);
+        let number_len = short::number_len(number, carrier.sent.largest_acked());
+        let size_max = self.paths.current().packet_size;
         if buf.len() < size_max {
             buf.resize(size_max, 0);
         }
@@ -412,22 +422,24 @@ impl Connection {
         let room = start..size_max - TAG_SIZE;
         let gathered = self.gather(shared, now, &mut buf[room], &mut frames, has_budget);
         let established = self.established.as_mut()?;
+        let carrier = established.carriers.current_mut();
         if gathered.len == 0 {
-            established.carrier.sent.cancel();
+            carrier.sent.cancel();
             shared.scratch.frames = frames;
             return None;
         }
-        frames.iter().for_each(|frame| established.carrier.sent.note(*frame));
+        frames.iter().for_each(|frame| carrier.sent.note(*frame));
         shared.scratch.frames = frames;
         let size = (start + gathered.len + TAG_SIZE).max(short::SIZE_MIN);
         buf[start + gathered.len..size - TAG_SIZE].fill(0);
         let asks = gathered.asks_for_ack;
-        let (channel, path) = (ChannelNumber::NONE, self.path.id);
+        let (channel, path) = (ChannelNumber::NONE, self.paths.current_id());
         let info = SealInfo { channel, path, number, number_len };
         let is_sealed = established.seal(now, &info, &mut buf[..size], asks, asks);
         if asks {
             established.asked_at.get_or_insert(now);
-            established.carrier.probes = established.carrier.probes.saturating_sub(1);
+            let probes = &mut established.carriers.current_mut().probes;
+            *probes = probes.saturating_sub(1);
         }
         is_sealed.then_some((size, size))
     }
@@ -446,8 +458,8 @@ impl Established {
         asks_for_ack: bool,
     ) -> bool {
         let is_sealed = self.seal_only(info, packet);
-        if is_sealed {
-            self.carrier.finish(now, packet.len(), is_in_flight, asks_for_ack);
+        if is_sealed && let Some(carrier) = self.carriers.get_mut(info.path) {
+            carrier.finish(now, packet.len(), is_in_flight, asks_for_ack);
         }
         is_sealed
     }
@@ -455,15 +467,16 @@ impl Established {
     /// As `seal`; what leaves is still to be recorded.
     #[inline]
     pub(super) fn seal_only(&mut self, info: &SealInfo, packet: &mut [u8]) -> bool {
-        packet[0] = self.carrier.spin;
-        packet[short::TOKEN_OFFSET..short::CHANNEL_OFFSET].copy_from_slice(&self.carrier.token.0);
+        let Some(carrier) = self.carriers.get_mut(info.path) else { return false };
+        packet[0] = carrier.spin;
+        packet[short::TOKEN_OFFSET..short::CHANNEL_OFFSET].copy_from_slice(&carrier.token.0);
         match self.epochs.seal(info, packet) {
             Ok(epoch) => {
-                self.carrier.note_epoch(epoch, info.number);
+                carrier.note_epoch(epoch, info.number);
                 true
             }
             Err(_) => {
-                self.carrier.sent.cancel();
+                carrier.sent.cancel();
                 false
             }
         }

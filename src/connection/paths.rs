@@ -1,66 +1,77 @@
-//! Where a connection's path leads: packets from elsewhere, challenges, moves, observed addresses.
+//! Where a connection's paths lead: packets from elsewhere, challenges, moves, observed addresses.
+
+use std::net::SocketAddr;
 
 use rand_chacha::rand_core::Rng;
 
-use super::inbound::Source;
+use super::inbound::{Inbound, Source};
 use super::shared::{Notice, Shared};
 use super::{Breach, Connection};
 use crate::channel::{HEADER_SIZE, TAG_SIZE};
 use crate::crypto::SealInfo;
-use crate::id::ChannelNumber;
+use crate::id::{ChannelNumber, PathId};
 use crate::io::{EcnMark, Event, Transmit, canonical};
-use crate::path::{Challenge, Ends, PathProbe, Sighting, Verdict};
+use crate::path::{Carrier, Challenge, Ends, Owed, PathProbe, Sighting, Verdict};
 use crate::time::Time;
 use crate::wire::Writer;
 use crate::wire::frame::{CHALLENGE_LEN, Frame, ObservedAddress};
 use crate::wire::short;
 
 impl Connection {
-    /// A packet opened, of a datagram of `size` bytes; it may have come from somewhere new.
+    /// What a live path needs to carry packets, once there are keys.
+    #[inline]
+    pub(super) fn carrier_mut(&mut self, path: PathId) -> Option<&mut Carrier> {
+        self.established.as_mut()?.carriers.get_mut(path)
+    }
+
+    /// The live path that leads there.
+    pub(crate) fn path_to(&self, remote: SocketAddr) -> Option<PathId> {
+        self.paths.iter().find(|(_, path)| path.remote == remote).map(|(id, _)| id)
+    }
+
+    /// A packet opened that came on a path, of a datagram of `size` bytes; it may have come from
+    /// somewhere new.
     // spec: 12.7 address changes
     #[inline]
     pub(super) fn note_source(
         &mut self,
         shared: &mut Shared,
+        path: PathId,
         source: &Source,
         size: usize,
         is_newest: bool,
     ) {
-        if source.from != self.path.remote {
-            self.note_elsewhere(shared, source, size, is_newest);
-        } else if is_newest && source.local != self.path.local {
-            self.note_local(shared, source);
+        let Some(known) = self.paths.get(path) else { return };
+        if source.from != known.remote {
+            let ends = Ends { remote: source.from, local: source.local };
+            let seen = Sighting { now: source.now, ends, size, is_newest };
+            self.note_elsewhere(shared, path, &seen);
+        } else if is_newest && source.local != known.local {
+            self.note_local(shared, path, source);
         }
     }
 
-    fn note_elsewhere(
-        &mut self,
-        shared: &mut Shared,
-        source: &Source,
-        size: usize,
-        is_newest: bool,
-    ) {
-        let current = self.path.ends();
-        let Some(established) = &mut self.established else { return };
-        let ends = Ends { remote: source.from, local: source.local };
-        let seen = Sighting { now: source.now, ends, size, is_newest };
-        let pto = established.carrier.pto();
-        if established.carrier.validation_mut().on_elsewhere(&seen, current, pto) {
+    fn note_elsewhere(&mut self, shared: &mut Shared, path: PathId, seen: &Sighting) {
+        let Some(current) = self.paths.get(path).map(|path| path.ends()) else { return };
+        let Some(carrier) = self.carrier_mut(path) else { return };
+        let pto = carrier.pto();
+        if carrier.validation_mut().on_elsewhere(seen, current, pto) {
             self.schedule(shared);
         }
     }
 
     /// The peer speaks to another address or socket of ours: that is where to answer from. A path
     /// whose source the system chooses goes on so.
-    fn note_local(&mut self, shared: &mut Shared, source: &Source) {
-        let (old, new) = (self.path.local, source.local);
+    fn note_local(&mut self, shared: &mut Shared, path: PathId, source: &Source) {
+        let Some(known) = self.paths.get_mut(path) else { return };
+        let (old, new) = (known.local, source.local);
         let is_other_ip = old.ip.is_some() && new.ip.is_some() && old.ip != new.ip;
         if old.socket == new.socket && !is_other_ip {
             return;
         }
-        self.path.local = new;
+        known.local = new;
         if is_other_ip {
-            self.restart_path(shared, source.now);
+            self.restart_path(shared, source.now, path);
         }
     }
 
@@ -68,43 +79,51 @@ impl Connection {
     pub(super) fn handle_challenge(
         &mut self,
         shared: &mut Shared,
-        from: Option<(Ends, usize)>,
+        inbound: &Inbound,
         challenge: Challenge,
     ) {
-        let (Some(established), Some((from, size))) = (&mut self.established, from) else { return };
-        established.carrier.validation_mut().on_challenge(challenge, from, size);
+        let Some((from, size)) = inbound.from else { return };
+        let Some(carrier) = self.carrier_mut(inbound.path) else { return };
+        carrier.validation_mut().on_challenge(challenge, from, size);
         self.schedule(shared);
     }
 
     // spec: 8.18 PATH_RESPONSE, 12.7 address changes
-    pub(super) fn handle_answer(&mut self, shared: &mut Shared, now: Time, answer: Challenge) {
-        let Some(established) = &mut self.established else { return };
-        let pto = established.carrier.pto();
-        match established.carrier.validation_mut().on_answer(now, answer, pto) {
+    pub(super) fn handle_answer(
+        &mut self,
+        shared: &mut Shared,
+        inbound: &Inbound,
+        answer: Challenge,
+    ) {
+        let (now, path) = (inbound.now, inbound.path);
+        let Some(carrier) = self.carrier_mut(path) else { return };
+        let pto = carrier.pto();
+        match carrier.validation_mut().on_answer(now, answer, pto) {
             Verdict::None => {}
             Verdict::Moved(ends, round) => {
-                self.move_to(shared, now, ends);
-                if let Some(established) = &mut self.established {
-                    established.carrier.take_sample(now, round);
+                self.move_to(shared, now, path, ends);
+                if let Some(carrier) = self.carrier_mut(path) {
+                    carrier.take_sample(now, round);
                 }
             }
-            Verdict::Back(ends) => self.move_to(shared, now, ends),
+            Verdict::Back(ends) => self.move_to(shared, now, path, ends),
         }
     }
 
     /// The path leads elsewhere from now on.
-    fn move_to(&mut self, shared: &mut Shared, now: Time, ends: Ends) {
-        let is_other_ip = self.path.remote.ip() != ends.remote.ip();
-        (self.path.remote, self.path.local) = (ends.remote, ends.local);
+    fn move_to(&mut self, shared: &mut Shared, now: Time, path: PathId, ends: Ends) {
+        let Some(moved) = self.paths.get_mut(path) else { return };
+        let is_other_ip = moved.remote.ip() != ends.remote.ip();
+        (moved.remote, moved.local) = (ends.remote, ends.local);
         if is_other_ip {
-            self.restart_path(shared, now);
+            self.restart_path(shared, now, path);
         }
-        if let Some(established) = &mut self.established {
+        if let Some(carrier) = self.carrier_mut(path) {
             // What left meanwhile went to nobody: that is no reason to wait.
-            established.carrier.sent.reset_backoff();
-            established.carrier.observed.sequence += 1;
+            carrier.sent.reset_backoff();
+            carrier.observed.sequence += 1;
         }
-        self.duties.observed = true;
+        self.owe(path, |owed| owed.observed = true);
         let address = ends.remote;
         shared.notify(self.handle, Notice::Moved(address));
         if shared.events.len() < shared.config.events_max {
@@ -115,20 +134,19 @@ impl Connection {
 
     /// What was learnt of the way there means nothing on another way.
     // spec: 12.7 address changes; RFC 9000 9.4
-    fn restart_path(&mut self, shared: &mut Shared, now: Time) {
-        let Some(established) = &mut self.established else { return };
+    fn restart_path(&mut self, shared: &mut Shared, now: Time, path: PathId) {
+        let Some(carrier) = self.carrier_mut(path) else { return };
         let mut fates = std::mem::take(&mut shared.scratch.fates);
-        established.carrier.restart(now, &shared.config, &mut fates);
-        self.use_packet_size();
+        carrier.restart(now, &shared.config, &mut fates);
+        self.use_packet_size(path);
         self.settle(shared, now, &mut fates);
         shared.scratch.fates = fates;
     }
 
     // spec: 8.21 OBSERVED_ADDRESS, 12.8 observed addresses
     pub(super) fn handle_observed(&mut self, observed: &ObservedAddress) -> Result<(), Breach> {
-        let Some(established) = &mut self.established else { return Ok(()) };
-        if observed.path == self.path.id {
-            let known = &mut established.carrier.observed.ours;
+        if let Some(carrier) = self.carrier_mut(observed.path) {
+            let known = &mut carrier.observed.ours;
             if known.is_none_or(|(sequence, _)| sequence < observed.sequence) {
                 *known = Some((observed.sequence, canonical(observed.address)));
             }
@@ -137,14 +155,23 @@ impl Connection {
     }
 
     /// OBSERVED_ADDRESS was lost: it is said again, unless another was said since.
-    pub(super) fn observed_lost(&mut self, sequence: u64) {
-        let Some(established) = &self.established else { return };
-        self.duties.observed |= established.carrier.observed.sequence == sequence;
+    pub(super) fn observed_lost(&mut self, path: PathId, sequence: u64) {
+        if self.carrier_mut(path).is_some_and(|carrier| carrier.observed.sequence == sequence) {
+            self.owe(path, |owed| owed.observed = true);
+        }
     }
 
-    /// Where the peer sees our packets come from.
-    pub(crate) fn observed_address(&self) -> Option<std::net::SocketAddr> {
-        let observed = self.established.as_ref()?.carrier.observed.ours;
+    /// Something is to be said about a path.
+    pub(super) fn owe(&mut self, path: PathId, note: impl FnOnce(&mut Owed)) {
+        if let Some(carrier) = self.carrier_mut(path) {
+            note(&mut carrier.owed);
+            self.duties.paths = true;
+        }
+    }
+
+    /// Where the peer sees our packets come from, on the path that is sent on.
+    pub(crate) fn observed_address(&self) -> Option<SocketAddr> {
+        let observed = self.established.as_ref()?.carriers.current().observed.ours;
         observed.map(|(_, address)| address)
     }
 
@@ -155,15 +182,16 @@ impl Connection {
         &mut self,
         shared: &mut Shared,
         now: Time,
+        path: PathId,
         buf: &mut Vec<u8>,
     ) -> Option<Transmit> {
-        let current = self.path.ends();
         let established = self.established.as_mut()?;
-        let carrier = &mut established.carrier;
+        let carrier = established.carriers.get_mut(path)?;
         let is_spent = established.epochs.seals_left() == 0 || carrier.sent.is_full();
         if !carrier.is_validating() || is_spent {
             return None;
         }
+        let current = self.paths.get(path)?.ends();
         let probe = carrier.validation_mut().poll(current)?;
         let number = carrier.sent.begin(&mut shared.rng);
         let number_len = short::number_len(number, carrier.sent.largest_acked());
@@ -178,15 +206,15 @@ impl Connection {
         shared.rng.fill_bytes(&mut challenge);
         let room = &mut packet[start..size_max - TAG_SIZE];
         let is_sent = write_probe(&mut Writer::new(room), &probe, challenge);
-        let (channel, path) = (ChannelNumber::NONE, self.path.id);
-        let info = SealInfo { channel, path, number, number_len };
+        let info = SealInfo { channel: ChannelNumber::NONE, path, number, number_len };
         if !established.seal_only(&info, packet) {
             return None;
         }
-        established.carrier.finish_path_probe(now, size_max);
+        let carrier = established.carriers.get_mut(path)?;
+        carrier.finish_path_probe(now, size_max);
         let challenge = is_sent.then_some(challenge);
         let PathProbe { to, .. } = probe;
-        established.carrier.validation_mut().on_sent(now, to, size_max, challenge);
+        carrier.validation_mut().on_sent(now, to, size_max, challenge);
         self.stats.datagrams_sent += 1;
         self.stats.bytes_sent += size_max as u64;
         let (ecn, connection) = (EcnMark::None, Some(self.handle));

@@ -29,7 +29,7 @@ const KEPT_TIMES: usize = 16;
 impl Connection {
     /// The largest message that one packet takes now, in bytes.
     pub(crate) fn packet_message_bytes(&self) -> usize {
-        self.path.packet_size - OVERHEAD
+        self.paths.current().packet_size - OVERHEAD
     }
 
     /// The largest message that can be sent: what the peer takes, and the queue can hold.
@@ -105,7 +105,7 @@ impl Connection {
     ) -> Result<(), Error> {
         let bytes_max = self.message_bytes_max(&shared.config);
         let fits = message.len() <= self.packet_message_bytes();
-        let packet_size = self.path.packet_size;
+        let packet_size = self.paths.current().packet_size;
         let Shared {
             channels, config, pool, stats, chunks, send_queue_bytes, spare_backlogs, ..
         } = &mut *shared;
@@ -367,7 +367,7 @@ impl Packing<'_> {
         let framing = Framing {
             packet_size: self.packet_size,
             segments_max: self.config.segments_max,
-            number_len: established.carrier.number_len(channel.outbox.packets()),
+            number_len: established.carriers.current().number_len(channel.outbox.packets()),
         };
         if channel.opening != Opening::Announced {
             return Some(channel.outbox.push(&framing, &[], number, message, self.pool));

@@ -29,14 +29,13 @@ impl Connection {
 
     fn running_timers(&self, shared: &Shared) -> Option<Time> {
         let established = self.established.as_ref()?;
-        let (config, carrier) = (&shared.config, &established.carrier);
+        let config = &shared.config;
         let pto_max = established.pto_max();
         let overdue = established.overdue.front().map(|overdue| overdue.at);
+        let of_paths =
+            established.carriers.iter().filter_map(|(_, carrier)| carrier.poll_timeout()).min();
         let timers = [
-            carrier.sent.poll_timeout(&carrier.rtt),
-            carrier.received.poll_timeout(),
-            carrier.release_at,
-            carrier.validation_timeout(),
+            of_paths,
             established.epochs.poll_timeout(pto_max),
             established.tokens.poll_timeout(),
             established.idle_at(config),
@@ -76,23 +75,22 @@ impl Connection {
         if is_due(established.tidy_at()) {
             established.tidy(now);
         }
-        if is_due(established.carrier.release_at) {
-            established.carrier.release_at = None;
-        }
-        established.carrier.received.handle_timeout(now);
         while let Some(token) = established.tokens.pop_retired(now) {
             shared.notify(self.handle, super::Notice::TokenRetired(token));
         }
         self.issue_tokens(shared);
         let Some(established) = &mut self.established else { return };
-        let probes = established.carrier.probes;
         let mut fates = std::mem::take(&mut shared.scratch.fates);
-        established.carrier.handle_timeout(now, &mut fates);
-        let is_probe = established.carrier.probes > probes;
+        let mut probed = None;
+        for (path, carrier) in established.carriers.iter_mut() {
+            if carrier.handle_timeout(now, &mut fates) {
+                probed = Some(path);
+            }
+        }
         self.settle(shared, now, &mut fates);
         shared.scratch.fates = fates;
-        if is_probe {
-            self.repeat_oldest(shared);
+        if let Some(path) = probed {
+            self.repeat_oldest(shared, path);
         }
         self.conclude_losses(shared, now);
         self.handle_overdue(shared, now);

@@ -231,7 +231,7 @@ impl Endpoint {
         let connection = &self.table.live(handle)?.connection;
         Ok(ConnectionInfo {
             peer: connection.peer.unwrap_or(PeerId([0; PeerId::SIZE])),
-            address: connection.path.remote,
+            address: connection.remote(),
             observed_address: connection.observed_address(),
             version: Version::V1,
             is_encrypted: connection.is_complete(),

@@ -157,7 +157,10 @@ impl Endpoint {
         }
         match error {
             SendError::TooLarge => {
-                connection.handle_too_large(&mut self.shared, now, transmit.segment_size);
+                if let Some(path) = connection.path_to(transmit.to) {
+                    let size = transmit.segment_size;
+                    connection.handle_too_large(&mut self.shared, now, path, size);
+                }
             }
             SendError::Unreachable => {
                 if self.shared.events.len() < self.shared.config.events_max {
@@ -174,8 +177,11 @@ impl Endpoint {
     pub(super) fn limit_packet_size(&mut self, now: Time, transmit: &Transmit, size: usize) {
         let Some(handle) = transmit.connection else { return };
         let Some(member) = self.table.get_mut(handle) else { return };
-        if !member.is_closed && member.connection.path.remote == transmit.to {
-            member.connection.limit_packet_size(&mut self.shared, now, size);
+        if member.is_closed {
+            return;
+        }
+        if let Some(path) = member.connection.path_to(transmit.to) {
+            member.connection.limit_packet_size(&mut self.shared, now, path, size);
             self.settle(now, handle);
         }
     }
@@ -270,7 +276,7 @@ impl Endpoint {
             self.admission.confirm(number);
         }
         let connection = &member.connection;
-        let (peer, remote) = (connection.peer, connection.path.remote);
+        let (peer, remote) = (connection.peer, connection.remote());
         self.table.list_address(handle, remote);
         if let Some(peer) = peer {
             self.table.list_peer(handle, peer);
@@ -331,7 +337,7 @@ impl Endpoint {
         for handle in self.table.handles() {
             let Ok(member) = self.table.live(handle) else { continue };
             let connection = &member.connection;
-            if is_meant(connection.peer, connection.path.remote) {
+            if is_meant(connection.peer, connection.remote()) {
                 self.abort(now, handle, ConnectionCode::Refused, Error::Banned);
                 self.settle(now, handle);
             }

@@ -43,7 +43,7 @@ impl Endpoint {
         let Some(member) = self.table.get(handle) else { return Err(ConnectionCode::Internal) };
         let dial = member.beginning.as_ref().and_then(|beginning| beginning.dial);
         let asked = dial.and_then(|dial| dial.peer);
-        let (side, ip) = (member.connection.side, member.connection.path.remote.ip());
+        let (side, ip) = (member.connection.side, member.connection.remote().ip());
         if peer == self.peer_id() || asked.is_some_and(|asked| asked != peer) {
             return Err(ConnectionCode::Identity);
         }
@@ -67,7 +67,7 @@ impl Endpoint {
         if !must_ask || is_expected {
             return self.accept_identity(now, handle);
         }
-        let address = member.connection.path.remote;
+        let address = member.connection.remote();
         let Some(beginning) = &mut member.beginning else { return };
         match &mut beginning.asked {
             Some((asked, Answer::Yes)) if asked == key => self.accept_identity(now, handle),
@@ -125,7 +125,7 @@ impl Endpoint {
 
     fn accept_identity(&mut self, now: Time, handle: ConnectionHandle) {
         let Some(member) = self.table.get_mut(handle) else { return };
-        let (side, ip) = (member.connection.side, member.connection.path.remote.ip());
+        let (side, ip) = (member.connection.side, member.connection.remote().ip());
         if side == Side::Responder {
             self.table.count_source(handle, ip);
         }

@@ -253,7 +253,7 @@ impl Endpoint {
     pub(super) fn list_attempt(&mut self, handle: ConnectionHandle) {
         let Some(member) = self.table.get_mut(handle) else { return };
         let connection = &member.connection;
-        let (side, remote) = (connection.side, connection.path.remote);
+        let (side, remote) = (connection.side, connection.remote());
         let Some(ids) = connection.ids() else { return };
         if let Some(beginning) = &mut member.beginning {
             let listed = self.attempts.insert(side, remote, &ids, handle);

@@ -2,6 +2,7 @@
 
 mod mtu;
 mod sent;
+mod set;
 mod validation;
 
 use std::net::SocketAddr;
@@ -9,12 +10,13 @@ use std::time::Duration;
 
 pub(crate) use mtu::Mtu;
 pub(crate) use sent::{Fate, SentFrame};
+pub(crate) use set::Paths;
 pub(crate) use validation::{Challenge, Ends, Probe as PathProbe, Sighting, Verdict};
 
 use crate::config::NodeConfig;
 use crate::congestion::{AckEnd, Cause, Congestion, CongestionEvent, PacketSample, Settings};
 use crate::crypto::ReplayWindow;
-use crate::id::{PathId, Token};
+use crate::id::Token;
 use crate::io::{EcnMark, Local};
 use crate::recovery::{
     AckError, AckOutcome, AckRate, EcnValidation, Feedback, Losses, ReceivedNumbers, Rtt,
@@ -30,7 +32,6 @@ use validation::Validation;
 // spec: 13.1 what belongs to a path
 #[derive(Debug)]
 pub(crate) struct Path {
-    pub(crate) id: PathId,
     /// Where the peer is.
     pub(crate) remote: SocketAddr,
     /// Which of our sockets and addresses it is reached from.
@@ -57,6 +58,7 @@ pub(crate) struct Carrier {
     /// There while an address is examined, or an answer is owed.
     validation: Option<Box<Validation>>,
     pub(crate) observed: Observed,
+    pub(crate) owed: Owed,
     /// The epoch in which packets are sealed, and the first number that was.
     epoch: (u32, u64),
     /// Packets that the probe timer allows whatever the window.
@@ -75,6 +77,20 @@ pub(crate) struct Observed {
     pub(crate) sequence: u64,
     /// Where the peer sees us, and the sequence of that.
     pub(crate) ours: Option<(u64, SocketAddr)>,
+}
+
+/// What is to be said about the path.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Owed {
+    pub(crate) ack_rate: bool,
+    /// OBSERVED_ADDRESS.
+    pub(crate) observed: bool,
+}
+
+impl Owed {
+    pub(crate) fn is_any(self) -> bool {
+        self.ack_rate || self.observed
+    }
 }
 
 impl Path {
@@ -119,6 +135,7 @@ impl Carrier {
             mtu: Mtu::new(packet_size, packet_size_max),
             validation: None,
             observed: Observed::default(),
+            owed: Owed::default(),
             epoch: (0, 0),
             probes: 0,
             wants_small_probe: false,
@@ -208,7 +225,7 @@ impl Carrier {
     }
 
     /// When a challenge is to be repeated, or given up.
-    pub(crate) fn validation_timeout(&self) -> Option<Time> {
+    fn validation_timeout(&self) -> Option<Time> {
         self.validation.as_ref().and_then(|validation| validation.poll_timeout())
     }
 
@@ -327,8 +344,23 @@ impl Carrier {
         sent.lose_old(now, rtt.loss_delay(), &mut feedback);
     }
 
-    /// Does what the loss, probe and challenge timers are for.
-    pub(crate) fn handle_timeout(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) {
+    /// When `handle_timeout` is to be called.
+    pub(crate) fn poll_timeout(&self) -> Option<Time> {
+        let timers = [
+            self.sent.poll_timeout(&self.rtt),
+            self.received.poll_timeout(),
+            self.release_at,
+            self.validation_timeout(),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    /// Does what the timers of acknowledging, pacing, loss, probes and challenges are for. Whether
+    /// it allowed probes.
+    pub(crate) fn handle_timeout(&mut self, now: Time, fates: &mut Vec<(SentFrame, Fate)>) -> bool {
+        self.release_at = self.release_at.filter(|at| *at > now);
+        self.received.handle_timeout(now);
+        let probes = self.probes;
         let pto = self.pto();
         if let Some(validation) = &mut self.validation {
             validation.handle_timeout(now, pto);
@@ -345,6 +377,7 @@ impl Carrier {
             // If it is their size that loses packets, a larger probe tells nothing.
             self.wants_small_probe = self.mtu.is_above_base() && self.sent.pto_count() > 1;
         }
+        self.probes > probes
     }
 }
 

@@ -42,13 +42,13 @@ pub(crate) enum SentFrame {
     /// CRYPTO.
     Crypto { offset: u32, len: u16 },
     /// ACK that told the path's numbers up to this one.
-    Ack { largest: u64 },
-    /// ACK_RATE.
-    AckRate,
+    Ack { path: PathId, largest: u64 },
+    /// ACK_RATE for a path.
+    AckRate(PathId),
     /// PING and padding: a probe of this size for the path's MTU.
-    MtuProbe(u16),
-    /// OBSERVED_ADDRESS, with its sequence.
-    Observed(u64),
+    MtuProbe { path: PathId, size: u16 },
+    /// OBSERVED_ADDRESS of a path, with its sequence.
+    Observed { path: PathId, sequence: u64 },
 }
 
 /// Every packet has one of them or more: they must stay small.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use channeler::config::ChannelConfig;
 use channeler::config::Congestion;
 use channeler::id::Capabilities;
-use channeler::io::Event;
+use channeler::io::{EcnMark, Event, Local, SendError, Transmit};
 use channeler::node::{ConnectionStats, EcnState, Node};
 use channeler::sim::{Link, Pair, World};
 
@@ -29,6 +29,23 @@ fn the_packet_size_grows_to_what_the_link_takes() {
         assert!(size <= mtu && mtu - size < 16, "{size} of {mtu}");
         assert_eq!(found.bytes_lost, 0, "a probe that is lost is no loss");
         assert_eq!(reductions(&world), 0);
+    }
+}
+
+// spec: 12.11 MTU
+#[test]
+fn what_the_system_refuses_elsewhere_is_no_news_of_the_path() {
+    let mut world = two_nodes();
+    let pair = world.establish(0, 1);
+    stream(&mut world, &pair, SECOND);
+    let to = world.node(0).connection_info(pair.connection).expect("it lives").address;
+    let elsewhere = SocketAddr::new(to.ip(), to.port() + 1);
+    for (to, packet_size) in [(elsewhere, 1_452), (to, 1_200)] {
+        let (len, local, connection) = (1_400, Local::default(), Some(pair.connection));
+        let ecn = EcnMark::None;
+        let transmit = Transmit { to, local, len, segment_size: len, ecn, connection };
+        world.with(0, |node, now| node.handle_send_error(now, &transmit, SendError::TooLarge));
+        assert_eq!(stats(&world, &pair).packet_size, packet_size);
     }
 }
 

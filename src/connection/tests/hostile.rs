@@ -127,9 +127,10 @@ fn a_peer_that_acknowledges_nothing_and_asks_for_much_gets_no_endless_record() {
         connection.ping(shared);
         assert!(connection.poll_transmit(shared, now, &mut buf).is_some());
         let established = connection.established.as_mut().expect("it is there");
-        while !established.carrier.sent.is_full() {
-            established.carrier.sent.begin(&mut shared.rng);
-            established.carrier.sent.finish(SentPacket { sent_at: now, ..SentPacket::default() });
+        let carrier = established.carriers.current_mut();
+        while !carrier.sent.is_full() {
+            carrier.sent.begin(&mut shared.rng);
+            carrier.sent.finish(SentPacket { sent_at: now, ..SentPacket::default() });
         }
         let packet = ReceivedPacket {
             number: 1 << 20,
@@ -137,8 +138,8 @@ fn a_peer_that_acknowledges_nothing_and_asks_for_much_gets_no_endless_record() {
             asks_for_ack: true,
             asks_at_once: true,
         };
-        established.carrier.received.on_received(now, &packet);
-        assert!(established.carrier.received.is_due(now));
+        carrier.received.on_received(now, &packet);
+        assert!(carrier.received.is_due(now));
         connection.poll_transmit(shared, now, &mut buf)
     });
     assert_eq!(sent, None);

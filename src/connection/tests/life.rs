@@ -398,7 +398,7 @@ fn a_lost_tail_is_found_by_probes() {
     let probes = world.ends[0].sent.len() - first - 1;
     assert!((1..=4).contains(&probes), "{probes}");
     let established = world.connection(0).established.as_ref().expect("it lives");
-    assert!(!established.carrier.sent.is_asking(), "all is settled");
+    assert!(!established.carriers.current().sent.is_asking(), "all is settled");
 }
 
 // spec: 13.5 congestion control
@@ -415,7 +415,7 @@ fn nothing_leaves_past_the_congestion_window() {
     world.run(DELAY);
     let bytes: usize = world.ends[0].sent[before..].iter().sum();
     let established = world.connection(0).established.as_ref().expect("it lives");
-    let window = established.carrier.congestion.window() as usize;
+    let window = established.carriers.current().congestion.window() as usize;
     assert!(bytes <= window + 1232, "{bytes} of {window}");
     assert!(bytes > 5000, "and it was used: {bytes}");
 }

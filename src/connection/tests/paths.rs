@@ -21,12 +21,12 @@ fn fill(world: &mut World, channel: ChannelHandle, span: Duration) {
 
 fn window(world: &mut World) -> u64 {
     let established = world.connection(0).established.as_ref().expect("it lives");
-    established.carrier.congestion.window()
+    established.carriers.current().congestion.window()
 }
 
 fn is_marking(world: &mut World, end: usize) -> bool {
     let established = world.connection(end).established.as_ref().expect("it lives");
-    established.carrier.mark() == EcnMark::Ect0
+    established.carriers.current().mark() == EcnMark::Ect0
 }
 
 // spec: 13.5 congestion control, 8.5 ACK, ACK_ECN; RFC 9000 13.4.2
@@ -45,7 +45,7 @@ fn marks_are_sent_counted_and_believed() {
     assert!(after < before, "CE is congestion: {before}, then {after}");
     assert!(is_marking(&mut world, 0), "and no reason to stop marking");
     let established = world.connection(1).established.as_ref().expect("it lives");
-    let counts = established.carrier.received.counts().expect("marks came");
+    let counts = established.carriers.current().received.counts().expect("marks came");
     assert!(counts.ect0 > 10 && counts.ce > 0 && counts.ect1 == 0, "{counts:?}");
     let stats = world.connection(0).stats();
     assert_eq!((stats.bytes_lost, stats.packets_lost), (0, 0), "nothing was");
