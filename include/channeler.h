@@ -639,7 +639,7 @@
  * A connection ended; what had arrived whole on it waits to be received. `reason`:
  * `CHANNELER_ERR_CLOSED` (by us), `_LIMIT` (it was unused for the longest time when a 33rd began),
  * `_SUPERSEDED` (another with the same peer is used), `_IDENTITY` (the peer is not who it should
- * be), `_REFUSED`, `_TIMEOUT` (nobody answered), `_IDLE`, `_PEER_CLOSED`, `_RESET` (the peer
+ * be), `_REFUSED`, `_BANNED`, `_TIMEOUT` (nobody answered), `_IDLE`, `_PEER_CLOSED`, `_RESET` (the peer
  * restarted), `_CRYPTO`, `_PROTOCOL`; with `code` and `text` of the side that ended it. `count`
  * messages were taken for sending of which it is not known that they arrived; `cut` messages of
  * the peer broke off, and nothing of them is delivered.
@@ -681,6 +681,12 @@
  * Bytes of a label, at most.
  */
 #define CHANNELER_QUIC_LABEL_MAX 256
+
+/**
+ * Places for counters of dropped things in `channeler_quic_counters`; those past the last reason
+ * are for later ones, and 0.
+ */
+#define CHANNELER_QUIC_DROP_PLACES 64
 
 /**
  * A node: our end of all connections, with its sockets.
@@ -2054,6 +2060,208 @@ typedef struct channeler_quic_channel {
     size_t label_length;
 } channeler_quic_channel;
 
+/**
+ * Counters of QUIC channels since `channeler_quic_open`.
+ */
+typedef struct channeler_quic_counters {
+    /**
+     * `sizeof(channeler_quic_counters)`: set it before the call.
+     */
+    size_t struct_size;
+    /**
+     * Connections in the map now, at most 32.
+     */
+    uint64_t connections;
+    /**
+     * Connections beside it now: they drain, are still being read, or are not in it yet.
+     */
+    uint64_t connections_beside;
+    /**
+     * Connections that we began.
+     */
+    uint64_t dialled;
+    /**
+     * Connections that peers began and that were accepted.
+     */
+    uint64_t accepted;
+    /**
+     * Connections that were closed for another when there were 32.
+     */
+    uint64_t evicted;
+    /**
+     * Connections that gave way to another with the same peer.
+     */
+    uint64_t superseded;
+    /**
+     * Handshakes of others that were asked to prove their address.
+     */
+    uint64_t handshakes_retried;
+    /**
+     * Messages taken for sending, sync messages included.
+     */
+    uint64_t messages_sent;
+    /**
+     * Their bytes.
+     */
+    uint64_t bytes_sent;
+    /**
+     * Messages received whole, sync messages included.
+     */
+    uint64_t messages_received;
+    /**
+     * Bytes of their frames.
+     */
+    uint64_t bytes_received;
+    /**
+     * Messages taken for sending of which it is not known that they arrived: their connection
+     * ended before, or the peer stopped their stream.
+     */
+    uint64_t messages_undelivered;
+    /**
+     * Bytes that wait to be received now, with those of unfinished messages.
+     */
+    uint64_t receive_queue_bytes;
+    /**
+     * Messages that wait to be received now.
+     */
+    uint64_t receive_queue_messages;
+    /**
+     * Bytes that wait to be sent now, on all connections.
+     */
+    uint64_t send_queue_bytes;
+    /**
+     * Datagrams received, dropped ones included.
+     */
+    uint64_t datagrams_received;
+    /**
+     * Their bytes.
+     */
+    uint64_t datagram_bytes_received;
+    /**
+     * Datagrams handed to the network.
+     */
+    uint64_t datagrams_sent;
+    /**
+     * Their bytes.
+     */
+    uint64_t datagram_bytes_sent;
+    /**
+     * Everything that was not taken, by reason: `channeler_quic_drop_reason_name` names the
+     * places.
+     */
+    uint64_t dropped[64];
+} channeler_quic_counters;
+
+/**
+ * What a connection of QUIC channels is, and how it does.
+ */
+typedef struct channeler_quic_details {
+    /**
+     * `sizeof(channeler_quic_details)`: set it before the call.
+     */
+    size_t struct_size;
+    /**
+     * Its number, as events have it.
+     */
+    uint64_t connection;
+    /**
+     * Where the peer is.
+     */
+    struct channeler_address address;
+    /**
+     * The peer; all zero before it proved who it is.
+     */
+    struct channeler_peer_id peer;
+    /**
+     * 1 once messages flow, else 0.
+     */
+    uint32_t connected;
+    /**
+     * 1 when the peer began it, 0 when we did.
+     */
+    uint32_t by_peer;
+    /**
+     * The smoothed round-trip time, in nanoseconds.
+     */
+    uint64_t rtt_ns;
+    /**
+     * The least round-trip time seen, in nanoseconds.
+     */
+    uint64_t rtt_min_ns;
+    /**
+     * Bytes that may be on their way at once, as congestion control sees it.
+     */
+    uint64_t congestion_window_bytes;
+    /**
+     * Bytes that may leave in a second; 0: nothing but the window limits.
+     */
+    uint64_t pacing_rate_bytes;
+    /**
+     * Bytes on their way now.
+     */
+    uint64_t in_flight_bytes;
+    /**
+     * Bytes that wait to be sent now.
+     */
+    uint64_t send_queue_bytes;
+    /**
+     * Bytes that wait to be received now, with those of unfinished messages.
+     */
+    uint64_t receive_queue_bytes;
+    /**
+     * Messages that wait to be received now.
+     */
+    uint64_t receive_queue_messages;
+    /**
+     * Messages taken for sending on it.
+     */
+    uint64_t messages_sent;
+    /**
+     * Messages received whole on it.
+     */
+    uint64_t messages_received;
+    /**
+     * Messages of the peer that broke off in their middle.
+     */
+    uint64_t messages_cut;
+    /**
+     * Packets sent.
+     */
+    uint64_t packets_sent;
+    /**
+     * Packets that were lost on their way to the peer.
+     */
+    uint64_t packets_lost;
+    /**
+     * Their bytes.
+     */
+    uint64_t bytes_lost;
+    /**
+     * How often loss, or marks of full queues, were told to congestion control.
+     */
+    uint64_t congestion_events;
+    /**
+     * Largest packet that leaves now, in bytes of UDP payload.
+     */
+    uint64_t packet_size;
+    /**
+     * Datagrams sent.
+     */
+    uint64_t datagrams_sent;
+    /**
+     * Their bytes.
+     */
+    uint64_t datagram_bytes_sent;
+    /**
+     * Datagrams received.
+     */
+    uint64_t datagrams_received;
+    /**
+     * Their bytes.
+     */
+    uint64_t datagram_bytes_received;
+} channeler_quic_details;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -3252,7 +3460,8 @@ int32_t channeler_node_timeout(struct channeler_node *node,
 int32_t channeler_node_wake(struct channeler_node *node);
 
 /**
- * Bans a peer id for `span_ns` nanoseconds, and closes its connection with `CHANNELER_ERR_BANNED`.
+ * Bans a peer id for `span_ns` nanoseconds, and closes its connections, QUIC channels included,
+ * with `CHANNELER_ERR_BANNED`.
  *
  * A further ban of the same peer replaces the first. `peer` is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_LIMIT` (4096 peers are banned),
@@ -3266,8 +3475,8 @@ int32_t channeler_node_ban_peer(struct channeler_node *node,
                                 uint64_t span_ns);
 
 /**
- * Bans an IP address, whatever the port, for `span_ns` nanoseconds, and closes its connections
- * with `CHANNELER_ERR_BANNED`.
+ * Bans an IP address, whatever the port, for `span_ns` nanoseconds, and closes its connections,
+ * QUIC channels included, with `CHANNELER_ERR_BANNED`.
  *
  * A further ban of the same address replaces the first. `address` is read during the call only.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_LIMIT` (4096
@@ -3441,9 +3650,9 @@ int32_t channeler_quic_open(struct channeler_node *node,
  * the node, or `channeler_node_flush`.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, the label is too long), `_DECODE`
  * (the label is not UTF-8), `_TOO_LARGE` (above `message_bytes_max`), `_WOULD_BLOCK` (the queue
- * for that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_LIMIT`
- * (too many connections are being made or closed), `_UNSUPPORTED` (no `channeler_quic_open`
- * before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ * for that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_BANNED`,
+ * `_LIMIT` (too many connections are being made or closed), `_UNSUPPORTED` (no
+ * `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `address` and `team` are NULL or readable;
@@ -3513,7 +3722,7 @@ int32_t channeler_quic_receive_sync(struct channeler_node *node,
  * `peer` is who must answer, and is then known; NULL: somebody who is known. `*connection` becomes
  * its number; it may be NULL.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `address` is NULL), `_INVALID_ADDRESS`,
- * `_IDENTITY` (somebody else is there), `_LIMIT` (too many connections are being made or closed),
+ * `_IDENTITY` (somebody else is there), `_BANNED`, `_LIMIT` (too many connections are being made or closed),
  * `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`.
  * Thread: any.
  *
@@ -3589,6 +3798,66 @@ int32_t channeler_quic_trust(struct channeler_node *node,
 int32_t channeler_quic_distrust(struct channeler_node *node,
                                 const struct channeler_peer_id *peer,
                                 int32_t *was_known);
+
+/**
+ * Reads the counters of QUIC channels.
+ *
+ * Set `out->struct_size` before. Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, or a
+ * wrong `struct_size`), `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was
+ * freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `out` is NULL or has `out->struct_size`
+ * writable bytes.
+ */
+int32_t channeler_quic_stats(struct channeler_node *node,
+                             struct channeler_quic_counters *out);
+
+/**
+ * Tells what the connection to `address` is, and how it does.
+ *
+ * Set `out->struct_size` before. Errors: as `channeler_quic_stats`, and
+ * `CHANNELER_ERR_INVALID_ADDRESS`, `_INVALID_REFERENCE` (there is none). Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `address` is NULL or readable; `out` is NULL
+ * or has `out->struct_size` writable bytes.
+ */
+int32_t channeler_quic_info(struct channeler_node *node,
+                            const struct channeler_address *address,
+                            struct channeler_quic_details *out);
+
+/**
+ * Writes the addresses of the peers that there are connections to, at most 32, to `addresses`, and
+ * how many they are to `*count`.
+ *
+ * `addresses` may be NULL when `capacity` is 0. Errors: `CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE`
+ * (there are more than `capacity`: `*count` is written, `addresses` is not),
+ * `_INVALID_ARGUMENT` (a pointer is NULL), `_UNSUPPORTED` (no `channeler_quic_open` before),
+ * `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`; `addresses` is NULL or has place for
+ * `capacity`; `count` is NULL or writable.
+ */
+int32_t channeler_quic_connections(struct channeler_node *node,
+                                   struct channeler_address *addresses,
+                                   size_t capacity,
+                                   size_t *count);
+
+/**
+ * Returns the name of a reason not to take something, such as "frame_too_long"; NULL past the last
+ * one.
+ *
+ * `index` is a place in `channeler_quic_counters.dropped`. Datagrams: `event_queue_full` (nobody
+ * runs the node's callbacks), `address_banned`, `unknown_connection`; answers to strangers:
+ * `reply_queue_full`; handshakes: `handshake_limit`, `handshake_invalid`; peers: `peer_banned`,
+ * `peer_unknown`, `peer_refused`, `peer_mistaken` (not the one that was dialled, or us);
+ * frames: `frame_too_long`, `_empty`, `_truncated`, `_unknown_variant`, `_label_too_long`,
+ * `_label_not_text`, `_cut`, `_too_much`; messages that broke off: `message_cut`. Owner: the
+ * library; valid for ever. Thread: any.
+ */
+const char *channeler_quic_drop_reason_name(size_t index);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -9,7 +9,7 @@ use crate::id::PeerId;
 use crate::time::Time;
 
 /// Bans by peer id and by IP address. An expired one counts no more, and makes room for new ones.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Bans {
     peers: BTreeMap<PeerId, Time>,
     addresses: BTreeMap<IpAddr, Time>,

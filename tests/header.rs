@@ -52,6 +52,7 @@ fn generate(root: &Path) -> String {
         "quic_options",
         "quic_events",
         "quic",
+        "quic_stats",
     ] {
         builder = builder.with_src(root.join(format!("src/ffi/{noun}.rs")));
     }

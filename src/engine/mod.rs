@@ -42,7 +42,7 @@ mod stats;
 mod thread;
 mod turn;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -228,6 +228,43 @@ impl Engine {
     /// `Poisoned`, `Closed`; `Unsupported` when there are none.
     pub fn with_quic<R>(&self, call: impl FnOnce(&mut Quic, Time) -> R) -> Result<R, Error> {
         self.shared.with_parts(|parts, now| Ok(call(parts.quic()?, now)))
+    }
+
+    /// Bans a peer id for `span` from now, at the node and for QUIC channels, also those that are
+    /// opened later, and ends its connections as `Banned`.
+    ///
+    /// # Errors
+    ///
+    /// `Limit` when `BANS_MAX` peers are banned; `Poisoned`, `Closed`.
+    pub fn ban_peer(&self, peer: PeerId, span: Duration) -> Result<(), Error> {
+        self.shared.with_parts(|parts, now| parts.ban_peer(now, peer, span))
+    }
+
+    /// Bans an IP address, whatever the port, as `ban_peer`.
+    ///
+    /// # Errors
+    ///
+    /// As `ban_peer`.
+    pub fn ban_address(&self, ip: IpAddr, span: Duration) -> Result<(), Error> {
+        self.shared.with_parts(|parts, now| parts.ban_address(now, ip, span))
+    }
+
+    /// Lifts a ban; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// `Poisoned`, `Closed`.
+    pub fn lift_ban_peer(&self, peer: PeerId) -> Result<bool, Error> {
+        self.shared.with_parts(|parts, _| Ok(parts.lift_ban_peer(peer)))
+    }
+
+    /// Lifts a ban; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// `Poisoned`, `Closed`.
+    pub fn lift_ban_address(&self, ip: IpAddr) -> Result<bool, Error> {
+        self.shared.with_parts(|parts, _| Ok(parts.lift_ban_address(ip)))
     }
 
     /// One turn of the loop in this thread: waits at most `timeout` (None: until something

@@ -1,9 +1,12 @@
 //! What one engine drives: a node, QUIC channels, or both on one port.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use super::dispatch::Events;
 use crate::error::Error;
+use crate::id::PeerId;
 use crate::io::{Receive, SendError, Transmit};
 use crate::node::Node;
 use crate::quic::{Quic, QuicEvent};
@@ -55,8 +58,52 @@ impl Parts {
         if self.quic.is_some() {
             return Err(Error::State);
         }
+        let mut quic = quic;
+        if let Some(bans) = self.node.as_ref().and_then(Node::bans) {
+            quic.inherit_bans(bans);
+        }
         self.quic = Some(quic);
         Ok(())
+    }
+
+    /// Bans a peer id at whatever is there.
+    pub(super) fn ban_peer(
+        &mut self,
+        now: Time,
+        peer: PeerId,
+        span: Duration,
+    ) -> Result<(), Error> {
+        if let Some(node) = &mut self.node {
+            node.ban_peer(now, peer, span)?;
+        }
+        self.quic.as_mut().map_or(Ok(()), |quic| quic.ban_peer(now, peer, span))
+    }
+
+    /// Bans an IP address at whatever is there.
+    pub(super) fn ban_address(
+        &mut self,
+        now: Time,
+        ip: IpAddr,
+        span: Duration,
+    ) -> Result<(), Error> {
+        if let Some(node) = &mut self.node {
+            node.ban_address(now, ip, span)?;
+        }
+        self.quic.as_mut().map_or(Ok(()), |quic| quic.ban_address(now, ip, span))
+    }
+
+    /// Lifts a ban; whether there was one.
+    pub(super) fn lift_ban_peer(&mut self, peer: PeerId) -> bool {
+        let node = self.node.as_mut().is_some_and(|node| node.lift_ban_peer(peer));
+        let quic = self.quic.as_mut().is_some_and(|quic| quic.lift_ban_peer(peer));
+        node || quic
+    }
+
+    /// Lifts a ban; whether there was one.
+    pub(super) fn lift_ban_address(&mut self, ip: IpAddr) -> bool {
+        let node = self.node.as_mut().is_some_and(|node| node.lift_ban_address(ip));
+        let quic = self.quic.as_mut().is_some_and(|quic| quic.lift_ban_address(ip));
+        node || quic
     }
 
     /// How many of the first bytes of `data` belong together: datagrams for QUIC, or none of them.
@@ -165,10 +212,8 @@ mod tests {
     use super::*;
     use crate::config::NodeConfig;
     use crate::crypto::Identity;
-    use crate::id::PeerId;
     use crate::io::{EcnMark, Local};
     use crate::quic::{QuicConfig, Trust};
-    use std::time::Duration;
 
     fn parts() -> Parts {
         let identity = Identity::from_seed([1; 32]);

@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -154,6 +154,46 @@ impl Contents {
             let text = "the node serves no QUIC channels: channeler_quic_open comes first";
             describe_as(engine, error, Error::Unsupported, text)
         })
+    }
+
+    /// Bans a peer id, for QUIC channels too.
+    pub(super) fn ban_peer(&self, peer: PeerId, span: Duration) -> Result<(), Failure> {
+        match &self.core {
+            Core::Sockets(engine) => {
+                engine.ban_peer(peer, span).map_err(|error| describe(engine, error))
+            }
+            Core::SansIo(core) => Ok(core.with_node(|node, now| node.ban_peer(now, peer, span))??),
+        }
+    }
+
+    /// Bans an IP address, for QUIC channels too.
+    pub(super) fn ban_address(&self, ip: IpAddr, span: Duration) -> Result<(), Failure> {
+        match &self.core {
+            Core::Sockets(engine) => {
+                engine.ban_address(ip, span).map_err(|error| describe(engine, error))
+            }
+            Core::SansIo(core) => Ok(core.with_node(|node, now| node.ban_address(now, ip, span))??),
+        }
+    }
+
+    /// Lifts a ban; whether there was one.
+    pub(super) fn lift_ban_peer(&self, peer: PeerId) -> Result<bool, Failure> {
+        match &self.core {
+            Core::Sockets(engine) => {
+                engine.lift_ban_peer(peer).map_err(|error| describe(engine, error))
+            }
+            Core::SansIo(core) => core.with_node(|node, _| node.lift_ban_peer(peer)),
+        }
+    }
+
+    /// Lifts a ban; whether there was one.
+    pub(super) fn lift_ban_address(&self, ip: IpAddr) -> Result<bool, Failure> {
+        match &self.core {
+            Core::Sockets(engine) => {
+                engine.lift_ban_address(ip).map_err(|error| describe(engine, error))
+            }
+            Core::SansIo(core) => core.with_node(|node, _| node.lift_ban_address(ip)),
+        }
     }
 
     /// The engine of a node with sockets.

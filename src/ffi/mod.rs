@@ -32,6 +32,7 @@ pub mod peer_id;
 pub mod quic;
 pub mod quic_events;
 pub mod quic_options;
+pub mod quic_stats;
 pub mod reference;
 pub mod sans_io;
 pub mod stats;

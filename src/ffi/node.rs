@@ -9,7 +9,8 @@ use super::callbacks::channeler_callbacks;
 use super::contents::Given;
 use super::guard::{self, Out, guard};
 use super::identity;
-use super::lifetime::{self, channeler_node};
+use super::lifetime;
+pub use super::lifetime::channeler_node;
 use super::options::channeler_options;
 use super::peer_id::channeler_peer_id;
 use crate::id::PeerId;
@@ -290,7 +291,8 @@ pub unsafe extern "C" fn channeler_node_wake(node: *mut channeler_node) -> i32 {
     unsafe { lifetime::wake(node) }
 }
 
-/// Bans a peer id for `span_ns` nanoseconds, and closes its connection with `CHANNELER_ERR_BANNED`.
+/// Bans a peer id for `span_ns` nanoseconds, and closes its connections, QUIC channels included,
+/// with `CHANNELER_ERR_BANNED`.
 ///
 /// A further ban of the same peer replaces the first. `peer` is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_LIMIT` (4096 peers are banned),
@@ -309,12 +311,12 @@ pub unsafe extern "C" fn channeler_node_ban_peer(
         let live = unsafe { lifetime::enter(node) }?;
         // SAFETY: the caller promises that `peer` is null or readable.
         let peer = PeerId(unsafe { guard::read(peer, "peer") }?.bytes);
-        Ok(live.core(|node, now| node.ban_peer(now, peer, Duration::from_nanos(span_ns)))??)
+        live.ban_peer(peer, Duration::from_nanos(span_ns))
     })
 }
 
-/// Bans an IP address, whatever the port, for `span_ns` nanoseconds, and closes its connections
-/// with `CHANNELER_ERR_BANNED`.
+/// Bans an IP address, whatever the port, for `span_ns` nanoseconds, and closes its connections,
+/// QUIC channels included, with `CHANNELER_ERR_BANNED`.
 ///
 /// A further ban of the same address replaces the first. `address` is read during the call only.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL), `_INVALID_ADDRESS`, `_LIMIT` (4096
@@ -334,7 +336,7 @@ pub unsafe extern "C" fn channeler_node_ban_address(
         // SAFETY: the caller promises that `address` is null or readable.
         let address = unsafe { guard::read(address, "address") }?;
         let ip = SocketAddr::try_from(address)?.ip().to_canonical();
-        Ok(live.core(|node, now| node.ban_address(now, ip, Duration::from_nanos(span_ns)))??)
+        live.ban_address(ip, Duration::from_nanos(span_ns))
     })
 }
 
@@ -359,7 +361,7 @@ pub unsafe extern "C" fn channeler_node_lift_ban_peer(
         let peer = PeerId(unsafe { guard::read(peer, "peer") }?.bytes);
         // SAFETY: the caller promises that `lifted` is null or writable.
         let lifted = unsafe { Out::optional(lifted) };
-        lifted.set(live.core(|node, _| node.lift_ban_peer(peer))?.into());
+        lifted.set(live.lift_ban_peer(peer)?.into());
         Ok(())
     })
 }
@@ -386,7 +388,7 @@ pub unsafe extern "C" fn channeler_node_lift_ban_address(
         // SAFETY: the caller promises that `lifted` is null or writable.
         let lifted = unsafe { Out::optional(lifted) };
         let ip = SocketAddr::try_from(address)?.ip().to_canonical();
-        lifted.set(live.core(|node, _| node.lift_ban_address(ip))?.into());
+        lifted.set(live.lift_ban_address(ip)?.into());
         Ok(())
     })
 }

@@ -85,9 +85,9 @@ pub unsafe extern "C" fn channeler_quic_open(
 /// the node, or `channeler_node_flush`.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (a pointer is NULL, the label is too long), `_DECODE`
 /// (the label is not UTF-8), `_TOO_LARGE` (above `message_bytes_max`), `_WOULD_BLOCK` (the queue
-/// for that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_LIMIT`
-/// (too many connections are being made or closed), `_UNSUPPORTED` (no `channeler_quic_open`
-/// before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+/// for that peer is full; `CHANNELER_QUIC_EVENT_WRITABLE` follows), `_INVALID_ADDRESS`, `_BANNED`,
+/// `_LIMIT` (too many connections are being made or closed), `_UNSUPPORTED` (no
+/// `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `address` and `team` are NULL or readable;
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn channeler_quic_receive_sync(
 /// `peer` is who must answer, and is then known; NULL: somebody who is known. `*connection` becomes
 /// its number; it may be NULL.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `address` is NULL), `_INVALID_ADDRESS`,
-/// `_IDENTITY` (somebody else is there), `_LIMIT` (too many connections are being made or closed),
+/// `_IDENTITY` (somebody else is there), `_BANNED`, `_LIMIT` (too many connections are being made or closed),
 /// `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`.
 /// Thread: any.
 ///

@@ -19,6 +19,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::bans::Bans;
 use crate::config::{ChannelConfig, Legacy, NodeConfig, Profile, SendOptions};
 use crate::crypto::{Identity, KeyLog};
 use crate::error::Error;
@@ -492,6 +493,12 @@ impl Node {
             Some(v1) => v1.ban_address(now, ip, span),
             None => Ok(()),
         }
+    }
+
+    /// Who is banned.
+    pub(crate) fn bans(&self) -> Option<&Bans> {
+        let of_v0 = self.v0.as_ref().map(v0::Endpoint::bans);
+        self.v1.as_ref().map(|v1| &v1.bans).or(of_v0)
     }
 
     /// Lifts a ban; whether there was one.

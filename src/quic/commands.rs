@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Quic;
 use super::config::{MEMBERS_MAX, Trust};
+use super::drops::QuicDrop;
 use super::events::{QuicChannel, QuicConnection, Waiting};
 use super::inbox::Queue;
 use super::member::{Code, End, Member, Stage};
@@ -24,7 +25,7 @@ impl Quic {
     ///
     /// `InvalidArgument` for a label above [`LABEL_BYTES_MAX`]; `TooLarge` for a message above
     /// `message_bytes_max`; `WouldBlock` when the queue of that peer is full (`Writable` follows);
-    /// `InvalidAddress`; `Limit` when too many connections are being made or closed.
+    /// `InvalidAddress`; `Banned`; `Limit` when too many connections are being made or closed.
     pub fn send(
         &mut self,
         now: Time,
@@ -120,7 +121,7 @@ impl Quic {
     ///
     /// # Errors
     ///
-    /// `InvalidAddress`, `Limit`; `Identity` when somebody else is there.
+    /// `InvalidAddress`, `Banned`, `Limit`; `Identity` when somebody else is there.
     pub fn connect(
         &mut self,
         now: Time,
@@ -188,7 +189,7 @@ impl Quic {
     /// As `accept`.
     pub fn refuse(&mut self, now: Time, connection: QuicConnection) -> Result<(), Error> {
         self.asking(connection)?;
-        self.turn_away(now, connection, Code::Refused, "you are not wanted here");
+        self.turn_away(now, connection, QuicDrop::PeerRefused, "you are not wanted here");
         self.drive(now, connection);
         Ok(())
     }
@@ -231,6 +232,7 @@ impl Quic {
             return Err(Error::WouldBlock);
         }
         member.outbox.push(head, message);
+        member.messages_sent += 1;
         member.wants_transmit = true;
         self.map.touch(address, now);
         self.shared.stats.messages_sent += 1;
@@ -247,6 +249,10 @@ impl Quic {
     ) -> Result<QuicConnection, Error> {
         if address.port() == 0 || address.ip().is_unspecified() {
             return Err(Error::InvalidAddress);
+        }
+        let is_banned = peer.is_some_and(|peer| self.bans.has_peer(now, peer));
+        if is_banned || self.bans.has_address(now, address.ip()) {
+            return Err(Error::Banned);
         }
         if self.members.len() >= MEMBERS_MAX {
             return Err(Error::Limit);

@@ -4,7 +4,9 @@ use quinn_proto::Event;
 
 use rustls::pki_types::CertificateDer;
 
+use super::bans::BANNED;
 use super::config::Trust;
+use super::drops::QuicDrop;
 use super::ends::end_of;
 use super::events::{QuicConnection, QuicEvent};
 use super::member::{Code, End, Member, Stage};
@@ -106,21 +108,29 @@ impl Quic {
         let shown = shown.and_then(|shown| shown.downcast::<Vec<CertificateDer<'static>>>().ok());
         let trust = &self.shared.config.trust;
         let Some(seen) = shown.and_then(|shown| peer_of(trust, &shown)) else {
-            return self.turn_away(now, id, Code::Identity, "you showed no key of a peer");
+            return self.turn_away(now, id, QuicDrop::PeerMistaken, "you showed no key of a peer");
         };
         let PeerInTls { peer, key } = seen;
         if peer == self.tls.peer_id {
-            return self.turn_away(now, id, Code::Identity, "you have the key that we have");
+            return self.turn_away(
+                now,
+                id,
+                QuicDrop::PeerMistaken,
+                "you have the key that we have",
+            );
         }
         if member.expected.is_some_and(|expected| expected != peer) {
             return self.turn_away(
                 now,
                 id,
-                Code::Identity,
+                QuicDrop::PeerMistaken,
                 "you are not the peer that was dialled",
             );
         }
         member.peer = Some(peer);
+        if self.bans.has_peer(now, peer) {
+            return self.turn_away(now, id, QuicDrop::PeerBanned, BANNED);
+        }
         let asks = self.shared.config.ask_before_accept;
         let is_known = match trust {
             Trust::RawKeys { peers, .. } => peers.contains(&peer) || member.expected.is_some(),
@@ -130,7 +140,12 @@ impl Quic {
             return self.accept_member(now, id);
         }
         if !asks {
-            return self.turn_away(now, id, Code::Refused, "your peer id is not known here");
+            return self.turn_away(
+                now,
+                id,
+                QuicDrop::PeerUnknown,
+                "your peer id is not known here",
+            );
         }
         member.stage = Stage::Asking;
         member.deadline = Some(now + self.shared.config.accept_timeout);
@@ -164,10 +179,16 @@ impl Quic {
     }
 
     /// The peer is not who it should be, or not wanted.
-    pub(super) fn turn_away(&mut self, now: Time, id: QuicConnection, code: Code, text: &str) {
-        self.shared.stats.peers_refused += 1;
+    pub(super) fn turn_away(&mut self, now: Time, id: QuicConnection, why: QuicDrop, text: &str) {
+        self.shared.stats.count_dropped(why, 1);
         let Some(member) = self.members.get_mut(&id) else { return };
-        let reason = if code == Code::Identity { Error::Identity } else { Error::Refused };
+        let (reason, code) = if why == QuicDrop::PeerMistaken {
+            (Error::Identity, Code::Identity)
+        } else if why == QuicDrop::PeerBanned {
+            (Error::Banned, Code::Refused)
+        } else {
+            (Error::Refused, Code::Refused)
+        };
         member.end(&self.clock, now, End::of(reason, code, text));
         self.leave_map(now, id);
     }
@@ -184,7 +205,7 @@ impl Quic {
                     self.leave_map(now, id);
                 }
                 Stage::Asking => {
-                    self.turn_away(now, id, Code::Refused, "nobody said yes in time");
+                    self.turn_away(now, id, QuicDrop::PeerRefused, "nobody said yes in time");
                 }
                 Stage::Open | Stage::Ended(_) | Stage::Reported => {}
             }

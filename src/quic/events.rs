@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::drops::{QUIC_DROPS, QuicDrop};
 use super::message::{FrameError, TeamId};
 use crate::crypto::PublicKey;
 use crate::error::Error;
@@ -139,12 +140,8 @@ pub struct QuicStats {
     pub evicted: u64,
     /// Connections that gave way to another with the same peer.
     pub superseded: u64,
-    /// Handshakes of others that were refused before they cost anything.
-    pub handshakes_refused: u64,
     /// Handshakes of others that were asked to prove their address.
     pub handshakes_retried: u64,
-    /// Peers that were not who they should be, or not known.
-    pub peers_refused: u64,
     /// Messages taken for sending, sync messages included.
     pub messages_sent: u64,
     /// Their bytes.
@@ -153,8 +150,6 @@ pub struct QuicStats {
     pub messages_received: u64,
     /// Their bytes.
     pub bytes_received: u64,
-    /// Frames refused, by [`FrameError`] in the order of its numbers from 1.
-    pub frames_refused: [u64; FrameError::ALL.len()],
     /// Messages that were taken for sending and of which it is not known that they arrived.
     pub messages_undelivered: u64,
     /// Bytes that wait for `receive`, with those of unfinished messages.
@@ -171,8 +166,24 @@ pub struct QuicStats {
     pub datagrams_sent: u64,
     /// Their bytes.
     pub datagram_bytes_sent: u64,
-    /// Datagrams dropped because the owner does not drain events.
-    pub datagrams_dropped: u64,
+    /// What was not taken, by [`QuicDrop`].
+    pub dropped: [u64; QUIC_DROPS],
+}
+
+impl QuicStats {
+    /// How often something was not taken for `reason`.
+    pub const fn dropped(&self, reason: QuicDrop) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// How many frames were refused for `error`.
+    pub const fn frames_refused(&self, error: FrameError) -> u64 {
+        self.dropped(QuicDrop::of_frame(error))
+    }
+
+    pub(super) fn count_dropped(&mut self, reason: QuicDrop, count: u64) {
+        self.dropped[reason as usize] += count;
+    }
 }
 
 /// What a connection is, and how it does.
@@ -180,6 +191,8 @@ pub struct QuicStats {
 pub struct QuicInfo {
     /// The connection.
     pub connection: QuicConnection,
+    /// The peer's address, canonical.
+    pub address: SocketAddr,
     /// The peer, once it proved who it is.
     pub peer: Option<PeerId>,
     /// Whether messages can flow.
@@ -192,20 +205,38 @@ pub struct QuicInfo {
     pub min_rtt: Duration,
     /// Bytes that may be in flight.
     pub congestion_window_bytes: u64,
+    /// Bytes that may leave in a second; 0: nothing but the window limits.
+    pub pacing_rate_bytes: u64,
     /// Bytes in flight.
     pub in_flight_bytes: u64,
     /// Bytes that wait to be given to QUIC.
     pub send_queue_bytes: u64,
     /// Bytes that wait for `receive`, with those of unfinished messages.
     pub receive_bytes: u64,
+    /// Messages that wait for `receive`.
+    pub receive_messages: u64,
+    /// Messages taken for sending on it.
+    pub messages_sent: u64,
+    /// Messages received whole on it.
+    pub messages_received: u64,
+    /// Messages of the peer that broke off in their middle.
+    pub messages_cut: u64,
     /// Packets sent.
     pub packets_sent: u64,
     /// Packets lost.
     pub packets_lost: u64,
+    /// Bytes of packets lost.
+    pub bytes_lost: u64,
+    /// Times that loss or marks made congestion control slow down, or think about it.
+    pub congestion_events: u64,
     /// Bytes of payload in the largest packet.
     pub packet_size: u16,
     /// Datagrams sent.
     pub datagrams_sent: u64,
+    /// Their bytes.
+    pub datagram_bytes_sent: u64,
     /// Datagrams received.
     pub datagrams_received: u64,
+    /// Their bytes.
+    pub datagram_bytes_received: u64,
 }

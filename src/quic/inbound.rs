@@ -7,6 +7,7 @@ use quinn_proto::{DatagramEvent, EcnCodepoint, Incoming};
 
 use super::Quic;
 use super::config::{MEMBERS_MAX, REPLIES_MAX};
+use super::drops::QuicDrop;
 use super::events::QuicConnection;
 use super::member::{Member, Stage};
 use super::outbox::Outbox;
@@ -23,7 +24,11 @@ impl Quic {
         self.shared.stats.datagrams_received += count;
         self.shared.stats.datagram_bytes_received += data.len() as u64;
         if self.shared.events.len() >= self.shared.config.events_max {
-            self.shared.stats.datagrams_dropped += count;
+            self.shared.stats.count_dropped(QuicDrop::EventQueueFull, count);
+            return;
+        }
+        if self.bans.has_address(now, canonical(from.from).ip()) {
+            self.shared.stats.count_dropped(QuicDrop::AddressBanned, count);
             return;
         }
         let mut touched = None;
@@ -61,8 +66,14 @@ impl Quic {
             EcnMark::Ce => Some(EcnCodepoint::Ce),
         };
         let mut reply = Vec::new();
-        let event = self.endpoint.handle(at, remote, from.local.ip, ecn, datagram, &mut reply)?;
-        match event {
+        let event = self.endpoint.handle(at, remote, from.local.ip, ecn, datagram, &mut reply);
+        if !matches!(
+            event,
+            Some(DatagramEvent::ConnectionEvent(..) | DatagramEvent::NewConnection(_))
+        ) {
+            self.shared.stats.count_dropped(QuicDrop::UnknownConnection, 1);
+        }
+        match event? {
             DatagramEvent::ConnectionEvent(handle, event) => {
                 let id = *self.routes.get(&handle.0)?;
                 let member = self.members.get_mut(&id)?;
@@ -86,7 +97,7 @@ impl Quic {
         let config = &self.shared.config;
         let mut bytes = Vec::new();
         if half_open >= config.half_open_max || self.members.len() >= MEMBERS_MAX {
-            self.shared.stats.handshakes_refused += 1;
+            self.shared.stats.count_dropped(QuicDrop::HandshakeLimit, 1);
             let transmit = self.endpoint.refuse(incoming, &mut bytes);
             self.reply(local, &transmit, bytes);
             return None;
@@ -115,7 +126,7 @@ impl Quic {
                 Some(id)
             }
             Err(error) => {
-                self.shared.stats.handshakes_refused += 1;
+                self.shared.stats.count_dropped(QuicDrop::HandshakeInvalid, 1);
                 if let Some(transmit) = error.response {
                     self.reply(local, &transmit, bytes);
                 }
@@ -138,6 +149,7 @@ impl Quic {
 
     fn reply(&mut self, local: Local, transmit: &quinn_proto::Transmit, bytes: Vec<u8>) {
         if self.replies.len() >= REPLIES_MAX {
+            self.shared.stats.count_dropped(QuicDrop::ReplyQueueFull, 1);
             return;
         }
         let len = transmit.size;

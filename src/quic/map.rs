@@ -67,6 +67,10 @@ impl Map {
         is_it
     }
 
+    pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.entries.keys().copied()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -7,6 +7,7 @@ use std::ops::Bound;
 use quinn_proto::{Connection, ConnectionHandle, Dir, StreamEvent, StreamId};
 
 use super::clock::Clock;
+use super::drops::QuicDrop;
 use super::events::{QuicConnection, QuicEvent};
 use super::gate::Gate;
 use super::inbox::Origin;
@@ -55,7 +56,10 @@ pub(super) struct Member {
     pub(super) waits_for_reads: bool,
     /// It has something that the limits of `receive` do not allow now.
     pub(super) is_held: bool,
-    cut: u64,
+    /// Messages of the peer that broke off.
+    pub(super) cut: u64,
+    pub(super) messages_sent: u64,
+    pub(super) messages_received: u64,
     /// Packets lost when QUIC last had nothing to send.
     lost_packets: u64,
     /// When QUIC, the gate or a deadline wants a call.
@@ -150,6 +154,8 @@ impl Member {
             waits_for_reads: false,
             is_held: false,
             cut: 0,
+            messages_sent: 0,
+            messages_received: 0,
             lost_packets: 0,
             due: None,
             wants_transmit: true,
@@ -241,6 +247,7 @@ impl Member {
             self.cursor = Some(stream);
         }
         shared.note_harvest(&harvest);
+        self.messages_received += harvest.messages;
         if harvest.messages > 0 {
             shared.touched.push(self.address);
         }
@@ -292,6 +299,12 @@ impl Member {
             undelivered,
             cut: self.cut,
         });
+    }
+
+    /// Bytes a second that the controller allows; 0 when it has a window only.
+    pub(super) fn pacing_rate(&self) -> u64 {
+        let bits = self.connection.congestion_state().metrics().pacing_rate;
+        bits.map_or(0, |bits| bits / 8)
     }
 
     /// Whether all that was taken for sending has arrived.
@@ -370,18 +383,23 @@ impl Member {
         let Some(reader) = self.readers.remove(&stream) else { return };
         let Some(peer) = self.peer else { return };
         let origin = Origin { connection: self.id, address: self.address, peer };
-        self.cut += u64::from(reader.abandon(origin, &mut shared.inbox));
+        if reader.abandon(origin, &mut shared.inbox) {
+            self.cut += 1;
+            shared.stats.count_dropped(QuicDrop::MessageCut, 1);
+        }
     }
 
     /// A frame that is none: the peer is told, and nothing more is read of its stream.
     fn refuse(&mut self, stream: StreamId, error: FrameError, shared: &mut Shared) {
         // At the end of the stream there is nothing left to stop.
         let _over = self.connection.recv_stream(stream).stop(varint(error.code()));
-        let cut = self.cut;
-        self.forget(stream, shared);
-        // It is reported as what it is, not as cut off.
-        self.cut = cut;
-        shared.stats.frames_refused[error as usize - 1] += 1;
+        self.readable.remove(&stream);
+        if let (Some(reader), Some(peer)) = (self.readers.remove(&stream), self.peer) {
+            let origin = Origin { connection: self.id, address: self.address, peer };
+            // It is reported as what it is, not as cut off.
+            let _is_cut = reader.abandon(origin, &mut shared.inbox);
+        }
+        shared.stats.count_dropped(QuicDrop::of_frame(error), 1);
         shared.events.push_back(QuicEvent::FrameRefused {
             connection: self.id,
             address: self.address,

@@ -27,10 +27,12 @@
 //! Ids, resets and timing follow from `now` and the seed. The bytes of handshakes do not: TLS draws
 //! its own keys, and quinn-proto the order of its transport parameters.
 
+mod bans;
 mod clock;
 mod commands;
 pub mod config;
 mod drive;
+mod drops;
 mod ends;
 mod events;
 mod gate;
@@ -55,6 +57,7 @@ use std::time::Duration;
 pub use config::{
     CONNECTIONS_MAX, Certificates, QuicConfig, QuicError, SettingError, StreamPolicy, Trust,
 };
+pub use drops::{QUIC_DROPS, QuicDrop};
 pub use events::{QuicChannel, QuicConnection, QuicEvent, QuicInfo, QuicStats, Waiting};
 pub use message::{FrameError, LABEL_BYTES_MAX, TeamId};
 
@@ -66,6 +69,7 @@ use rand_chacha::rand_core::SeedableRng;
 use shared::Shared;
 use tls::Tls;
 
+use crate::bans::Bans;
 use crate::id::PeerId;
 use crate::io::Transmit;
 use crate::time::Time;
@@ -81,6 +85,7 @@ pub struct Quic {
     stream: ChaCha12Rng,
     hash_key: (u64, u64),
     map: Map,
+    bans: Bans,
     members: BTreeMap<QuicConnection, Member>,
     /// From the numbers that quinn-proto gives out, and gives out again, to ours.
     routes: BTreeMap<usize, QuicConnection>,
@@ -123,6 +128,7 @@ impl Quic {
             stream,
             hash_key,
             map: Map::default(),
+            bans: Bans::default(),
             members: BTreeMap::new(),
             routes: BTreeMap::new(),
             next: 1,
@@ -188,27 +194,43 @@ impl Quic {
         }
     }
 
+    /// The addresses of the connections in the map, in no order.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.map.addresses()
+    }
+
     /// What the connection to an address is, and how it does; none without one in the map.
     pub fn info(&self, address: SocketAddr) -> Option<QuicInfo> {
         let id = self.map.get(crate::io::canonical(address))?;
         let member = self.members.get(&id)?;
         let stats = member.connection.stats();
+        let share = self.shared.inbox.share(id);
         Some(QuicInfo {
             connection: id,
+            address: member.address,
             peer: member.peer,
             is_connected: member.connected.is_some(),
             by_peer: member.by_peer,
             rtt: stats.path.rtt,
             min_rtt: stats.path.min_rtt,
             congestion_window_bytes: stats.path.cwnd,
+            pacing_rate_bytes: member.pacing_rate(),
             in_flight_bytes: member.gauge.in_flight(),
             send_queue_bytes: member.outbox.queued_bytes() as u64,
-            receive_bytes: self.shared.inbox.share(id).bytes as u64,
+            receive_bytes: share.bytes as u64,
+            receive_messages: share.messages as u64,
+            messages_sent: member.messages_sent,
+            messages_received: member.messages_received,
+            messages_cut: member.cut,
             packets_sent: stats.path.sent_packets,
             packets_lost: stats.path.lost_packets,
+            bytes_lost: stats.path.lost_bytes,
+            congestion_events: stats.path.congestion_events,
             packet_size: stats.path.current_mtu,
             datagrams_sent: stats.udp_tx.datagrams,
+            datagram_bytes_sent: stats.udp_tx.bytes,
             datagrams_received: stats.udp_rx.datagrams,
+            datagram_bytes_received: stats.udp_rx.bytes,
         })
     }
 }

@@ -70,6 +70,11 @@ impl Endpoint {
         &mut self.shared.events
     }
 
+    /// Who is banned.
+    pub(crate) fn bans(&self) -> &Bans {
+        &self.bans
+    }
+
     /// Whether nothing from this address is wanted.
     pub(crate) fn has_banned(&self, now: Time, ip: IpAddr) -> bool {
         self.bans.has_address(now, ip)

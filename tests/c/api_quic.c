@@ -198,10 +198,160 @@ static void wrong_arguments_are_statuses(void) {
     STATUS(CHANNELER_ERR_STATE, channeler_quic_receive(a.node, &byte, 1, &from, &length));
 }
 
+static channeler_quic_details details_of(live *self, live *other) {
+    channeler_quic_details details;
+    details.struct_size = sizeof details;
+    OK(channeler_quic_info(self->node, &other->address, &details));
+    return details;
+}
+
+static channeler_quic_counters counters_of(live *self) {
+    channeler_quic_counters counters;
+    counters.struct_size = sizeof counters;
+    OK(channeler_quic_stats(self->node, &counters));
+    return counters;
+}
+
+static uint64_t dropped(live *self, const char *reason) {
+    channeler_quic_counters counters = counters_of(self);
+    size_t i;
+    for (i = 0; channeler_quic_drop_reason_name(i) != NULL; i++) {
+        if (strcmp(channeler_quic_drop_reason_name(i), reason) == 0) return counters.dropped[i];
+    }
+    CHECK(!"a reason of that name");
+    return 0;
+}
+
+/* Two nodes with a connection that `a` began. */
+static void meet(live *a, live *b) {
+    memset(&at_a, 0, sizeof at_a);
+    memset(&at_b, 0, sizeof at_b);
+    live_start(a);
+    live_start(b);
+    OK(channeler_quic_open(a->node, NULL, on_quic, &at_a));
+    OK(channeler_quic_open(b->node, NULL, on_quic, &at_b));
+    OK(channeler_quic_trust(b->node, &a->peer));
+    OK(channeler_quic_connect(a->node, &b->address, &b->peer, NULL));
+    UNTIL(at_a.kinds[CHANNELER_QUIC_EVENT_CONNECTED] == 1);
+    UNTIL(at_b.kinds[CHANNELER_QUIC_EVENT_CONNECTED] == 1);
+}
+
+static void counters_and_details_tell_what_was_done(void) {
+    live a, b;
+    channeler_quic_counters counters;
+    channeler_quic_details details;
+    channeler_quic_channel from;
+    channeler_address addresses[32], nowhere = address_of("127.0.0.1:9");
+    uint8_t buffer[16];
+    size_t count = 99, length;
+    meet(&a, &b);
+    STATUS(CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE,
+           channeler_quic_connections(a.node, NULL, 0, &count));
+    CHECK(count == 1);
+    OK(channeler_quic_connections(a.node, addresses, 32, &count));
+    CHECK(count == 1 && addresses[0].port == b.address.port);
+    OK(send_text(&a, &b, "TELEMETRY", "one"));
+    OK(send_text(&a, &b, "TELEMETRY", "three"));
+    UNTIL(counters_of(&b).messages_received == 2);
+
+    details = details_of(&b, &a);
+    CHECK(details.connected == 1 && details.by_peer == 1 && same_peer(&details.peer, &a.peer));
+    CHECK(details.connection == at_b.last[CHANNELER_QUIC_EVENT_CONNECTED].connection);
+    CHECK(details.address.port == a.address.port);
+    CHECK(details.messages_received == 2 && details.receive_queue_messages == 2);
+    CHECK(details.receive_queue_bytes >= 8 && details.datagrams_received > 0);
+    OK(channeler_quic_receive(b.node, buffer, sizeof buffer, &from, &length));
+    CHECK(details_of(&b, &a).receive_queue_messages == 1);
+
+    details = details_of(&a, &b);
+    CHECK(details.by_peer == 0 && details.messages_sent == 2 && details.messages_received == 0);
+    CHECK(details.rtt_ns > 0 && details.rtt_min_ns <= details.rtt_ns * 8);
+    CHECK(details.congestion_window_bytes > 10000 && details.pacing_rate_bytes > 0);
+    CHECK(details.packet_size >= 1200 && details.packets_sent > 0);
+    CHECK(details.datagram_bytes_sent > 1200 && details.send_queue_bytes == 0);
+
+    counters = counters_of(&a);
+    CHECK(counters.connections == 1 && counters.dialled == 1 && counters.accepted == 0);
+    CHECK(counters.messages_sent == 2 && counters.bytes_sent == 8);
+    CHECK(counters.datagrams_sent > 0 && counters.datagram_bytes_sent > 1200);
+    CHECK(counters_of(&b).accepted == 1 && counters_of(&b).receive_queue_messages == 1);
+
+    /* A caller of an earlier version has a shorter struct. */
+    memset(&counters, 0xee, sizeof counters);
+    counters.struct_size = 16;
+    OK(channeler_quic_stats(a.node, &counters));
+    CHECK(counters.connections == 1 && counters.connections_beside == 0xeeeeeeeeeeeeeeee);
+    counters.struct_size = 1;
+    INVALID(channeler_quic_stats(a.node, &counters));
+    INVALID(channeler_quic_stats(a.node, NULL));
+    INVALID(channeler_quic_stats(NULL, &counters));
+    INVALID(channeler_quic_info(a.node, NULL, &details));
+    INVALID(channeler_quic_info(a.node, &b.address, NULL));
+    STATUS(CHANNELER_ERR_INVALID_REFERENCE, channeler_quic_info(a.node, &nowhere, &details));
+    INVALID(channeler_quic_connections(a.node, NULL, 1, &count));
+    INVALID(channeler_quic_connections(a.node, addresses, 32, NULL));
+    CHECK(channeler_quic_drop_reason_name(CHANNELER_QUIC_DROP_PLACES) == NULL);
+    CHECK(channeler_quic_drop_reason_name(SIZE_MAX) == NULL);
+    live_end();
+}
+
+static void bans_of_the_node_hold_for_quic_too(void) {
+    live a, b;
+    int32_t lifted = 0;
+    meet(&a, &b);
+
+    /* A ban of the key ends the connection, and the peer gets no further one. */
+    OK(channeler_node_ban_peer(b.node, &a.peer, 3600 * SECOND));
+    UNTIL(at_b.kinds[CHANNELER_QUIC_EVENT_CLOSED] == 1);
+    CHECK(at_b.last[CHANNELER_QUIC_EVENT_CLOSED].reason == CHANNELER_ERR_BANNED);
+    UNTIL(at_a.kinds[CHANNELER_QUIC_EVENT_CLOSED] == 1);
+    CHECK(at_a.last[CHANNELER_QUIC_EVENT_CLOSED].reason == CHANNELER_ERR_REFUSED);
+    STATUS(CHANNELER_ERR_BANNED, channeler_quic_connect(b.node, &a.address, &a.peer, NULL));
+    OK(channeler_quic_connect(a.node, &b.address, &b.peer, NULL));
+    UNTIL(at_a.kinds[CHANNELER_QUIC_EVENT_CLOSED] == 2);
+    CHECK(at_a.last[CHANNELER_QUIC_EVENT_CLOSED].reason == CHANNELER_ERR_REFUSED);
+    CHECK(dropped(&b, "peer_banned") == 1);
+
+    /* Lifted, it is welcome again. */
+    OK(channeler_node_lift_ban_peer(b.node, &a.peer, &lifted));
+    CHECK(lifted == 1);
+    OK(channeler_quic_connect(a.node, &b.address, &b.peer, NULL));
+    UNTIL(at_b.kinds[CHANNELER_QUIC_EVENT_CONNECTED] == 2);
+
+    /* A ban of the address: not a datagram is taken. */
+    OK(channeler_node_ban_address(b.node, &a.address, 3600 * SECOND));
+    UNTIL(at_b.last[CHANNELER_QUIC_EVENT_CLOSED].reason == CHANNELER_ERR_BANNED);
+    STATUS(CHANNELER_ERR_BANNED, send_text(&b, &a, "x", "y"));
+    OK(channeler_quic_send_sync(a.node, &b.address, BYTES("z"), 1));
+    UNTIL(dropped(&b, "address_banned") > 0);
+    OK(channeler_node_lift_ban_address(b.node, &a.address, &lifted));
+    CHECK(lifted == 1);
+    live_end();
+}
+
+static void bans_from_before_hold_when_quic_is_opened(void) {
+    live a, b;
+    memset(&at_a, 0, sizeof at_a);
+    live_start(&a);
+    live_start(&b);
+    OK(channeler_node_ban_peer(b.node, &a.peer, 3600 * SECOND));
+    OK(channeler_quic_open(a.node, NULL, on_quic, &at_a));
+    OK(channeler_quic_open(b.node, NULL, NULL, NULL));
+    OK(channeler_quic_trust(b.node, &a.peer));
+    OK(channeler_quic_connect(a.node, &b.address, &b.peer, NULL));
+    UNTIL(at_a.kinds[CHANNELER_QUIC_EVENT_CLOSED] == 1);
+    CHECK(at_a.last[CHANNELER_QUIC_EVENT_CLOSED].reason == CHANNELER_ERR_REFUSED);
+    CHECK(dropped(&b, "peer_banned") == 1);
+    live_end();
+}
+
 int main(void) {
     messages_go_both_ways_on_the_sockets_of_the_nodes();
     who_asks_says_yes_or_no();
     settings_that_cannot_work_say_why();
     wrong_arguments_are_statuses();
+    counters_and_details_tell_what_was_done();
+    bans_of_the_node_hold_for_quic_too();
+    bans_from_before_hold_when_quic_is_opened();
     return 0;
 }

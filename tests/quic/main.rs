@@ -3,6 +3,7 @@
 //! All but `quinn_peer` run on a virtual clock and network, from a seed.
 
 mod bad_frames;
+mod bans;
 mod connections;
 mod messages;
 mod pressure;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use channeler::error::Error;
 use channeler::io::Local;
-use channeler::quic::{Certificates, Quic, QuicConfig, QuicError, QuicEvent, Trust};
+use channeler::quic::{Certificates, Quic, QuicConfig, QuicDrop, QuicError, QuicEvent, Trust};
 
 use super::world::{TEAM, UNIX, World, config, identity};
 
@@ -39,7 +39,7 @@ fn a_peer_that_is_not_known_is_refused_by_default_on_either_side() {
     assert_eq!(end(&world, 0), expected);
     assert_eq!(end(&world, 1), expected);
     assert!(world.receive_all(1).is_empty());
-    assert_eq!(world.quic(1).stats().peers_refused, 1);
+    assert_eq!(world.quic(1).stats().dropped(QuicDrop::PeerUnknown), 1);
 
     let mut world = World::new(2);
     world.add(knowing(0, &[]));

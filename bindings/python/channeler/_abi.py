@@ -178,6 +178,7 @@ CHANNELER_QUIC_EVENT_FRAME_REFUSED = 7
 CHANNELER_QUIC_EVENT_MESSAGES_LOST = 8
 CHANNELER_QUIC_EVENT_ADDRESS_CHANGED = 9
 CHANNELER_QUIC_LABEL_MAX = 256
+CHANNELER_QUIC_DROP_PLACES = 64
 
 
 class channeler_peer_id(Structure):
@@ -607,6 +608,63 @@ class channeler_quic_channel(Structure):
     ]
 
 
+class channeler_quic_counters(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("connections", c_uint64),
+        ("connections_beside", c_uint64),
+        ("dialled", c_uint64),
+        ("accepted", c_uint64),
+        ("evicted", c_uint64),
+        ("superseded", c_uint64),
+        ("handshakes_retried", c_uint64),
+        ("messages_sent", c_uint64),
+        ("bytes_sent", c_uint64),
+        ("messages_received", c_uint64),
+        ("bytes_received", c_uint64),
+        ("messages_undelivered", c_uint64),
+        ("receive_queue_bytes", c_uint64),
+        ("receive_queue_messages", c_uint64),
+        ("send_queue_bytes", c_uint64),
+        ("datagrams_received", c_uint64),
+        ("datagram_bytes_received", c_uint64),
+        ("datagrams_sent", c_uint64),
+        ("datagram_bytes_sent", c_uint64),
+        ("dropped", c_uint64 * 64),
+    ]
+
+
+class channeler_quic_details(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("connection", c_uint64),
+        ("address", channeler_address),
+        ("peer", channeler_peer_id),
+        ("connected", c_uint32),
+        ("by_peer", c_uint32),
+        ("rtt_ns", c_uint64),
+        ("rtt_min_ns", c_uint64),
+        ("congestion_window_bytes", c_uint64),
+        ("pacing_rate_bytes", c_uint64),
+        ("in_flight_bytes", c_uint64),
+        ("send_queue_bytes", c_uint64),
+        ("receive_queue_bytes", c_uint64),
+        ("receive_queue_messages", c_uint64),
+        ("messages_sent", c_uint64),
+        ("messages_received", c_uint64),
+        ("messages_cut", c_uint64),
+        ("packets_sent", c_uint64),
+        ("packets_lost", c_uint64),
+        ("bytes_lost", c_uint64),
+        ("congestion_events", c_uint64),
+        ("packet_size", c_uint64),
+        ("datagrams_sent", c_uint64),
+        ("datagram_bytes_sent", c_uint64),
+        ("datagrams_received", c_uint64),
+        ("datagram_bytes_received", c_uint64),
+    ]
+
+
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "channeler_version": (c_char_p, []),
     "channeler_abi_version": (c_uint32, []),
@@ -916,6 +974,19 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "channeler_quic_refuse": (c_int32, [c_void_p, c_uint64]),
     "channeler_quic_trust": (c_int32, [c_void_p, POINTER(channeler_peer_id)]),
     "channeler_quic_distrust": (c_int32, [c_void_p, POINTER(channeler_peer_id), POINTER(c_int32)]),
+    "channeler_quic_stats": (c_int32, [c_void_p, POINTER(channeler_quic_counters)]),
+    "channeler_quic_info": (c_int32, [
+        c_void_p,
+        POINTER(channeler_address),
+        POINTER(channeler_quic_details),
+    ]),
+    "channeler_quic_connections": (c_int32, [
+        c_void_p,
+        POINTER(channeler_address),
+        c_size_t,
+        POINTER(c_size_t),
+    ]),
+    "channeler_quic_drop_reason_name": (c_char_p, [c_size_t]),
 }
 
 

@@ -5,11 +5,11 @@ mod datagram;
 mod footprint;
 mod open;
 mod ping;
-mod quic;
+pub(crate) mod quic;
 mod reliable;
-mod tls;
+pub(crate) mod tls;
 #[cfg(feature = "sim")]
-mod wan;
+pub(crate) mod wan;
 
 use crate::harness::Run;
 
@@ -26,4 +26,4 @@ pub(crate) fn measure(run: &mut Run) {
 }
 
 /// UDP payloads as large as Ethernet takes over IPv6: what both sides of a comparison send.
-const PACKET_SIZE: u16 = 1452;
+pub(crate) const PACKET_SIZE: u16 = 1452;

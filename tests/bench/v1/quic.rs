@@ -258,14 +258,17 @@ async fn receive_some(connection: &Connection) -> u64 {
 }
 
 /// Two endpoints that are not running yet.
-struct Sides {
+pub(crate) struct Sides {
     client: ClientConfig,
     server: ServerConfig,
 }
 
 impl Sides {
     fn new() -> Sides {
-        let profile = Profile::new();
+        Sides::with(Profile::new())
+    }
+
+    pub(crate) fn with(profile: Profile) -> Sides {
         // As in `rustls`: initial packets are sealed with this suite whatever comes later.
         let initial = || {
             let suite = TLS13_AES_128_GCM_SHA256.tls13().and_then(|suite| suite.quic_suite());
@@ -282,7 +285,7 @@ impl Sides {
     }
 
     /// Runs `serve` on core 1 and `work` on core 0, and returns what `work` does.
-    fn run<T>(
+    pub(crate) fn run<T>(
         self,
         serve: impl AsyncFnOnce(Endpoint) + Send,
         work: impl AsyncFnOnce(Endpoint, SocketAddr) -> T,

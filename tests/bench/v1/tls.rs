@@ -19,6 +19,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
+    SupportedCipherSuite,
 };
 
 use crate::bare;
@@ -28,18 +29,25 @@ use crate::harness::{median, pin};
 const PARAMETERS: [u8; 64] = [0x5a; 64];
 
 /// What both sides of a handshake are made with: keys known to nobody, and no tickets.
-pub(super) struct Profile {
+pub(crate) struct Profile {
     pub(super) client: Arc<ClientConfig>,
     pub(super) server: Arc<ServerConfig>,
 }
 
 impl Profile {
+    /// As of version 1.
     pub(super) fn new() -> Profile {
+        Profile::preferring(provider::cipher_suite::TLS13_AES_256_GCM_SHA384)
+    }
+
+    /// As of QUIC channels.
+    pub(crate) fn of_quic_channels() -> Profile {
+        Profile::preferring(provider::cipher_suite::TLS13_AES_128_GCM_SHA256)
+    }
+
+    fn preferring(suite: SupportedCipherSuite) -> Profile {
         let provider = Arc::new(CryptoProvider {
-            cipher_suites: vec![
-                provider::cipher_suite::TLS13_AES_256_GCM_SHA384,
-                provider::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-            ],
+            cipher_suites: vec![suite, provider::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256],
             kx_groups: vec![provider::kx_group::X25519MLKEM768, provider::kx_group::X25519],
             ..provider::default_provider()
         });

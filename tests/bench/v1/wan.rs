@@ -15,21 +15,21 @@ use crate::harness::Run;
 use crate::report::{Better, Row, Target};
 
 /// Bytes of UDP payload a second.
-const RATE: u64 = 12_500_000;
+pub(crate) const RATE: u64 = 12_500_000;
 
-const ROUND_TRIP: Duration = Duration::from_millis(50);
+pub(crate) const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 /// Bytes of IP and UDP headers, which the simulated link counts.
-const HEADERS: u64 = 28;
+pub(crate) const HEADERS: u64 = 28;
 
 /// What is known of the link is told by this much more than it loses.
-const TOLERANT_PERCENT: u8 = 8;
+pub(crate) const TOLERANT_PERCENT: u8 = 8;
 
 /// How long CUBIC is watched, which needs hours for the whole on the worst links.
-const BASELINE_TIME: Duration = Duration::from_secs(20);
+pub(crate) const BASELINE_TIME: Duration = Duration::from_secs(20);
 
 /// No transfer of ours takes longer.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
 pub(super) fn measure(run: &mut Run) {
     let bytes = run.count(512) as u64 * (1 << 20);
@@ -56,21 +56,27 @@ pub(super) fn measure(run: &mut Run) {
     }
 }
 
-fn add(run: &mut Run, name: &'static str, value: f64, baseline: Option<f64>, target: Target) {
+pub(crate) fn add(
+    run: &mut Run,
+    name: &'static str,
+    value: f64,
+    baseline: Option<f64>,
+    target: Target,
+) {
     run.add(Row { name, value, unit: "% of link", better: Better::Higher, baseline, target });
 }
 
-fn add_dropped(run: &mut Run, name: &'static str, value: f64, baseline: f64, most: f64) {
+pub(crate) fn add_dropped(run: &mut Run, name: &'static str, value: f64, baseline: f64, most: f64) {
     let (better, target) = (Better::Lower, Target::Value(most));
     run.add(Row { name, value, unit: "% dropped", better, baseline: Some(baseline), target });
 }
 
 /// What a transfer was like.
-struct Transfer {
+pub(crate) struct Transfer {
     /// Message bytes in per cent of the link's rate.
-    percent: f64,
+    pub(crate) percent: f64,
     /// Packets that the full queue dropped, in per cent.
-    dropped: f64,
+    pub(crate) dropped: f64,
 }
 
 fn transfer(

@@ -1,0 +1,253 @@
+//! Ours: two nodes through the C API, one thread and one core a side, each in `process`.
+
+#![allow(unsafe_code, reason = "it calls the C functions, as a C program does")]
+
+use std::net::SocketAddr;
+use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use channeler::error::Error;
+use channeler::ffi::address::channeler_address;
+use channeler::ffi::node::{
+    channeler_node, channeler_node_bind, channeler_node_free, channeler_node_local_address,
+    channeler_node_new, channeler_node_peer_id, channeler_node_process,
+};
+use channeler::ffi::options::{channeler_options, channeler_options_init};
+use channeler::ffi::peer_id::channeler_peer_id;
+use channeler::ffi::quic::{
+    channeler_quic_channel, channeler_quic_connect, channeler_quic_open, channeler_quic_receive,
+    channeler_quic_send, channeler_quic_trust, channeler_team_id,
+};
+
+use channeler::ffi::quic_stats::{channeler_quic_details, channeler_quic_info};
+
+use super::{LABEL, TEAM};
+use crate::alloc::allocations;
+use crate::bare::{Meter, PATIENCE};
+use crate::harness::{core_time, median, pin};
+
+/// Messages of `size` bytes that the receiver's application gets a second.
+pub(super) fn messages(size: usize, time: Duration) -> f64 {
+    let [sender, receiver] = pair(None);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // The name is for profilers.
+        let thread = std::thread::Builder::new().name(String::from("receiver"));
+        let receiving = thread.spawn_scoped(scope, || {
+            pin(1);
+            let (began, allocated) = (core_time(), allocations());
+            let mut meter = Meter::new(time);
+            let mut target = vec![0; size];
+            loop {
+                receiver.process(PATIENCE);
+                let mut messages = 0;
+                while receiver.receive(&mut target).is_some() {
+                    std::hint::black_box(&target);
+                    messages += 1;
+                }
+                if !meter.add(messages) {
+                    break;
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+            let total = meter.total as f64;
+            let allocated = (allocations() - allocated) as f64 / total;
+            let cost = (core_time() - began).as_secs_f64() * 1e9 / total;
+            eprintln!("  received at {cost:.0} ns of core a message, {allocated:.2} allocations");
+            meter.rate()
+        });
+        let receiving = receiving.expect("the system has a thread for us");
+        pin(0);
+        let message = vec![0x5a; size];
+        let (began, allocated) = (core_time(), allocations());
+        let mut sent: u64 = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            while sender.send(receiver.address, &message) {
+                sent += 1;
+            }
+            sender.process(PATIENCE);
+        }
+        let cost = (core_time() - began).as_secs_f64() * 1e9 / sent as f64;
+        let allocated = (allocations() - allocated) as f64 / sent as f64;
+        eprintln!("  sent at {cost:.0} ns of core a message, {allocated:.2} allocations");
+        sender.tell(receiver.address);
+        receiving.join().expect("the receiver does not panic")
+    })
+}
+
+/// Round trips of messages of `size` bytes: the median, in microseconds.
+pub(super) fn pings(size: usize, time: Duration, spin: Duration) -> f64 {
+    let [ours, theirs] = pair(Some(spin));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            pin(1);
+            let mut target = vec![0; size];
+            while !is_over.load(Ordering::Relaxed) {
+                theirs.process(PATIENCE);
+                while let Some(from) = theirs.receive(&mut target) {
+                    assert!(theirs.send(from, &target), "there is room");
+                }
+            }
+        });
+        pin(0);
+        let mut message = vec![0x5a; size];
+        let mut trips = Vec::new();
+        let began = Instant::now();
+        while began.elapsed() < time {
+            let sent_at = Instant::now();
+            assert!(ours.send(theirs.address, &message), "there is room");
+            while ours.receive(&mut message).is_none() {
+                ours.process(PATIENCE);
+            }
+            trips.push(sent_at.elapsed().as_secs_f64() * 1e6);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        median(trips)
+    })
+}
+
+/// Two nodes with a connection.
+fn pair(spin: Option<Duration>) -> [Node; 2] {
+    let nodes = [Node::new(spin), Node::new(spin)];
+    let [ours, theirs] = &nodes;
+    // SAFETY: both nodes live, and what is pointed to lives until the call returns.
+    check(unsafe { channeler_quic_trust(theirs.node, &raw const ours.peer) });
+    let address = channeler_address::from(theirs.address);
+    // SAFETY: as above.
+    check(unsafe {
+        channeler_quic_connect(ours.node, &raw const address, &raw const theirs.peer, null_mut())
+    });
+    assert!(ours.send(theirs.address, b"hello"), "there is room");
+    let until = Instant::now() + Duration::from_secs(5);
+    let mut target = [0; 5];
+    while theirs.receive(&mut target).is_none() {
+        assert!(Instant::now() < until, "no message after five seconds");
+        ours.process(Duration::from_millis(1));
+        theirs.process(Duration::from_millis(1));
+    }
+    nodes
+}
+
+/// A node on the loopback.
+struct Node {
+    node: *mut channeler_node,
+    peer: channeler_peer_id,
+    address: SocketAddr,
+}
+
+// SAFETY: every function of the C API that is used here may be called from any thread.
+unsafe impl Sync for Node {}
+
+impl Node {
+    fn new(spin: Option<Duration>) -> Node {
+        // SAFETY: all fields are numbers or pointers, for which zeros are values.
+        let mut options: channeler_options = unsafe { std::mem::zeroed() };
+        // SAFETY: `options` is as large as is said.
+        check(unsafe { channeler_options_init(&raw mut options, size_of::<channeler_options>()) });
+        if let Some(spin) = spin {
+            options.spin_ns = spin.as_nanos() as u64;
+        }
+        let mut node = null_mut();
+        // SAFETY: options live until the call returns; `node` is writable.
+        check(unsafe { channeler_node_new(&raw const options, null(), &raw mut node) });
+        let address = channeler_address::from(SocketAddr::from(([127, 0, 0, 1], 0)));
+        // SAFETY: the node lives, and so does the address.
+        check(unsafe { channeler_node_bind(node, &raw const address) });
+        let mut address = channeler_address::default();
+        // SAFETY: as above.
+        check(unsafe { channeler_node_local_address(node, 0, &raw mut address) });
+        let mut peer = channeler_peer_id::default();
+        // SAFETY: as above.
+        check(unsafe { channeler_node_peer_id(node, &raw mut peer) });
+        // SAFETY: as above; defaults, and nobody listens.
+        check(unsafe { channeler_quic_open(node, null(), None, null_mut()) });
+        let address = SocketAddr::try_from(address).expect("it was bound to one");
+        Node { node, peer, address }
+    }
+
+    /// False when the queue is full.
+    fn send(&self, to: SocketAddr, message: &[u8]) -> bool {
+        let to = channeler_address::from(to);
+        let team = channeler_team_id { bytes: TEAM };
+        // SAFETY: the node lives, and what is pointed to has the bytes that are said.
+        let status = unsafe {
+            channeler_quic_send(
+                self.node,
+                &raw const to,
+                &raw const team,
+                LABEL.as_ptr().cast(),
+                LABEL.len(),
+                message.as_ptr(),
+                message.len(),
+            )
+        };
+        if status == Error::WouldBlock.code() {
+            return false;
+        }
+        check(status);
+        true
+    }
+
+    /// Where the oldest message came from, if there is one.
+    fn receive(&self, target: &mut [u8]) -> Option<SocketAddr> {
+        let mut channel = std::mem::MaybeUninit::<channeler_quic_channel>::uninit();
+        let mut length = 0;
+        // SAFETY: the node lives, and `target` has the bytes that are said; the others are
+        // writable.
+        let status = unsafe {
+            channeler_quic_receive(
+                self.node,
+                target.as_mut_ptr(),
+                target.len(),
+                channel.as_mut_ptr(),
+                &raw mut length,
+            )
+        };
+        if status == Error::DataUnavailable.code() {
+            return None;
+        }
+        check(status);
+        // SAFETY: written, since a message was taken.
+        let channel = unsafe { channel.assume_init() };
+        Some(SocketAddr::try_from(channel.address).expect("an address of a peer"))
+    }
+
+    /// Says on standard error how the connection did.
+    fn tell(&self, to: SocketAddr) {
+        let to = channeler_address::from(to);
+        // SAFETY: all fields are numbers, for which zeros are values.
+        let mut details: channeler_quic_details = unsafe { std::mem::zeroed() };
+        details.struct_size = size_of::<channeler_quic_details>();
+        // SAFETY: the node lives, and `details` is as large as it says.
+        check(unsafe { channeler_quic_info(self.node, &raw const to, &raw mut details) });
+        eprintln!(
+            "  {} of {} packets lost; {} datagrams here; rtt {} us, least {} us, window {} kB, \
+             rate {} kB/s",
+            details.packets_lost,
+            details.packets_sent,
+            details.datagrams_received,
+            details.rtt_ns / 1_000,
+            details.rtt_min_ns / 1_000,
+            details.congestion_window_bytes / 1_000,
+            details.pacing_rate_bytes / 1_000,
+        );
+    }
+
+    fn process(&self, timeout: Duration) {
+        // SAFETY: the node lives.
+        check(unsafe { channeler_node_process(self.node, timeout.as_nanos() as i64) });
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // SAFETY: it was not freed, and nobody uses it after this.
+        check(unsafe { channeler_node_free(self.node) });
+    }
+}
+
+fn check(status: i32) {
+    assert_eq!(status, 0, "a status that is no error");
+}
