@@ -639,10 +639,10 @@
  * A connection ended; what had arrived whole on it waits to be received. `reason`:
  * `CHANNELER_ERR_CLOSED` (by us), `_LIMIT` (it was unused for the longest time when a 33rd began),
  * `_SUPERSEDED` (another with the same peer is used), `_IDENTITY` (the peer is not who it should
- * be), `_REFUSED`, `_BANNED`, `_TIMEOUT` (nobody answered), `_IDLE`, `_PEER_CLOSED`, `_RESET` (the peer
- * restarted), `_CRYPTO`, `_PROTOCOL`; with `code` and `text` of the side that ended it. `count`
- * messages were taken for sending of which it is not known that they arrived; `cut` messages of
- * the peer broke off, and nothing of them is delivered.
+ * be), `_REFUSED`, `_BANNED`, `_TIMEOUT` (nobody answered), `_IDLE`, `_PEER_CLOSED`, `_RESET` (the
+ * peer restarted), `_CRYPTO`, `_PROTOCOL`; with `code` and `text` of the side that ended it.
+ * `count` messages were taken for sending of which it is not known that they arrived; `cut`
+ * messages of the peer broke off, and nothing of them is delivered.
  */
 #define CHANNELER_QUIC_EVENT_CLOSED 3
 
@@ -3722,9 +3722,9 @@ int32_t channeler_quic_receive_sync(struct channeler_node *node,
  * `peer` is who must answer, and is then known; NULL: somebody who is known. `*connection` becomes
  * its number; it may be NULL.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `address` is NULL), `_INVALID_ADDRESS`,
- * `_IDENTITY` (somebody else is there), `_BANNED`, `_LIMIT` (too many connections are being made or closed),
- * `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`.
- * Thread: any.
+ * `_IDENTITY` (somebody else is there), `_BANNED`, `_LIMIT` (too many connections are being made
+ * or closed), `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed),
+ * `_POISONED`. Thread: any.
  *
  * Pointers:
  * `node` is NULL or came from `channeler_node_new`; `address` and `peer` are NULL or readable;

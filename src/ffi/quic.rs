@@ -197,9 +197,9 @@ pub unsafe extern "C" fn channeler_quic_receive_sync(
 /// `peer` is who must answer, and is then known; NULL: somebody who is known. `*connection` becomes
 /// its number; it may be NULL.
 /// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `address` is NULL), `_INVALID_ADDRESS`,
-/// `_IDENTITY` (somebody else is there), `_BANNED`, `_LIMIT` (too many connections are being made or closed),
-/// `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`.
-/// Thread: any.
+/// `_IDENTITY` (somebody else is there), `_BANNED`, `_LIMIT` (too many connections are being made
+/// or closed), `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed),
+/// `_POISONED`. Thread: any.
 ///
 /// # Safety
 /// `node` is NULL or came from `channeler_node_new`; `address` and `peer` are NULL or readable;

@@ -18,10 +18,10 @@ pub const CHANNELER_QUIC_EVENT_CONNECTED: u32 = 2;
 /// A connection ended; what had arrived whole on it waits to be received. `reason`:
 /// `CHANNELER_ERR_CLOSED` (by us), `_LIMIT` (it was unused for the longest time when a 33rd began),
 /// `_SUPERSEDED` (another with the same peer is used), `_IDENTITY` (the peer is not who it should
-/// be), `_REFUSED`, `_BANNED`, `_TIMEOUT` (nobody answered), `_IDLE`, `_PEER_CLOSED`, `_RESET` (the peer
-/// restarted), `_CRYPTO`, `_PROTOCOL`; with `code` and `text` of the side that ended it. `count`
-/// messages were taken for sending of which it is not known that they arrived; `cut` messages of
-/// the peer broke off, and nothing of them is delivered.
+/// be), `_REFUSED`, `_BANNED`, `_TIMEOUT` (nobody answered), `_IDLE`, `_PEER_CLOSED`, `_RESET` (the
+/// peer restarted), `_CRYPTO`, `_PROTOCOL`; with `code` and `text` of the side that ended it.
+/// `count` messages were taken for sending of which it is not known that they arrived; `cut`
+/// messages of the peer broke off, and nothing of them is delivered.
 pub const CHANNELER_QUIC_EVENT_CLOSED: u32 = 3;
 /// There are messages to receive, after there were none.
 pub const CHANNELER_QUIC_EVENT_READABLE: u32 = 4;

@@ -14,7 +14,7 @@ use channeler::time::Time;
 
 use super::{LABEL, TEAM};
 use crate::harness::Run;
-use crate::report::{Better, Row, Target};
+use crate::report::Target;
 use crate::v1::PACKET_SIZE;
 use crate::v1::wan::{
     BASELINE_TIME, HEADERS, PATIENCE, RATE, ROUND_TRIP, TOLERANT_PERCENT, Transfer, add,
