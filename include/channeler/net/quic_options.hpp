@@ -34,7 +34,7 @@ enum class event_kind : std::uint32_t {
 };
 
 /// Settings of QUIC channels; what is not changed is the library's default. A negative time is
-/// refused by node::open_quic, as any other that is out of its range. Texts that are empty are none.
+/// refused by node::open_quic, as any other that is out of its range. An empty text is none.
 class options {
 public:
     quic::streams streams;
