@@ -273,14 +273,10 @@ static inline void listen_at(channeler_node *node, const char *text)
                 address.family == CHANNELER_FAMILY_IPV6 ? "[::]" : "0.0.0.0");
 }
 
-// Begins a connection to `text`, a PEERID@IP:PORT as listen_at prints it, from a socket of the node
-// that fits.
-static inline channeler_connection dial(channeler_node *node, const char *text)
+// Reads a PEERID@IP:PORT, as listen_at prints it.
+static inline void parse_peer(const char *text, channeler_peer_id *peer, channeler_address *address)
 {
     char id[CHANNELER_PEER_ID_TEXT_MAX];
-    channeler_peer_id peer;
-    channeler_address address;
-    channeler_connection connection;
 
     const char *at = strchr(text, '@');
     if (at == NULL || (size_t)(at - text) >= sizeof id) {
@@ -289,20 +285,36 @@ static inline channeler_connection dial(channeler_node *node, const char *text)
     }
     memcpy(id, text, (size_t)(at - text));
     id[at - text] = '\0';
-    check_text(channeler_peer_id_parse(id, &peer));
-    check_text(channeler_address_parse(at + 1, &address));
-    check(channeler_node_connect(node, &peer, &address, &connection), "connect");
-    return connection;
+    check_text(channeler_peer_id_parse(id, peer));
+    check_text(channeler_address_parse(at + 1, address));
 }
 
-// The same for the first time: opens a socket of the peer's family; which port does not matter.
-static inline channeler_connection connect_to(channeler_node *node, const char *text)
+// Opens a socket from which `text` can be reached; which port does not matter.
+static inline void bind_for(channeler_node *node, const char *text)
 {
     channeler_address any;
     const char *at = strchr(text, '@');
     const char *local = at != NULL && at[1] == '[' ? "[::]:0" : "0.0.0.0:0";
     check(channeler_address_parse(local, &any), local);
     check(channeler_node_bind(node, &any), "open a socket");
+}
+
+// Begins a connection to PEERID@IP:PORT, from a socket of the node that fits.
+static inline channeler_connection dial(channeler_node *node, const char *text)
+{
+    channeler_peer_id peer;
+    channeler_address address;
+    channeler_connection connection;
+
+    parse_peer(text, &peer, &address);
+    check(channeler_node_connect(node, &peer, &address, &connection), "connect");
+    return connection;
+}
+
+// The same for the first time.
+static inline channeler_connection connect_to(channeler_node *node, const char *text)
+{
+    bind_for(node, text);
     return dial(node, text);
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -241,24 +242,35 @@ inline void listen_at(const net::node &node, const std::string &text)
                   << (address.family() == net::family::ipv6 ? "[::]" : "0.0.0.0") << ")\n";
 }
 
-// Begins a connection to `text`, a PEERID@IP:PORT as listen_at prints it, from a socket of the node
-// that fits.
-inline net::connection dial(const net::node &node, const std::string &text)
+// Reads a PEERID@IP:PORT, as listen_at prints it.
+inline std::pair<net::peer_id, net::address> parse_peer(const std::string &text)
 {
     const std::size_t at = text.find('@');
     if (at == std::string::npos)
         throw usage_error("'" + text + "' is not PEERID@IP:PORT, as the other side prints it");
     const auto peer = parsed(net::peer_id::parse(text.substr(0, at)));
-    const auto address = parsed(net::address::parse(text.substr(at + 1)));
-    return must(node.connect(peer, address), "connect");
+    return {peer, parsed(net::address::parse(text.substr(at + 1)))};
 }
 
-// The same for the first time: opens a socket of the peer's family; which port does not matter.
-inline net::connection connect_to(const net::node &node, const std::string &text)
+// Opens a socket from which `text` can be reached; which port does not matter.
+inline void bind_for(const net::node &node, const std::string &text)
 {
     const bool is_ipv6 = text.find("@[") != std::string::npos;
     const auto any = parsed(net::address::parse(is_ipv6 ? "[::]:0" : "0.0.0.0:0"));
     must(node.bind(any), "open a socket");
+}
+
+// Begins a connection to PEERID@IP:PORT, from a socket of the node that fits.
+inline net::connection dial(const net::node &node, const std::string &text)
+{
+    const auto [peer, address] = parse_peer(text);
+    return must(node.connect(peer, address), "connect");
+}
+
+// The same for the first time.
+inline net::connection connect_to(const net::node &node, const std::string &text)
+{
+    bind_for(node, text);
     return dial(node, text);
 }
 

@@ -28,24 +28,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("channeler_channel_reset", "channel::reset is channeler_channel_reset_with"),
     ("channeler_channel_send_buffer", "channel::send_owned is channeler_channel_send_buffer_with"),
     ("CHANNELER_LIFETIME_OF_CHANNEL", "an empty std::optional"),
-    // QUIC channels are in C only so far:
-    ("channeler_quic_*", "not wrapped yet"),
-    ("CHANNELER_QUIC_*", "not wrapped yet"),
-    ("accept_timeout_ns", "of channeler_quic_options"),
-    ("application_protocol", "of channeler_quic_options"),
-    ("ask_before_accept", "of channeler_quic_options"),
-    ("authorities", "of channeler_quic_options"),
-    ("certificate_chain", "of channeler_quic_options"),
-    ("connection_receive_messages_max", "of channeler_quic_options"),
-    ("drain_timeout_ns", "of channeler_quic_options"),
-    ("private_key", "of channeler_quic_options"),
-    ("receive_bytes_max", "of channeler_quic_options"),
-    ("receive_messages_max", "of channeler_quic_options"),
-    ("server_name", "of channeler_quic_options"),
-    ("streams", "of channeler_quic_options"),
-    ("cut", "of channeler_quic_event"),
-    ("new_address", "of channeler_quic_event"),
-    ("team", "of channeler_quic_event"),
 ];
 
 #[test]

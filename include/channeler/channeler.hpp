@@ -42,6 +42,12 @@
 // or whose node is gone, is safe to use: each call returns an error, as channeler.h promises.
 // bytes and what callbacks get are views: copy what you keep.
 //
+// QUIC CHANNELS
+//
+// node.open_quic(..) gives a quic::endpoint: messages on (address, team, label), beside the node's
+// own traffic on the same sockets. It is a value, too, and what it names ends with the node. For a
+// port of their own, make a node for them alone, with options::accept_incoming off.
+//
 // EXCEPTIONS IN CALLBACKS
 //
 // The library must not be unwound. What a callback throws is caught and handed to on_exception when
@@ -69,6 +75,8 @@
 #include <channeler/net/node_ref.hpp>
 #include <channeler/net/options.hpp>
 #include <channeler/net/peer_id.hpp>
+#include <channeler/net/quic.hpp>
+#include <channeler/net/quic_options.hpp>
 #include <channeler/net/time.hpp>
 
 #endif

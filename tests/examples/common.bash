@@ -26,7 +26,7 @@ fail() {
 # Prints the path of a program in the role that its first argument says. Options come last.
 program() { # name, argument ..
     case ${2:-} in
-    client | join | send) echo "${EXAMPLES_DIALLING:-$EXAMPLES}/$1" ;;
+    client | join | send | subscribe) echo "${EXAMPLES_DIALLING:-$EXAMPLES}/$1" ;;
     *) echo "$EXAMPLES/$1" ;;
     esac
 }

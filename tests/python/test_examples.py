@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from conftest import PATIENCE_SECONDS, REPOSITORY
 
 LIBRARY = Path(os.environ["CHANNELER_LIBRARY"]).parent
 SCENARIO_SECONDS = 240
+COMPILE_SECONDS = 120
 # Under a tool, and `env` is one, the scenarios are shorter.
 SHORT = "env"
 
@@ -21,7 +23,14 @@ SIDES = {
     "echo": ("server", "client"),
     "send_file": ("receive", "send"),
     "send_lines": ("receive", "send"),
+    "telemetry": ("publish", "subscribe"),
 }
+
+
+def compiled(folder: Path, name: str, source: Path, compiler: list[str]) -> None:
+    command = [*compiler, "-g", f"-I{REPOSITORY / 'include'}", str(source)]
+    command += ["-o", str(folder / name), f"-L{LIBRARY}", "-lchanneler", f"-Wl,-rpath,{LIBRARY}"]
+    subprocess.run(command, check=True, timeout=COMPILE_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +38,17 @@ def c_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The C examples, as programs."""
     folder = tmp_path_factory.mktemp("c")
     for name in SIDES:
-        command = [os.environ.get("CC", "cc"), "-std=c11", "-g", f"-I{REPOSITORY / 'include'}"]
-        command += [str(REPOSITORY / "examples-c" / f"{name}.c"), "-o", str(folder / name)]
-        command += [f"-L{LIBRARY}", "-lchanneler", f"-Wl,-rpath,{LIBRARY}"]
-        subprocess.run(command, check=True, timeout=PATIENCE_SECONDS)
+        source = REPOSITORY / "examples-c" / f"{name}.c"
+        compiled(folder, name, source, [os.environ.get("CC", "cc"), "-std=c11"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cpp_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one C++ example that is played with others here."""
+    folder = tmp_path_factory.mktemp("cpp")
+    source = REPOSITORY / "examples-cpp/telemetry.cpp"
+    compiled(folder, "telemetry", source, [os.environ.get("CXX", "c++"), "-std=c++17"])
     return folder
 
 
@@ -60,11 +76,11 @@ def mixed(folder: Path, name: str, first: Path, second: Path) -> None:
     program.chmod(0o755)
 
 
-def play(scenario: str, examples: Path, tool: str = "") -> None:
+def play(scenario: str, examples: Path, tool: str = "", **others: str) -> None:
     done = subprocess.run(
         [str(REPOSITORY / "tests/examples" / f"{scenario}.sh")],
         cwd=REPOSITORY,
-        env={**environment(examples), "TOOL": tool},
+        env={**environment(examples), "TOOL": tool, **others},
         capture_output=True,
         text=True,
         timeout=SCENARIO_SECONDS,
@@ -91,3 +107,16 @@ def test_a_python_server_serves_c(
 ) -> None:
     mixed(tmp_path, name, python_examples, c_examples)
     play(name, tmp_path, SHORT)
+
+
+@pytest.mark.parametrize("languages", list(permutations(("c", "cpp", "python"))), ids="-".join)
+def test_publisher_and_subscribers_may_be_of_three_languages(
+    languages: tuple[str, str, str],
+    c_examples: Path,
+    cpp_examples: Path,
+    python_examples: Path,
+) -> None:
+    folders = {"c": c_examples, "cpp": cpp_examples, "python": python_examples}
+    publisher, first, second = (folders[language] for language in languages)
+    others = {"EXAMPLES_DIALLING": str(first), "EXAMPLES_SECOND": str(second)}
+    play("telemetry", publisher, SHORT, **others)

@@ -198,6 +198,14 @@ def _key_line(token: int, _node: int, line: bytes) -> None:
     _call(token, tell)
 
 
+def _quic_event(token: int, _node: int, event: Any) -> None:
+    def tell(node: NodeBase) -> None:
+        if node._quic is not None:
+            node._quic.tell(node, event.contents)
+
+    _call(token, tell)
+
+
 def _give_back(token: int, _data: int, _length: int) -> None:
     """Gives back what `Channel.send_buffer` lent."""
     hold = _lenders.get(token)
@@ -217,6 +225,7 @@ _MESSAGE = _abi.channeler_message_fn(_message)
 _DATAGRAM = _abi.channeler_datagram_fn(_datagram)
 _LINE = _abi.channeler_log_fn(_line)
 _KEY_LINE = _abi.channeler_key_log_fn(_key_line)
+QUIC_EVENT = _abi.channeler_quic_event_fn(_quic_event)
 release = _abi.channeler_release_fn(_give_back)
 
 

@@ -14,10 +14,11 @@ The loop must be able to watch descriptors (`add_reader`), as all but Windows' d
 from __future__ import annotations
 
 import asyncio
-from typing import AsyncIterator, NamedTuple
+from typing import AsyncIterator, Callable, NamedTuple
 
 from . import node as sync
 from ._buffers import Buffer
+from ._waiting import wait, wake
 from .errors import (
     ChannelerError,
     Closed,
@@ -90,6 +91,8 @@ class Node:
         self._fd = -1
         self._next_turn: asyncio.Handle | None = None
         self._is_turn_soon = False
+        # What else is on this node, and must hear of its end.
+        self._on_close: list[Callable[[], object]] = []
         self._node = sync.Node(
             options,
             identity=identity,
@@ -133,7 +136,14 @@ class Node:
                 if not waiter.done():
                     waiter.set_exception(_CLOSED.error())
             self._give_up_reports(_CLOSED.error())
-            _wake(self._waiters)
+            wake(self._waiters)
+            for tell in self._on_close:
+                tell()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._node.closed
 
     @property
     def peer_id(self) -> PeerId:
@@ -176,7 +186,7 @@ class Node:
             while self._incoming:
                 yield self._incoming.pop(next(iter(self._incoming)))
             if not self._node.closed:
-                await _wait(self._waiters)
+                await wait(self._waiters)
 
     def ban_peer(self, peer: PeerIdLike, seconds: float) -> None:
         """Bans a peer for that long, and closes its connection."""
@@ -292,7 +302,7 @@ class Node:
             channel = Channel(Connection(self, event.connection), event.channel)
         if event.by_peer:
             self._incoming[event.channel.id] = channel
-            _wake(self._waiters)
+            wake(self._waiters)
         channel._tell(event)
 
 
@@ -487,7 +497,7 @@ class Channel:
                 self._channel.send(data, lifetime=lifetime, report=report)
             except WouldBlock:
                 self.connection.node._turn_soon()
-                await _wait(self._waiters)
+                await wait(self._waiters)
             else:
                 self.connection.node._turn_soon()
                 return
@@ -499,7 +509,7 @@ class Channel:
             try:
                 return self._channel.receive()
             except DataUnavailable:
-                await _wait(self._waiters)
+                await wait(self._waiters)
 
     def close(self) -> None:
         """Sends what is queued, then closes the channel; again does no harm."""
@@ -536,38 +546,22 @@ class Channel:
     async def _wait_open(self) -> None:
         while not self._is_open:
             self._raise_if_ended()
-            await _wait(self._waiters)
+            await wait(self._waiters)
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, ChannelOpened):
             self._is_open = True
         elif isinstance(event, ChannelClosed):
             self._end(_End(event.reason, event.code, event.text))
-        _wake(self._waiters)
+        wake(self._waiters)
 
     def _end(self, end: _End) -> None:
         if self._ended is None:
             self._ended = end
         self.connection.node._channels.pop(self._channel.id, None)
         self.connection.node._incoming.pop(self._channel.id, None)
-        _wake(self._waiters)
+        wake(self._waiters)
 
     def _raise_if_ended(self) -> None:
         if self._ended is not None:
             raise self._ended.error()
-
-
-async def _wait(waiters: set[asyncio.Future[None]]) -> None:
-    """Until something happened, which may be nothing for us."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    waiters.add(future)
-    try:
-        await future
-    finally:
-        waiters.discard(future)
-
-
-def _wake(waiters: set[asyncio.Future[None]]) -> None:
-    for waiter in list(waiters):
-        if not waiter.done():
-            waiter.set_result(None)

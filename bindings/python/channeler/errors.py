@@ -93,6 +93,9 @@ class UnexpectedError(ChannelerError):
 class BufferTooSmall(ChannelerError, ValueError):
     """The buffer is too small for what it should hold."""
 
+    needed: int = 0
+    """`quic.Endpoint.receive_into`: how many bytes the message has."""
+
 
 class DecodeError(ChannelerError, ValueError):
     """The text or bytes could not be decoded."""

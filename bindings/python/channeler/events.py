@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, TypeVar
 
 from . import _abi
 from .errors import ChannelerError, ErrorCode, error_of_end
@@ -12,6 +12,8 @@ from .values import Address, PeerId
 
 if TYPE_CHECKING:
     from .node import Channel, Connection, NodeBase
+
+_Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 
 @dataclass(frozen=True)
@@ -167,20 +169,22 @@ class PacketSizeReduced(Event):
 def event_from(node: NodeBase, event: _abi.channeler_event) -> Event | None:
     """The library's struct as one of the classes; None: of a kind that we do not know."""
     make = _MAKERS.get(event.kind)
-    return None if make is None else make(node, _whole(event))
+    return None if make is None else make(node, whole(event))
 
 
-def _whole(event: _abi.channeler_event) -> _abi.channeler_event:
+def whole(event: _Struct) -> _Struct:
     """The struct with all fields: those that an older library does not have are zero."""
-    if event.struct_size >= ctypes.sizeof(event):
+    struct_size = int(event.struct_size)
+    if struct_size >= ctypes.sizeof(event):
         return event
-    out = _abi.channeler_event()
-    ctypes.memmove(ctypes.byref(out), ctypes.byref(event), event.struct_size)
+    out = type(event)()
+    ctypes.memmove(ctypes.byref(out), ctypes.byref(event), struct_size)
     return out
 
 
-def _text(event: _abi.channeler_event) -> str:
-    return (event.text or b"").decode(errors="replace")
+def text_of(text: bytes | None) -> str:
+    """What was said, which may be anything."""
+    return (text or b"").decode(errors="replace")
 
 
 _Maker = Callable[["NodeBase", _abi.channeler_event], Event]
@@ -194,7 +198,7 @@ _MAKERS: dict[int, _Maker] = {
         PeerId._from_c(event.peer),
         ErrorCode(event.reason),
         event.code,
-        _text(event),
+        text_of(event.text),
     ),
     _abi.CHANNELER_EVENT_CHANNEL_OPENED: lambda node, event: ChannelOpened(
         node._connection(event), node._channel(event), bool(event.by_peer)
@@ -204,7 +208,7 @@ _MAKERS: dict[int, _Maker] = {
         node._channel(event),
         ErrorCode(event.reason),
         event.code,
-        _text(event),
+        text_of(event.text),
     ),
     _abi.CHANNELER_EVENT_CHANNEL_FINISHED: lambda node, event: ChannelFinished(
         node._connection(event), node._channel(event)

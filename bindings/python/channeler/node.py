@@ -9,7 +9,7 @@ import threading
 import warnings
 import weakref
 from dataclasses import replace
-from typing import Callable, Iterable, Iterator, NamedTuple, Sequence, TypeVar
+from typing import Callable, Iterable, Iterator, NamedTuple, Protocol, Sequence, TypeVar
 
 from . import _abi
 from ._buffers import Buffer, WritableBuffer, readable, writable
@@ -67,6 +67,13 @@ _SLEEP_NS_MAX = 1_000_000_000
 _Self = TypeVar("_Self", bound="NodeBase")
 
 
+class QuicListener(Protocol):
+    """Who hears of a node's QUIC channels."""
+
+    def tell(self, node: NodeBase, event: _abi.channeler_quic_event) -> None:
+        """Something happened; `event` is lent for the call."""
+
+
 class Received(NamedTuple):
     """What `receive_many` read from a channel."""
 
@@ -112,6 +119,8 @@ class NodeBase:
         self._on_datagram = on_datagram
         self._on_log = on_log
         self._on_key_log = on_key_log
+        # Who hears of QUIC channels; it does not keep the node.
+        self._quic: QuicListener | None = None
         settings = _merged(options, identity, legacy)._to_c(self._MODE)
         self._hold = Hold(self)
         out = ctypes.c_void_p()

@@ -6,7 +6,7 @@ import ctypes
 import socket
 from dataclasses import dataclass, fields
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, TypeVar, Union
 
 from . import _abi
 from ._lib import library
@@ -14,6 +14,8 @@ from .errors import ErrorCode, InvalidAddress, InvalidArgument, check
 
 if TYPE_CHECKING:
     from .identity import Identity
+
+_Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 _SOCKADDR_BYTES_MAX = 128
 
@@ -303,54 +305,24 @@ class Options:
     @staticmethod
     def defaults() -> Options:
         """The settings that the library has by default. None: there is none, or a fresh one."""
-        out = _new_options()
-        values: dict[str, Any] = {}
-        for name in (field.name for field in fields(Options)):
-            if name in _DURATIONS:
-                values[name] = getattr(out, f"{name}_ns") / 1e9
-            elif name in _CONVERTED:
-                values[name] = _CONVERTED[name](getattr(out, name))
-            elif name not in _NONE_BY_DEFAULT:
-                values[name] = getattr(out, name)
-        return Options(**values)
+        out = new_struct(_abi.channeler_options, library.channeler_options_init)
+        return Options(**read_settings(out, Options, _CONVERTED, _NONE_BY_DEFAULT))
 
     def _to_c(self, mode: int) -> _abi.channeler_options:
-        out = _new_options()
+        out = new_struct(_abi.channeler_options, library.channeler_options_init)
         out.mode = mode
-        for name in (field.name for field in fields(self)):
-            value = getattr(self, name)
-            if value is None:
-                continue
+        for name, value in given_settings(self):
             if name == "peer_id":
                 out.peer_id = value._to_c()
             elif name == "seed":
                 out.seed = (ctypes.c_uint8 * 32)(*_seed(value))
             elif name == "identity":
                 out.identity = text_to_c(value.pem)
-            elif name == "instance_label":
-                out.instance_label = text_to_c(value)
-            elif name in _DURATIONS:
-                setattr(out, f"{name}_ns", nanoseconds(value, name))
             else:
-                bits = 8 * getattr(_abi.channeler_options, name).size
-                setattr(out, name, unsigned(value, bits, name))
+                write_setting(out, name, value)
         return out
 
 
-_DURATIONS = frozenset(
-    (
-        "bundle_delay",
-        "handshake_timeout",
-        "cookie_epoch",
-        "idle_timeout",
-        "keep_alive",
-        "spin",
-        "attempt_timeout",
-        "dial_timeout",
-        "linger",
-        "ack_delay",
-    )
-)
 _CONVERTED: dict[str, type[Any]] = {
     "legacy": Legacy,
     "accept_incoming": bool,
@@ -396,10 +368,46 @@ def to_address(address: AddressLike) -> Address:
     return Address.parse(address) if isinstance(address, str) else address
 
 
-def _new_options() -> _abi.channeler_options:
-    out = _abi.channeler_options()
-    check(library.channeler_options_init(ctypes.byref(out), ctypes.sizeof(out)))
+def new_struct(kind: type[_Struct], init: Callable[[Any, int], int]) -> _Struct:
+    """One of the library's structs of settings, with its defaults."""
+    out = kind()
+    check(init(ctypes.byref(out), ctypes.sizeof(out)))
     return out
+
+
+def given_settings(settings: Any) -> Iterator[tuple[str, Any]]:
+    """Those settings of a dataclass that are not None."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if value is not None:
+            yield field.name, value
+
+
+def write_setting(out: ctypes.Structure, name: str, value: Any) -> None:
+    """Sets a field of the library's struct: a text, a time in seconds, or a number."""
+    if hasattr(type(out), f"{name}_ns"):
+        setattr(out, f"{name}_ns", nanoseconds(value, name))
+    elif isinstance(value, str):
+        setattr(out, name, text_to_c(value))
+    else:
+        bits = 8 * getattr(type(out), name).size
+        setattr(out, name, unsigned(value, bits, name))
+
+
+def read_settings(
+    struct: ctypes.Structure,
+    kind: type[Any],
+    converted: dict[str, type[Any]],
+    left_out: frozenset[str],
+) -> dict[str, Any]:
+    """The library's struct as arguments of a dataclass; what is left out has no value to tell."""
+    values: dict[str, Any] = {}
+    for name in (field.name for field in fields(kind)):
+        if hasattr(type(struct), f"{name}_ns"):
+            values[name] = getattr(struct, f"{name}_ns") / 1e9
+        elif name not in left_out:
+            values[name] = converted.get(name, int)(getattr(struct, name))
+    return values
 
 
 def _seed(seed: bytes) -> bytes:

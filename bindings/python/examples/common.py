@@ -110,22 +110,28 @@ def listen_at(node: channeler.Node, text: str) -> None:
         print(f"(give others an address of this machine in place of {host})", file=sys.stderr)
 
 
-def dial(node: channeler.Node, text: str) -> channeler.Connection:
-    """Begins a connection to PEERID@IP:PORT, as `listen_at` prints it, from a socket of the node
-    that fits.
-    """
+def parse_peer(text: str) -> tuple[channeler.PeerId, channeler.Address]:
+    """Reads a PEERID@IP:PORT, as `listen_at` prints it."""
     peer, at, address = text.partition("@")
     if not at:
         raise UsageError(f"'{text}' is not PEERID@IP:PORT, as the other side prints it")
     target = parse(channeler.Address.parse, address)
-    return node.connect(parse(channeler.PeerId.parse, peer), target)
+    return parse(channeler.PeerId.parse, peer), target
+
+
+def bind_for(node: channeler.Node, text: str) -> None:
+    """Opens a socket from which `text` can be reached; which port does not matter."""
+    node.bind("[::]:0" if "@[" in text else "0.0.0.0:0")
+
+
+def dial(node: channeler.Node, text: str) -> channeler.Connection:
+    """Begins a connection to PEERID@IP:PORT, from a socket of the node that fits."""
+    return node.connect(*parse_peer(text))
 
 
 def connect_to(node: channeler.Node, text: str) -> channeler.Connection:
-    """The same for the first time: opens a socket of the peer's family; which port does not
-    matter.
-    """
-    node.bind("[::]:0" if "@[" in text else "0.0.0.0:0")
+    """The same for the first time."""
+    bind_for(node, text)
     return dial(node, text)
 
 

@@ -62,13 +62,30 @@ struct callbacks {
 
 namespace detail {
 
-/// The first exception of a callback that nobody has heard of.
+/// What is told of exceptions of callbacks: on_exception, or else the call that ran the callback.
+/// It has also what must live as long as a node calls.
 class keeper {
 public:
-    void keep(std::exception_ptr thrown) noexcept
+    explicit keeper(std::function<void(std::exception_ptr)> on_exception)
+        : on_exception_(std::move(on_exception))
+    {
+    }
+
+    /// Calls, and lets no exception out.
+    template <class Call> void guard(Call call) noexcept
+    {
+        try {
+            call();
+        } catch (...) {
+            report();
+        }
+    }
+
+    /// Keeps `what` until the node calls no more.
+    void hold(std::shared_ptr<void> what)
     {
         const std::lock_guard<std::mutex> lock(mutex_);
-        if (!thrown_) thrown_ = std::move(thrown);
+        held_ = std::move(what);
     }
 
     void rethrow()
@@ -82,8 +99,27 @@ public:
     }
 
 private:
+    /// Called in a catch block.
+    void report() noexcept
+    {
+        if (!on_exception_) return keep(std::current_exception());
+        try {
+            on_exception_(std::current_exception());
+        } catch (...) {
+            keep(std::current_exception());
+        }
+    }
+
+    void keep(std::exception_ptr thrown) noexcept
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (!thrown_) thrown_ = std::move(thrown);
+    }
+
     std::mutex mutex_;
     std::exception_ptr thrown_;
+    std::shared_ptr<void> held_;
+    std::function<void(std::exception_ptr)> on_exception_;
 };
 
 /// What the library calls: it finds the std::function, and lets no exception out. The library owns
@@ -164,22 +200,7 @@ private:
     template <class Call> static void guard(void *self, Call call) noexcept
     {
         const caller &caller = *static_cast<class caller *>(self);
-        try {
-            call(caller.functions_);
-        } catch (...) {
-            caller.report();
-        }
-    }
-
-    /// Called in a catch block.
-    void report() const noexcept
-    {
-        if (!functions_.on_exception) return thrown_->keep(std::current_exception());
-        try {
-            functions_.on_exception(std::current_exception());
-        } catch (...) {
-            thrown_->keep(std::current_exception());
-        }
+        caller.thrown_->guard([&] { call(caller.functions_); });
     }
 
     callbacks functions_;

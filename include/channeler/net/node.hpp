@@ -5,6 +5,7 @@
 #define CHANNELER_NET_NODE_HPP
 
 #include <channeler/net/callbacks.hpp>
+#include <channeler/net/quic.hpp>
 
 namespace channeler {
 namespace net {
@@ -16,7 +17,7 @@ public:
     {
         const channeler_options settings = options.capi();
         node out;
-        out.thrown_ = std::make_shared<detail::keeper>();
+        out.thrown_ = std::make_shared<detail::keeper>(std::move(callbacks.on_exception));
         auto caller = std::make_unique<detail::caller>(std::move(callbacks), out.thrown_);
         const channeler_callbacks functions = caller->capi();
         const std::int32_t status = channeler_node_new(&settings, &functions, &out.raw_);
@@ -81,6 +82,23 @@ public:
         return run([&](channeler_node *raw) {
             return channeler_node_handle_timeout(raw, detail::time_ns(now));
         });
+    }
+
+    /// Serves QUIC channels on the node's sockets until it is freed. What `callbacks` throw goes
+    /// where exceptions of the node's own go.
+    result<quic::endpoint> open_quic(const quic::options &options = {},
+                                     quic::callbacks callbacks = {})
+    {
+        if (options.has_zero())
+            return error(errc::invalid_argument, "a text has a zero byte inside");
+        const channeler_quic_options settings = options.capi();
+        const std::shared_ptr<detail::keeper> keeper = thrown_;
+        auto caller = std::make_shared<detail::quic_caller>(std::move(callbacks), keeper.get());
+        const std::int32_t status =
+            channeler_quic_open(raw_, &settings, caller->capi(), caller.get());
+        if (status != CHANNELER_OK) return detail::failure(status);
+        if (keeper) keeper->hold(std::move(caller));
+        return quic::endpoint(*this);
     }
 
     result<void> start() { return detail::done(channeler_node_start(raw_)); }
