@@ -117,8 +117,7 @@ impl Sending {
     // spec: 11.2 sending, 10.1 numbers and fragments
     #[inline]
     pub(crate) fn grant(&self, head: u32, len: u32, limit: u64) -> Result<u32, Room> {
-        let left = self.limit.min(limit).saturating_sub(self.position);
-        let left = left.saturating_sub(u64::from(head));
+        let left = self.left(limit).saturating_sub(u64::from(head));
         if left >= u64::from(len) {
             return Ok(len);
         }
@@ -132,10 +131,16 @@ impl Sending {
         if self.is_blocked() { Room::None } else { Room::Unreported }
     }
 
-    /// The next message takes its number.
+    /// Charge that may be sent now. `limit` is as for `grant`.
     #[inline]
-    pub(crate) fn begin(&mut self) {
-        self.next += 1;
+    pub(crate) fn left(&self, limit: u64) -> u64 {
+        self.limit.min(limit).saturating_sub(self.position)
+    }
+
+    /// The next messages take their numbers.
+    #[inline]
+    pub(crate) fn begin(&mut self, count: u64) {
+        self.next += count;
     }
 
     /// Something leaves for the first time.

@@ -17,7 +17,7 @@ use crate::io::Event;
 use crate::stats::{DropReason, NodeStats};
 use crate::time::Time;
 use crate::wire::codes::ConnectionCode;
-use crate::wire::frame::{Data, DataSkip};
+use crate::wire::frame::{Data, DataSkip, Frames};
 
 impl From<Fault> for Breach {
     fn from(fault: Fault) -> Breach {
@@ -64,9 +64,6 @@ impl Connection {
             return Err(ConnectionCode::Protocol.into());
         }
         let Some(handle) = self.named(inbound.channel)? else { return Ok(()) };
-        if self.lend_next(shared, inbound, handle, buffer, data)? {
-            return Ok(());
-        }
         let Some(channel) = shared.channels.get_mut(handle.0) else { return Ok(()) };
         let message_max = shared.config.message_bytes_max as u64;
         if channel.is_reset() {
@@ -107,34 +104,49 @@ impl Connection {
         Ok(())
     }
 
-    /// Lends a message that is whole and the next in order, on a channel where nothing else waits.
-    /// Most are so, and take one look-up. False: it is none of those.
+    /// Lends the messages that come next, for as long as they are whole and in order, on a channel
+    /// where nothing else waits. Most are so, and take one look-up a packet. Whether there was any.
+    // spec: 8.14 DATA
     #[inline]
-    fn lend_next(
+    pub(super) fn lend_next(
         &mut self,
         shared: &mut Shared,
         inbound: &Inbound,
-        handle: ChannelHandle,
         buffer: &[u8],
-        data: &Data<'_>,
+        frames: &mut Frames<'_>,
     ) -> Result<bool, Breach> {
-        let Shared { channels, config, events, stats, .. } = &mut *shared;
-        let Some(channel) = channels.get_mut(handle.0) else { return Ok(false) };
-        let is_lent = config.lend_messages && inbound.may_lend && channel.inbox.is_none();
-        let is_open = channel.opening == Opening::Open && !channel.is_reset();
-        let is_small = data.bytes.len() <= config.message_bytes_max;
-        if !(is_lent && is_open && is_small && channel.receiving.is_next(data)) {
+        let may_lend = inbound.may_lend && shared.config.lend_messages;
+        if !(may_lend && frames.is_data()) || inbound.channel.is_none() {
             return Ok(false);
         }
-        channel.receiving.take_next(data, &mut self.intake)?;
-        channel.counts.messages_received += 1;
-        channel.counts.bytes_received += data.bytes.len() as u64;
-        stats.messages_received += 1;
-        let at = data.bytes.as_ptr() as usize - buffer.as_ptr() as usize;
-        let (connection, bytes) = (self.handle, at..at + data.bytes.len());
-        events.push_back(Event::Message { connection, channel: handle, bytes });
-        let is_due = channel.receiving.is_due() && !channel.pending.has(Pending::LIMIT);
-        if is_due {
+        let Some(handle) = self.named(inbound.channel)? else { return Ok(false) };
+        let Shared { channels, config, events, stats, .. } = &mut *shared;
+        let Some(channel) = channels.get_mut(handle.0) else { return Ok(false) };
+        let is_open = channel.opening == Opening::Open && !channel.is_reset();
+        if !is_open || channel.inbox.is_some() {
+            return Ok(false);
+        }
+        let (receiving, intake) = (&mut channel.receiving, &mut self.intake);
+        let (mut messages, mut bytes_received) = (0, 0);
+        let (connection, channel_handle) = (self.handle, handle);
+        let bytes_max = config.message_bytes_max;
+        while let Some(data) =
+            frames.next_data_if(|data| data.bytes.len() <= bytes_max && receiving.is_next(data))
+        {
+            receiving.take_next(&data, intake)?;
+            let at = data.bytes.as_ptr() as usize - buffer.as_ptr() as usize;
+            let bytes = at..at + data.bytes.len();
+            events.push_back(Event::Message { connection, channel: channel_handle, bytes });
+            messages += 1;
+            bytes_received += data.bytes.len() as u64;
+        }
+        if messages == 0 {
+            return Ok(false);
+        }
+        channel.counts.messages_received += messages;
+        channel.counts.bytes_received += bytes_received;
+        stats.messages_received += messages;
+        if channel.receiving.is_due() && !channel.pending.has(Pending::LIMIT) {
             self.raise_channel(shared, inbound.now, handle);
         }
         self.note_connection_limit(shared, inbound.now);

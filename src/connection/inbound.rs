@@ -16,7 +16,7 @@ use crate::recovery::ReceivedPacket;
 use crate::stats::DropReason;
 use crate::time::Time;
 use crate::wire::codes::{ConnectionCode, PathCode};
-use crate::wire::frame::{Asks, Frame, Frames, Place};
+use crate::wire::frame::{Asks, Frames, Kind, Place};
 
 /// How a datagram came.
 #[derive(Debug, Clone, Copy)]
@@ -210,18 +210,10 @@ impl Connection {
     ) -> Result<Asks, Breach> {
         let mut asks = Asks::No;
         let mut frames = Frames::new(inbound.place, &buffer[payload]);
-        'packet: loop {
-            while let Some(data) = frames.next_data() {
+        loop {
+            let of_data = |breach| Breach { message_type: Kind::Data.code(), ..breach };
+            if self.lend_next(shared, inbound, buffer, &mut frames).map_err(of_data)? {
                 asks = if asks == Asks::No { Asks::Yes } else { asks };
-                let handled = self.handle_data(shared, inbound, buffer, &data);
-                let message_type = |breach| {
-                    let message_type = Frame::Data(data).message_type();
-                    Breach { message_type, ..breach }
-                };
-                handled.map_err(message_type)?;
-                if !self.is_listening() {
-                    break 'packet;
-                }
             }
             let Some(frame) = frames.next() else { break };
             let frame = frame?;

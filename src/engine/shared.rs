@@ -194,8 +194,11 @@ impl Shared {
     }
 
     /// Sends what the node has queued, and before it what found its socket full.
-    pub(super) fn send_queued(&self, now: Time, buffer: &mut Vec<u8>) -> Result<Progress, Error> {
+    pub(super) fn send_queued(&self, buffer: &mut Vec<u8>) -> Result<Progress, Error> {
         for _ in 0..SENDS_PER_TURN_MAX {
+            // A batch takes as long as a round trip on a fast link: the time before it would make
+            // round trips too long, rates too low, and that of an answer to it nothing at all.
+            let now = self.now();
             let mut core = self.core()?;
             let now = core.advance(now);
             let (transmit, sent) = match core.blocked.pop() {
@@ -234,13 +237,12 @@ impl Shared {
 
     /// As `send_queued`, from any thread.
     pub(super) fn flush(&self) -> Result<(), Error> {
-        let now = self.now();
         let mut buffer = match self.flush_buffer.try_lock() {
             Ok(mut spare) => std::mem::take(&mut *spare),
             // Another thread flushes with it.
             Err(_) => Vec::new(),
         };
-        while self.send_queued(now, &mut buffer)? == Progress::HasMore {}
+        while self.send_queued(&mut buffer)? == Progress::HasMore {}
         if let Ok(mut spare) = self.flush_buffer.try_lock() {
             *spare = buffer;
         }

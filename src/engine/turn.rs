@@ -92,18 +92,15 @@ impl Turn {
     pub(super) fn run(&mut self, shared: &Shared, limit: Option<Duration>) -> Result<(), Error> {
         shared.counters.turns.add(1);
         shared.note_awake();
-        let mut now = shared.now();
-        let progress = shared.send_queued(now, &mut self.send_buffer)?;
+        let progress = shared.send_queued(&mut self.send_buffer)?;
         let plan = match progress {
-            Progress::Rests if self.undrained == 0 => shared.plan_sleep(now, limit)?,
+            Progress::Rests if self.undrained == 0 => shared.plan_sleep(shared.now(), limit)?,
             Progress::Rests | Progress::HasMore => Plan::default(),
         };
         let waited = self.wait(shared, &plan);
         shared.note_awake();
         waited?;
-        if plan.wait != Some(Duration::ZERO) {
-            now = shared.now();
-        }
+        let now = shared.now();
         if let Some((index, count)) = self.filled.take() {
             self.handle_filled(shared, index, count, now)?;
         }
@@ -115,9 +112,9 @@ impl Turn {
             }
         }
         // Answers leave first, and with them what timers would only say later.
-        let mut progress = shared.send_queued(now, &mut self.send_buffer)?;
+        let mut progress = shared.send_queued(&mut self.send_buffer)?;
         if self.do_what_is_due(shared, now)? && progress == Progress::Rests {
-            progress = shared.send_queued(now, &mut self.send_buffer)?;
+            progress = shared.send_queued(&mut self.send_buffer)?;
         }
         shared.set_has_more(progress == Progress::HasMore || self.undrained != 0);
         if let Some(handler) = &mut self.handler {
@@ -295,7 +292,7 @@ impl Turn {
             unanswered += meta.len;
             if unanswered >= RECEIVED_BEFORE_SENDING {
                 unanswered = 0;
-                shared.send_queued(now, &mut self.send_buffer)?;
+                shared.send_queued(&mut self.send_buffer)?;
             }
         }
         Ok(())

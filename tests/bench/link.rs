@@ -158,6 +158,10 @@ impl Link {
                 nanos(cost),
                 nanos(receive_cost)
             );
+            let calls = packets / self.engine(0).stats().sends as f64;
+            let buffers = self.engine(1).stats();
+            let joined = buffers.datagrams_received as f64 / buffers.buffers_received as f64;
+            eprintln!("  {calls:.1} packets a call, {joined:.1} a buffer received");
             let allocations = allocated as f64 / packets;
             eprintln!(
                 "  {allocations:.3} allocations a packet, {receive_allocations:.3} to receive it"

@@ -257,11 +257,16 @@ impl Backlog {
         extras.filter_map(|extra| extra.ask.expires).min()
     }
 
+    /// Whether the last numbered message left in part.
+    fn is_begun(&self) -> bool {
+        let last = self.numbered.checked_sub(1);
+        last.is_some_and(|last| self.cut < self.messages[last].len)
+    }
+
     /// The message that goes on next, and from where.
     fn next_new(&self) -> Option<(usize, u32)> {
-        let last = self.numbered.checked_sub(1);
-        if let Some(last) = last.filter(|last| self.cut < self.messages[*last].len) {
-            return Some((last, self.cut));
+        if self.is_begun() {
+            return Some((self.numbered - 1, self.cut));
         }
         (self.numbered < self.messages.len()).then_some((self.numbered, 0))
     }

@@ -2,7 +2,7 @@
 
 use super::super::outbox::{Framing, HEADER_SIZE, Packet, TAG_SIZE};
 use super::super::send::{Room, Sending};
-use super::{Backlog, CHARGE, Lost, Piece, WHOLE};
+use super::{Backlog, CHARGE, Lost, Piece, WHOLE, charge};
 use crate::config::BATCH_BYTES_MAX;
 use crate::wire::frame::Data;
 use crate::wire::{WireError, Writer, varint};
@@ -125,6 +125,7 @@ impl Backlog {
                 None => return Stop::Full,
             }
         }
+        self.fill_whole(sending, order, limit, payload, (pieces, from));
         while let Some((index, offset)) = self.next_new() {
             let message = self.messages[index];
             let is_new = index == self.numbered;
@@ -144,7 +145,7 @@ impl Backlog {
             };
             if is_new {
                 self.number_next(number);
-                sending.begin();
+                sending.begin(1);
             }
             sending.spend(u64::from(len + head));
             self.cut = offset + len;
@@ -152,6 +153,51 @@ impl Backlog {
             self.write(payload, index, (offset, len), 0, (pieces, from));
         }
         Stop::Done
+    }
+
+    /// Puts new messages into the packet while they fit whole and nothing limits them: what most
+    /// are, and for small ones all that there is to do.
+    fn fill_whole(
+        &mut self,
+        sending: &mut Sending,
+        order: &Order<'_>,
+        limit: u64,
+        payload: &mut Payload<'_>,
+        (pieces, from): (&mut Vec<Piece>, usize),
+    ) {
+        if self.is_begun() {
+            return;
+        }
+        let kept = order.kept_max.saturating_add(1).saturating_sub(self.bytes - self.unsent) as u64;
+        let credit = sending.left(limit);
+        let (first, mut number, mut spent) = (sending.next(), sending.next(), 0);
+        for message in self.messages.range(self.numbered..) {
+            let len = message.len as usize;
+            let head = Data::overhead(number, 0, len);
+            let cost = charge(message.len) as u64;
+            let is_within = spent < kept && spent + cost <= credit;
+            if !is_within || payload.room() < head + len {
+                break;
+            }
+            let out = payload.take(head + len);
+            let mut writer = Writer::new(out);
+            write_head(&mut writer, number, 0, true, message.len).expect("it was measured");
+            self.store.copy(message.start, &mut out[head..]);
+            (number, spent, self.cut) = (number + 1, spent + cost, message.len);
+        }
+        let count = (number - first) as usize;
+        if count == 0 {
+            return;
+        }
+        if self.numbered == 0 {
+            self.base = first;
+        }
+        self.numbered += count;
+        self.unsent -= spent as usize;
+        sending.begin(count as u64);
+        sending.spend(spent);
+        // A packet has room for no more.
+        push_whole(pieces, from, first, count as u16, 0);
     }
 
     /// Puts something lost into the packet, or a part of it, and says how much; none when nothing
@@ -235,15 +281,21 @@ impl Backlog {
             let len = len as u16;
             return pieces.push(Piece::Part { number, offset, len, resends });
         }
-        if let Some(Piece::Whole { first, count, resends: before }) = pieces[from..].last_mut()
-            && *first + u64::from(*count) == number
-            && *before == resends
-        {
-            *count += 1;
-            return;
-        }
-        pieces.push(Piece::Whole { first: number, count: 1, resends });
+        push_whole(pieces, from, number, 1, resends);
     }
+}
+
+/// Notes whole messages in a row, joined with those before them in the packet if they follow.
+#[inline]
+fn push_whole(pieces: &mut Vec<Piece>, from: usize, number: u64, more: u16, resends: u16) {
+    if let Some(Piece::Whole { first, count, resends: before }) = pieces[from..].last_mut()
+        && *first + u64::from(*count) == number
+        && *before == resends
+    {
+        *count += more;
+        return;
+    }
+    pieces.push(Piece::Whole { first: number, count: more, resends });
 }
 
 impl Order<'_> {
@@ -258,7 +310,7 @@ impl Order<'_> {
         (offset, rest): (u32, u32),
         is_end: bool,
     ) -> Option<u32> {
-        let room = payload.out.len() - payload.at;
+        let room = payload.room();
         let most = Data::len_max(number, u64::from(offset), room)?;
         let most = u32::try_from(most).unwrap_or(u32::MAX);
         if rest <= most {
@@ -283,6 +335,17 @@ impl Order<'_> {
 const SPLIT_ROOM: usize = 8;
 
 impl Payload<'_> {
+    fn room(&self) -> usize {
+        self.out.len() - self.at
+    }
+
+    /// The next bytes; the caller knows that they are there.
+    fn take(&mut self, len: usize) -> &mut [u8] {
+        let at = self.at;
+        self.at += len;
+        &mut self.out[at..at + len]
+    }
+
     fn write(&mut self, bytes: &[u8]) {
         self.out[self.at..self.at + bytes.len()].copy_from_slice(bytes);
         self.at += bytes.len();

@@ -39,6 +39,9 @@ impl Backlog {
     }
 
     fn acknowledge_row(&mut self, first: u64, count: u16, settling: &mut Settling<'_>) {
+        if self.acknowledge_oldest(first, count, settling) {
+            return;
+        }
         let mut row = Row::default();
         for number in first..first + u64::from(count) {
             let Some(index) = self.live(number) else {
@@ -61,6 +64,28 @@ impl Backlog {
             }
         }
         row.flush(settling);
+    }
+
+    /// As `acknowledge_row`, of the oldest messages, if nobody asked for anything with them: what
+    /// most are. Whether they were those.
+    fn acknowledge_oldest(&mut self, first: u64, count: u16, settling: &mut Settling<'_>) -> bool {
+        let most = usize::from(count);
+        if first != self.base || most == 0 || most > self.numbered || self.is_cut(most - 1) {
+            return false;
+        }
+        let mut bytes = 0;
+        for message in self.messages.range(..most) {
+            if message.is_settled || message.extra != 0 {
+                return false;
+            }
+            bytes += charge(message.len);
+        }
+        self.messages.drain(..most);
+        self.base += u64::from(count);
+        self.numbered -= most;
+        self.bytes -= bytes;
+        settling.sending.acknowledge(first, u32::from(count), bytes as u64);
+        true
     }
 
     /// Bytes of one message were acknowledged; whether that were the last ones.

@@ -47,9 +47,24 @@ impl Store {
         (self.end - self.base) as usize
     }
 
-    pub(super) fn push(&mut self, mut bytes: &[u8], chunks: &mut Chunks) {
+    /// Appends bytes: most lie in one chunk, and take one copy of a known length.
+    #[inline]
+    pub(super) fn push(&mut self, bytes: &[u8], chunks: &mut Chunks) {
+        let used = self.len();
+        let (last, at) = (used / CHUNK_SIZE, used % CHUNK_SIZE);
+        let end = at + bytes.len();
+        match self.chunks.get_mut(last).and_then(|chunk| chunk.get_mut(at..end)) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.end += bytes.len() as u64;
+            }
+            None => self.push_across(bytes, chunks),
+        }
+    }
+
+    fn push_across(&mut self, mut bytes: &[u8], chunks: &mut Chunks) {
         while !bytes.is_empty() {
-            let used = (self.end - self.base) as usize;
+            let used = self.len();
             if used == self.chunks.len() * CHUNK_SIZE {
                 self.chunks.push_back(chunks.get());
             }
@@ -65,8 +80,18 @@ impl Store {
 
     /// Copies the bytes from `position` on that `out` has room for; the caller knows that they are
     /// there.
-    pub(super) fn copy(&self, position: u64, mut out: &mut [u8]) {
-        let mut at = (position - self.base) as usize;
+    #[inline]
+    pub(super) fn copy(&self, position: u64, out: &mut [u8]) {
+        let at = (position - self.base) as usize;
+        let chunk = self.chunks.get(at / CHUNK_SIZE);
+        let start = at % CHUNK_SIZE;
+        match chunk.and_then(|chunk| chunk.get(start..start + out.len())) {
+            Some(bytes) => out.copy_from_slice(bytes),
+            None => self.copy_across(at, out),
+        }
+    }
+
+    fn copy_across(&self, mut at: usize, mut out: &mut [u8]) {
         while !out.is_empty() {
             let chunk = &self.chunks[at / CHUNK_SIZE][at % CHUNK_SIZE..];
             let len = out.len().min(chunk.len());

@@ -200,9 +200,11 @@ impl Bbr2 {
         }
     }
 
-    // spec: BBR 5.5.8.2, 5.6.4.2. Version 2 took three quanta, as TCP needs.
+    // spec: BBR 5.5.8.2, 5.6.4.2
     fn quantized(&self, in_flight: u64) -> u64 {
-        let enough = in_flight.max(self.send_quantum()).max(self.min_pipe());
+        // One is being sent, one is on its way, and one is being received.
+        let offload = QUANTA * self.send_quantum();
+        let enough = in_flight.max(offload).max(self.min_pipe());
         match self.state {
             State::Up => enough + 2 * self.mtu,
             State::Startup
@@ -368,6 +370,10 @@ fn startup_rate(window: u64, round_trip: Duration) -> u64 {
 fn volume(rate: u64, span: Duration) -> u64 {
     bytes_of(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX), rate)
 }
+
+/// Quanta in flight that keep both hosts busy, whatever the path needs.
+// spec: BBR 5.5.8.2: offload_budget
+const QUANTA: u64 = 3;
 
 /// The pacing gain of Down.
 // spec: BBR 5.3.3.1

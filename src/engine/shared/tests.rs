@@ -10,7 +10,7 @@ use crate::io::{Event, Local};
 #[test]
 fn what_found_its_socket_full_leaves_first_and_from_where_it_stopped() {
     let (shared, receiver) = blocked_engine(b"left already, still to go", 14);
-    let progress = shared.send_queued(Time::ZERO, &mut Vec::new());
+    let progress = shared.send_queued(&mut Vec::new());
     assert_eq!(progress, Ok(Progress::Rests));
     let mut bytes = [0; 100];
     let len = receiver.recv(&mut bytes).expect("it came");

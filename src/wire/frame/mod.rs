@@ -336,15 +336,21 @@ impl<'a> Frames<'a> {
         self.rest.len()
     }
 
-    /// The DATA that comes next, if it is one and as it should be: most messages are, and take no
-    /// part of what the others need.
+    /// Whether a DATA comes next.
     #[inline]
-    pub fn next_data(&mut self) -> Option<Data<'a>> {
-        if self.rest.first() != Some(&(Kind::Data as u8)) || !Kind::Data.is_allowed_at(self.place) {
+    pub fn is_data(&self) -> bool {
+        self.rest.first() == Some(&(Kind::Data as u8)) && Kind::Data.is_allowed_at(self.place)
+    }
+
+    /// The DATA that comes next, if it is one, as it should be, and wanted: most messages are, and
+    /// take no part of what the others need.
+    #[inline]
+    pub fn next_data_if(&mut self, is_wanted: impl FnOnce(&Data<'a>) -> bool) -> Option<Data<'a>> {
+        if !self.is_data() {
             return None;
         }
         let mut reader = Reader::new(&self.rest[1..]);
-        let data = read_body(&mut reader, Data::read).ok()?;
+        let data = read_body(&mut reader, Data::read).ok().filter(is_wanted)?;
         self.rest = &self.rest[1 + reader.position()..];
         Some(data)
     }
@@ -369,7 +375,7 @@ impl<'a> Iterator for Frames<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Result<Frame<'a>, FrameError>> {
-        match self.next_data() {
+        match self.next_data_if(|_| true) {
             Some(data) => Some(Ok(Frame::Data(data))),
             None => self.next_other(),
         }
