@@ -11,6 +11,7 @@ use super::parts::Happened;
 use super::shared::{ALARM, Plan, Progress, Shared};
 use super::spin::Spin;
 use super::{Handler, SOCKETS_MAX, os};
+use crate::crypto;
 use crate::error::Error;
 use crate::time::Time;
 
@@ -98,6 +99,10 @@ impl Turn {
             Progress::Rests if self.undrained == 0 => shared.plan_sleep(now, limit)?,
             Progress::Rests | Progress::HasMore => Plan::default(),
         };
+        if plan.awaits_handshake {
+            // What the next one needs, while the peer works on this one.
+            crypto::make_ahead();
+        }
         let waited = self.wait(shared, &plan);
         shared.note_awake();
         waited?;
