@@ -1,8 +1,8 @@
 //! HKDF for all that TLS and we derive, and the cipher suites with it.
 //!
-//! The provider's own prepares the key anew for each output, and for outputs of an extracted secret
-//! repeats the extraction too. TLS and chapter 6 want several outputs of each secret, so that cost a
-//! sixth of a handshake. This is rustls's HKDF over the provider's HMAC, whose key is prepared once.
+//! The provider's own prepares the key anew for each output, and for outputs of an extracted
+//! secret repeats the extraction too. TLS and chapter 6 want several outputs of each secret. This
+//! is rustls's HKDF over the provider's HMAC, whose key is prepared once.
 
 use std::sync::LazyLock;
 

@@ -166,7 +166,7 @@ impl fmt::Debug for TlsContext {
     }
 }
 
-/// aws-lc-rs, without whatever section 3.3 does not name, and with ways of ours around its slow ones.
+/// aws-lc-rs, without whatever section 3.3 does not name, and with faster HKDF and key shares.
 fn provider(options: &TlsOptions) -> CryptoProvider {
     let mut provider = default_provider();
     provider.cipher_suites = options.suites.iter().map(|suite| suite.supported()).collect();
