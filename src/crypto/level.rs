@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
+use rustls::Tls13CipherSuite;
 use rustls::quic::{DirectionalKeys, Keys, Version};
 
-use super::TAG_SIZE;
+use super::{TAG_SIZE, hkdf};
 use crate::id::{AttemptId, Side};
 use crate::wire::short::decode_number;
 
@@ -21,10 +21,8 @@ impl LevelKeys {
     /// The keys of level 0, which anyone can compute who saw the attempt's first datagram.
     // spec: 6.1 level keys
     pub fn initial(original: AttemptId, side: Side) -> LevelKeys {
-        let suite = TLS13_AES_128_GCM_SHA256
-            .tls13()
-            .and_then(|suite| suite.quic_suite())
-            .expect("the provider has the suite of QUIC's initial keys");
+        let suite: &'static Tls13CipherSuite = &hkdf::AES_128_GCM;
+        let suite = suite.quic_suite().expect("the provider gives the suite packet keys");
         let side = match side {
             Side::Initiator => rustls::Side::Client,
             Side::Responder => rustls::Side::Server,

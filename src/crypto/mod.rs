@@ -31,11 +31,13 @@
 mod channel_keys;
 mod cookie;
 mod epochs;
+mod hkdf;
 mod identity;
 mod level;
 mod replay;
 mod reset;
 mod session;
+mod shares;
 mod suite;
 mod tickets;
 mod tls;
@@ -54,6 +56,7 @@ pub use replay::ReplayWindow;
 pub use reset::ResetKey;
 #[doc(hidden)]
 pub use session::{AttemptIds, CryptoLevel, Session, TlsError, TlsOutput};
+pub(crate) use shares::make_ahead;
 #[doc(hidden)]
 pub use suite::{Secrets, Suite};
 pub use tls::KeyLog;

@@ -3,12 +3,12 @@
 use rustls::CipherSuite;
 use rustls::SupportedCipherSuite;
 use rustls::Tls13CipherSuite;
-use rustls::crypto::aws_lc_rs::cipher_suite;
 use rustls::crypto::cipher::{AeadKey, Iv};
-use rustls::crypto::tls13::OkmBlock;
+use rustls::crypto::tls13::{HkdfExpander, OkmBlock};
 use rustls::quic::{Algorithm, HeaderProtectionKey, PacketKey};
 use zeroize::Zeroizing;
 
+use super::hkdf;
 use crate::id::ChannelNumber;
 
 /// A cipher suite that a connection may use.
@@ -43,10 +43,7 @@ impl Suite {
     }
 
     pub(super) fn supported(self) -> SupportedCipherSuite {
-        match self {
-            Suite::Aes256Gcm => cipher_suite::TLS13_AES_256_GCM_SHA384,
-            Suite::ChaCha20Poly1305 => cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        }
+        SupportedCipherSuite::Tls13(self.tls13())
     }
 
     pub(super) fn from_tls(suite: CipherSuite) -> Option<Suite> {
@@ -54,7 +51,10 @@ impl Suite {
     }
 
     fn tls13(self) -> &'static Tls13CipherSuite {
-        self.supported().tls13().expect("both suites are of TLS 1.3")
+        match self {
+            Suite::Aes256Gcm => &hkdf::AES_256_GCM,
+            Suite::ChaCha20Poly1305 => &hkdf::CHACHA20_POLY1305,
+        }
     }
 
     fn algorithm(self) -> &'static dyn Algorithm {
@@ -112,7 +112,7 @@ impl Secret {
     // spec: 6.2 connection secrets
     pub(super) fn next(&self) -> Secret {
         let mut bytes = Zeroizing::new([0; Secret::SIZE_MAX]);
-        self.expand(b"ku", b"", &mut bytes[..self.suite.hash_size()]);
+        expand(&*self.expander(), b"ku", b"", &mut bytes[..self.suite.hash_size()]);
         Secret { suite: self.suite, bytes }
     }
 
@@ -122,8 +122,9 @@ impl Secret {
         let mut key = Zeroizing::new([0; 32]);
         let mut iv = [0; 12];
         let context = channel.0.to_be_bytes();
-        self.expand(b"key", &context, &mut *key);
-        self.expand(b"iv", &context, &mut iv);
+        let expander = self.expander();
+        expand(&*expander, b"key", &context, &mut *key);
+        expand(&*expander, b"iv", &context, &mut iv);
         self.suite.algorithm().packet_key(AeadKey::from(*key), Iv::from(iv))
     }
 
@@ -131,33 +132,34 @@ impl Secret {
     // spec: 6.4 header keys
     pub(super) fn header_keys(&self) -> HeaderKeys {
         let mut bytes = Zeroizing::new([[0; 32]; 2]);
-        self.expand(b"hn", b"", &mut bytes[0]);
-        self.expand(b"hc", b"", &mut bytes[1]);
+        let expander = self.expander();
+        expand(&*expander, b"hn", b"", &mut bytes[0]);
+        expand(&*expander, b"hc", b"", &mut bytes[1]);
         HeaderKeys { suite: self.suite, bytes, masks: None }
     }
 
-    /// HKDF-Expand-Label of RFC 8446 7.1.
-    fn expand(&self, label: &[u8], context: &[u8], output: &mut [u8]) {
-        const PREFIX: &[u8] = b"tls13 ";
-        let info: [&[u8]; 6] = [
-            &(output.len() as u16).to_be_bytes(),
-            &[(PREFIX.len() + label.len()) as u8],
-            PREFIX,
-            label,
-            &[context.len() as u8],
-            context,
-        ];
-        self.suite
-            .tls13()
-            .hkdf_provider
-            .expander_for_okm(&OkmBlock::new(self.as_bytes()))
-            .expand_slice(&info, output)
-            .expect("no output of ours is longer than 255 hashes");
+    /// Preparing it costs as much as an output or two.
+    fn expander(&self) -> Box<dyn HkdfExpander> {
+        self.suite.tls13().hkdf_provider.expander_for_okm(&OkmBlock::new(self.as_bytes()))
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.suite.hash_size()]
     }
+}
+
+/// HKDF-Expand-Label of RFC 8446 7.1.
+fn expand(expander: &dyn HkdfExpander, label: &[u8], context: &[u8], output: &mut [u8]) {
+    const PREFIX: &[u8] = b"tls13 ";
+    let info: [&[u8]; 6] = [
+        &(output.len() as u16).to_be_bytes(),
+        &[(PREFIX.len() + label.len()) as u8],
+        PREFIX,
+        label,
+        &[context.len() as u8],
+        context,
+    ];
+    expander.expand_slice(&info, output).expect("no output of ours is longer than 255 hashes");
 }
 
 /// What masks the headers of one direction. Ready for use it takes 1 KiB, so an idle connection

@@ -95,6 +95,31 @@ impl Alarm {
 /// the machine wants them the kernel reads its clock for each packet.
 #[cfg(target_os = "linux")]
 pub(super) fn disable_timestamps(socket: &UdpSocket) {
+    disable(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS);
+}
+
+/// Nothing to turn off.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn disable_timestamps(_socket: &UdpSocket) {}
+
+/// Turns off that each packet tells to which address of ours it came, for a socket that is bound to
+/// one: the kernel looks the address up in its routes for each packet.
+#[cfg(target_os = "linux")]
+pub(super) fn disable_packet_info(socket: &UdpSocket, is_ipv4: bool) {
+    let (level, name) = match is_ipv4 {
+        true => (libc::IPPROTO_IP, libc::IP_PKTINFO),
+        false => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
+    };
+    disable(socket, level, name);
+}
+
+/// It costs little, or nothing is known of it.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn disable_packet_info(_socket: &UdpSocket, _is_ipv4: bool) {}
+
+/// Turns an option off that is on.
+#[cfg(target_os = "linux")]
+fn disable(socket: &UdpSocket, level: libc::c_int, name: libc::c_int) {
     use std::os::fd::AsRawFd;
     let off: libc::c_int = 0;
     // SAFETY: the descriptor is open while `socket` is borrowed, and the kernel reads
@@ -102,18 +127,14 @@ pub(super) fn disable_timestamps(socket: &UdpSocket) {
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_TIMESTAMPNS,
+            level,
+            name,
             (&raw const off).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,
         )
     };
     debug_assert_eq!(result, 0, "turning an option off that was just turned on");
 }
-
-/// Nothing to turn off.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn disable_timestamps(_socket: &UdpSocket) {}
 
 /// What the interface towards `to` takes, in bytes of UDP payload.
 // spec: 12.11 MTU

@@ -67,6 +67,10 @@ impl Socket {
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&io), config.receive_buffer_bytes);
         let segments_max = state.max_gso_segments().clamp(1, config.segments_max);
         let address = io.local_addr()?;
+        let is_wildcard = address.ip().is_unspecified();
+        if !is_wildcard {
+            os::disable_packet_info(&io, address.is_ipv4());
+        }
         let mut registered = mio::net::UdpSocket::from_std(io.try_clone()?);
         registry.register(&mut registered, Token(usize::from(index)), Interest::READABLE)?;
         Ok(Socket {
@@ -76,7 +80,7 @@ impl Socket {
             watches_writable: AtomicBool::new(false),
             state,
             family,
-            is_wildcard: address.ip().is_unspecified(),
+            is_wildcard,
             address,
             segments_max: AtomicUsize::new(segments_max),
         })

@@ -11,6 +11,7 @@ use super::parts::Happened;
 use super::shared::{ALARM, Plan, Progress, Shared};
 use super::spin::Spin;
 use super::{Handler, SOCKETS_MAX, os};
+use crate::crypto;
 use crate::error::Error;
 use crate::time::Time;
 
@@ -31,9 +32,6 @@ const RECEIVED_PER_CALL: usize = 128 * 1024;
 
 /// Looks for packets after which the core is offered to other threads.
 const LOOKS_PER_YIELD: u32 = 4;
-
-/// Buffers given to one call, at least: with one alone, each would look like more to come.
-const BUFFERS_MIN: usize = 2;
 
 /// How long to look for the next flight of a handshake: the peer's signatures and key exchange take
 /// a few hundred microseconds, and waking up from sleeping so long as much again as a fast link.
@@ -57,7 +55,9 @@ pub(super) struct Turn {
     send_buffer: Vec<u8>,
     /// Sockets that may have more to read, a bit each. The poll reports changes only.
     undrained: u32,
-    /// A socket that was read already while looking for packets, and how many buffers it filled.
+    /// A socket that filled the only buffer it was given.
+    unsure: Option<usize>,
+    /// A socket that was read already, while looking for packets, and how many buffers it filled.
     filled: Option<(usize, usize)>,
     /// Before sleeping, when no handshake is under way.
     spin: Spin,
@@ -78,10 +78,11 @@ impl Turn {
             handler: Some(handler),
             storage: vec![0; BATCH_SIZE * BUFFER_STRIDE],
             meta: [RecvMeta::default(); BATCH_SIZE],
-            buffers: BUFFERS_MIN,
+            buffers: 1,
             happened: Happened::default(),
             send_buffer: Vec::new(),
             undrained: 0,
+            unsure: None,
             filled: None,
             spin: Spin::new(spin),
             handshake_spin: Spin::new(if spin.is_zero() { spin } else { HANDSHAKE_SPIN }),
@@ -94,18 +95,24 @@ impl Turn {
         shared.note_awake();
         let progress = shared.send_queued(&mut self.send_buffer)?;
         let plan = match progress {
-            Progress::Rests if self.undrained == 0 => shared.plan_sleep(shared.now(), limit)?,
+            Progress::Rests if !self.has_input() => shared.plan_sleep(shared.now(), limit)?,
             Progress::Rests | Progress::HasMore => Plan::default(),
         };
+        if plan.awaits_handshake {
+            // What the next one needs, while the peer works on this one.
+            crypto::make_ahead();
+        }
         let waited = self.wait(shared, &plan);
         shared.note_awake();
         waited?;
         let now = shared.now();
+        let mut unread = self.undrained;
         if let Some((index, count)) = self.filled.take() {
             self.handle_filled(shared, index, count, now)?;
+            unread &= !(1 << index);
         }
         for index in 0..SOCKETS_MAX {
-            if self.undrained & 1 << index != 0
+            if unread & 1 << index != 0
                 && let Some(count) = self.fill(shared, index)
             {
                 self.handle_filled(shared, index, count, now)?;
@@ -116,7 +123,8 @@ impl Turn {
         if self.do_what_is_due(shared, now)? && progress == Progress::Rests {
             progress = shared.send_queued(&mut self.send_buffer)?;
         }
-        shared.set_has_more(progress == Progress::HasMore || self.undrained != 0);
+        self.look_for_more(shared);
+        shared.set_has_more(progress == Progress::HasMore || self.has_input());
         if let Some(handler) = &mut self.handler {
             handler.turn_ended();
         }
@@ -177,6 +185,21 @@ impl Turn {
         }
         self.poll(Some(Duration::ZERO))?;
         Ok(self.has_ready())
+    }
+
+    /// A call that was given one buffer, and filled it, does not say whether that was all. That is
+    /// asked when the answer has left.
+    fn look_for_more(&mut self, shared: &Shared) {
+        let Some(index) = self.unsure.take() else { return };
+        self.filled = self.fill(shared, index).map(|count| (index, count));
+        if self.undrained == 0 {
+            self.buffers = 1;
+        }
+    }
+
+    /// Whether there is or may be more to read.
+    fn has_input(&self) -> bool {
+        self.undrained != 0 || self.filled.is_some()
     }
 
     /// Whether the poll reported more than the time.
@@ -253,6 +276,7 @@ impl Turn {
         if os::SHORT_BATCH_IS_THE_LAST && count < offered {
             self.undrained &= !(1 << index);
         }
+        self.unsure = (offered == 1).then_some(index);
         shared.counters.receives.add(1);
         let received = self.meta[..count].iter().map(|meta| meta.len).sum();
         self.buffers = buffers_for_next(offered, count, received);
@@ -319,7 +343,7 @@ impl Turn {
 fn buffers_for_next(offered: usize, count: usize, received: usize) -> usize {
     let wanted = if count == offered { 2 * offered } else { count + 1 };
     let affordable = RECEIVED_PER_CALL * count / received.max(1);
-    wanted.min(affordable).clamp(BUFFERS_MIN, BATCH_SIZE)
+    wanted.min(affordable).clamp(1, BATCH_SIZE)
 }
 
 fn dispatch(
@@ -347,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_small_datagrams_gets_every_buffer() {
-        let mut buffers = BUFFERS_MIN;
+        let mut buffers = 1;
         for _ in 0..8 {
             buffers = buffers_for_next(buffers, buffers, buffers * 1_000);
         }
