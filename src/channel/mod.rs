@@ -5,6 +5,7 @@ mod buffers;
 mod credit;
 mod inbox;
 mod ledger;
+mod numbered;
 mod outbox;
 mod partial;
 mod receive;

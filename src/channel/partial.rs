@@ -10,7 +10,6 @@ use super::receive::Fault;
 /// came first stay.
 #[derive(Debug)]
 pub(crate) struct Partial {
-    pub(crate) number: u64,
     /// Up to the highest byte seen, with zeros where bytes are missing; nothing of a message that
     /// is too late to be delivered.
     bytes: Vec<u8>,
@@ -50,15 +49,9 @@ const HOLES_MAX: usize = 1_024;
 impl Partial {
     /// A message of which nothing came yet, and `expected` bytes may be to come. One that is
     /// dropped keeps no bytes, but an account of them.
-    pub(crate) fn new(
-        number: u64,
-        first: &Piece<'_>,
-        expected: usize,
-        buffers: &mut Buffers,
-    ) -> Partial {
+    pub(crate) fn new(first: &Piece<'_>, expected: usize, buffers: &mut Buffers) -> Partial {
         let (bytes, slack) = buffers.take(usize::try_from(first.end()).unwrap_or(0), expected);
         Partial {
-            number,
             bytes,
             filled: 0,
             beyond: VecDeque::new(),
@@ -71,9 +64,8 @@ impl Partial {
     }
 
     /// One that is too late to be delivered.
-    pub(crate) fn dropped(number: u64) -> Partial {
+    pub(crate) fn dropped() -> Partial {
         Partial {
-            number,
             bytes: Vec::new(),
             filled: 0,
             beyond: VecDeque::new(),
@@ -236,7 +228,7 @@ mod tests {
     }
 
     fn begun(first: &Piece<'_>, buffers: &mut Buffers) -> Partial {
-        Partial::new(0, first, 0, buffers)
+        Partial::new(first, 0, buffers)
     }
 
     // spec: 10.2 reassembly

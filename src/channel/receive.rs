@@ -14,7 +14,7 @@ use super::partial::{Partial, Piece};
 use crate::id::Capabilities;
 use crate::time::Time;
 use crate::wire::frame::Data;
-use apart::{Apart, Held};
+use apart::Apart;
 
 /// What was received on a channel. What is rare, or lasts a while only, is in a box.
 #[derive(Debug)]
@@ -171,24 +171,22 @@ impl Receiving {
         if apart.last.is_some_and(|end| end.count.is_some_and(|count| number >= count)) {
             return Err(Fault::ChannelState);
         }
-        if apart.ledger.contains(number) || apart.find_held(number).is_ok() {
+        if apart.ledger.contains(number) || apart.held.contains(number) {
             return Ok(Arrival::Nothing);
         }
+        let is_begun = apart.partials.contains(number);
         if number != self.floor && !self.holds() && !self.has_room_apart() {
             return Ok(Arrival::Refuse);
         }
         let piece = Piece { offset: data.offset, is_final: data.is_final, bytes: data.bytes };
-        match self.find_partial(number) {
-            Ok(at) => self.take_piece(at, &piece, desk),
-            Err(at) => {
-                self.check_number(number)?;
-                if data.is_final && data.offset == 0 {
-                    return self.take_whole(number, data.bytes, desk);
-                }
-                self.begin(at, number, &piece, desk);
-                self.take_piece(at, &piece, desk)
+        if !is_begun {
+            self.check_number(number)?;
+            if data.is_final && data.offset == 0 {
+                return self.take_whole(number, data.bytes, desk);
             }
+            self.begin(number, &piece, desk);
         }
+        self.take_piece(number, &piece, desk)
     }
 
     /// Refuses a number that the peer cannot have come to: all below it were begun, and each costs
@@ -226,26 +224,27 @@ impl Receiving {
     }
 
     /// Makes room for a message in pieces.
-    fn begin(&mut self, at: usize, number: u64, first: &Piece<'_>, desk: &mut Desk<'_>) {
+    fn begin(&mut self, number: u64, first: &Piece<'_>, desk: &mut Desk<'_>) {
         let is_late = number < self.next();
         let expected = 1 << self.expected_bits;
         let Some(apart) = &mut self.apart else { return };
         let partial = match is_late {
-            true => Partial::dropped(number),
-            false => Partial::new(number, first, expected, &mut desk.spares.buffers),
+            true => Partial::dropped(),
+            false => Partial::new(first, expected, &mut desk.spares.buffers),
         };
-        apart.partials.insert(at, partial);
+        apart.partials.insert(number, partial);
     }
 
     /// A piece of a message that is known.
     // spec: 10.2 reassembly
     fn take_piece(
         &mut self,
-        at: usize,
+        number: u64,
         piece: &Piece<'_>,
         desk: &mut Desk<'_>,
     ) -> Result<Arrival, Fault> {
-        let Some(partial) = self.apart.as_mut().and_then(|apart| apart.partials.get_mut(at)) else {
+        let partials = self.apart.as_mut().map(|apart| &mut apart.partials);
+        let Some(partial) = partials.and_then(|partials| partials.get_mut(number)) else {
             return Ok(Arrival::Nothing);
         };
         partial.check(piece)?;
@@ -264,14 +263,14 @@ impl Receiving {
         if !is_whole {
             return Ok(Arrival::Nothing);
         }
-        let Some(partial) = apart.partials.remove(at) else { return Ok(Arrival::Nothing) };
+        let Some(partial) = apart.partials.remove(number) else { return Ok(Arrival::Nothing) };
         apart.waiting -= charge_of(partial.high());
-        Ok(self.finish(partial, desk))
+        Ok(self.finish(number, partial, desk))
     }
 
     /// A message in pieces is whole.
-    fn finish(&mut self, partial: Partial, desk: &mut Desk<'_>) -> Arrival {
-        let (number, charge) = (partial.number, charge_of(partial.high()));
+    fn finish(&mut self, number: u64, partial: Partial, desk: &mut Desk<'_>) -> Arrival {
+        let charge = charge_of(partial.high());
         let is_dropped = partial.is_dropped();
         let bytes = partial.into_bytes(&mut desk.spares.buffers);
         let bits = bytes.len().max(1).ilog2() + u32::from(!bytes.len().is_power_of_two());
@@ -317,10 +316,10 @@ impl Receiving {
     /// Keeps a message until it is its turn.
     fn keep(&mut self, number: u64, bytes: Vec<u8>) {
         if let Some(apart) = &mut self.apart
-            && let Err(at) = apart.find_held(number)
+            && !apart.held.contains(number)
         {
             apart.waiting += charge_of(bytes.len() as u64);
-            apart.held.insert(at, Held { number, bytes });
+            apart.held.insert(number, bytes);
         }
     }
 
@@ -328,17 +327,17 @@ impl Receiving {
     /// `skipped_to` does not come. Its charge is still held.
     pub(crate) fn release(&mut self, skipped_to: u64, spares: &mut Spares) -> Option<Vec<u8>> {
         let front = self.apart.as_ref().and_then(|apart| apart.held.front());
-        let front = front.map(|held| held.number);
+        let front = front.map(|(number, _)| *number);
         if front.is_none_or(|number| number >= skipped_to) {
             self.floor = self.floor.max(skipped_to);
         }
         let number = front.filter(|number| *number == self.floor || *number < skipped_to)?;
         self.floor = number + 1;
         let apart = self.apart.as_mut()?;
-        let held = apart.held.pop_front();
-        apart.waiting -= held.as_ref().map_or(0, |held| charge_of(held.bytes.len() as u64));
+        let held = apart.held.pop_front().map(|(_, bytes)| bytes);
+        apart.waiting -= held.as_ref().map_or(0, |bytes| charge_of(bytes.len() as u64));
         self.tidy_spare(spares);
-        held.map(|held| held.bytes)
+        held
     }
 
     /// The peer gave up on all that did not come below `number`; returns how many that are.
@@ -367,8 +366,8 @@ impl Receiving {
         let next = self.next();
         let mut discarded = 0;
         if let Some(apart) = &mut self.apart {
-            while apart.partials.front().is_some_and(|partial| partial.number < number) {
-                let Some(mut partial) = apart.partials.pop_front() else { break };
+            while apart.partials.front().is_some_and(|partial| partial.0 < number) {
+                let Some((_, mut partial)) = apart.partials.pop_front() else { break };
                 let charge = charge_of(partial.high());
                 apart.waiting -= charge;
                 partial.drop_bytes(&mut desk.spares.buffers);
@@ -518,7 +517,7 @@ impl Receiving {
     #[inline]
     pub(crate) fn unfinished(&self) -> u64 {
         let front = self.apart.as_ref().and_then(|apart| apart.partials.front());
-        front.map_or(0, |partial| partial.held())
+        front.map_or(0, |(_, partial)| partial.held())
     }
 
     /// Bytes of messages that cannot be delivered yet.
@@ -553,10 +552,6 @@ impl Receiving {
 
     fn has_room_apart(&self) -> bool {
         self.apart.as_ref().is_none_or(|apart| apart.ledger.has_room())
-    }
-
-    fn find_partial(&self, number: u64) -> Result<usize, usize> {
-        self.apart.as_ref().map_or(Err(0), |apart| apart.find_partial(number))
     }
 
     /// Corrects the sums of unfinished bytes.

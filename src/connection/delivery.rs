@@ -100,7 +100,7 @@ impl Connection {
         }
         self.check_direction(shared, inbound.now, handle)?;
         self.note_limits(shared, inbound.now, handle);
-        self.check_unfinished(shared, inbound.now);
+        self.check_unfinished(shared, inbound.now, handle);
         Ok(())
     }
 

@@ -97,7 +97,9 @@ impl Connection {
                     carrier.sent.set_peer_delay(delay);
                 }
             }
-            SentFrame::MtuProbe { path, size } => self.mtu_probe_acked(now, path, size.into()),
+            SentFrame::MtuProbe { path, way, size } => {
+                self.mtu_probe_acked(now, (path, way), size.into());
+            }
             SentFrame::Data { .. }
             | SentFrame::Messages { .. }
             | SentFrame::Part { .. }
@@ -171,7 +173,9 @@ impl Connection {
             }
             SentFrame::Ack { .. } => {}
             SentFrame::AckRate(path) => self.owe(path, |owed| owed.ack_rate = true),
-            SentFrame::MtuProbe { path, size } => self.mtu_probe_lost(now, path, size.into()),
+            SentFrame::MtuProbe { path, way, size } => {
+                self.mtu_probe_lost(now, (path, way), size.into());
+            }
             SentFrame::Observed { path, sequence } => self.observed_lost(path, sequence),
         }
         self.schedule(shared);

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::shared::{Notice, Shared};
 use super::{Breach, Connection};
-use crate::channel::Pending;
+use crate::channel::{Channel, Pending};
 use crate::config::NodeConfig;
 use crate::error::Error;
 use crate::id::ChannelHandle;
+use crate::slots::Slots;
 use crate::time::Time;
 use crate::wire::codes::ChannelCode;
 use crate::wire::frame::{ChannelLimit, Source};
@@ -114,29 +115,53 @@ impl Connection {
     }
 
     /// Messages larger than their windows hold too much together: the channel that holds most is
-    /// reset, here or, if the whole node holds too much, wherever it is.
+    /// reset, here or, if the whole node holds too much, wherever it is. Of `newest` something came.
     #[inline]
-    pub(super) fn check_unfinished(&mut self, shared: &mut Shared, now: Time) {
+    pub(super) fn check_unfinished(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        newest: ChannelHandle,
+    ) {
         let config = &shared.config;
-        if self.intake.unfinished > config.connection_receive_bytes_max as u64 {
-            let handles = self.registry.handles();
-            let largest = handles.max_by_key(|handle| unfinished(shared, *handle));
-            if let Some(handle) = largest {
+        let is_over = self.intake.unfinished > config.connection_receive_bytes_max as u64;
+        if is_over || shared.unfinished_bytes > config.node_receive_bytes_max as u64 {
+            self.end_heaviest(shared, now, newest, is_over);
+        }
+    }
+
+    #[cold]
+    fn end_heaviest(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        newest: ChannelHandle,
+        is_over: bool,
+    ) {
+        if is_over {
+            let held = |handle| unfinished(&shared.channels, handle);
+            let found = self.heaviest.pick(now, newest, held, self.registry.handles());
+            if let Some(handle) = found {
                 self.reset_overfull(shared, now, handle);
             }
         }
-        if shared.unfinished_bytes > shared.config.node_receive_bytes_max as u64 {
-            let all = shared.channels.handles().map(ChannelHandle);
-            let Some(largest) = all.max_by_key(|handle| unfinished(shared, *handle)) else {
-                return;
-            };
-            let Some(channel) = shared.channels.get(largest.0) else { return };
-            let connection = channel.connection;
-            if connection == self.handle {
-                self.reset_overfull(shared, now, largest);
-            } else {
-                shared.notify(connection, Notice::Overfull(largest));
-            }
+        let is_told = shared.overfull.is_some_and(|told| unfinished(&shared.channels, told) > 0);
+        if is_told || shared.unfinished_bytes <= shared.config.node_receive_bytes_max as u64 {
+            return;
+        }
+        let Shared { heaviest, channels, .. } = &mut *shared;
+        let all = channels.handles().map(ChannelHandle);
+        let found = heaviest.pick(now, newest, |handle| unfinished(channels, handle), all);
+        let Some((handle, channel)) = found.and_then(|one| Some((one, channels.get(one.0)?)))
+        else {
+            return;
+        };
+        let connection = channel.connection;
+        if connection == self.handle {
+            self.reset_overfull(shared, now, handle);
+        } else {
+            shared.overfull = Some(handle);
+            shared.notify(connection, Notice::Overfull(handle));
         }
     }
 
@@ -149,6 +174,6 @@ impl Connection {
     }
 }
 
-fn unfinished(shared: &Shared, handle: ChannelHandle) -> u64 {
-    shared.channels.get(handle.0).map_or(0, |channel| channel.receiving.unfinished())
+fn unfinished(channels: &Slots<Channel>, handle: ChannelHandle) -> u64 {
+    channels.get(handle.0).map_or(0, |channel| channel.receiving.unfinished())
 }

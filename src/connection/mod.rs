@@ -12,6 +12,7 @@ mod established;
 mod expiring;
 mod fates;
 pub(crate) mod handshake;
+mod heaviest;
 mod inbound;
 mod limits;
 mod messages;
@@ -49,6 +50,7 @@ use duties::Duties;
 use ending::{Breach, Life};
 use established::Established;
 use handshake::Handshake;
+use heaviest::Heaviest;
 use limits::FirstWindows;
 use opening::Opening;
 use registry::Registry;
@@ -80,6 +82,8 @@ pub(crate) struct Connection {
     intake: Intake,
     /// By how much its window grew, which counts for the node.
     grown_window: u32,
+    /// Those of its channels that hold most.
+    heaviest: Heaviest,
     /// Channels of the peer's that were refused, and whose final position is not known.
     refused: BTreeSet<ChannelNumber>,
     /// What is being read cannot be remembered: its packet is not acknowledged.
@@ -119,6 +123,7 @@ impl Connection {
             duties: Duties::default(),
             intake: Intake::new(FirstWindows::of(config).connection),
             grown_window: 0,
+            heaviest: Heaviest::default(),
             refused: BTreeSet::new(),
             refuses_packet: false,
             handshake: None,

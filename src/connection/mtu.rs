@@ -35,7 +35,7 @@ impl Connection {
         packet.fill(0);
         let room = &mut packet[HEADER_SIZE + number_len..size - TAG_SIZE];
         Frame::Ping.encode(&mut Writer::new(room)).ok()?;
-        carrier.sent.note(SentFrame::MtuProbe { path, size: size as u16 });
+        carrier.sent.note(SentFrame::MtuProbe { path, way: carrier.way, size: size as u16 });
         let info = SealInfo { channel: ChannelNumber::NONE, path, number, number_len };
         if !established.seal_only(&info, packet) {
             return None;
@@ -45,15 +45,20 @@ impl Connection {
         Some((size, size))
     }
 
-    pub(super) fn mtu_probe_acked(&mut self, now: Time, path: PathId, size: usize) {
-        let Some(carrier) = self.carrier_mut(path) else { return };
+    /// A probe arrived. On a way that the path does not lead any more that says nothing.
+    // spec: 12.7 address changes
+    pub(super) fn mtu_probe_acked(&mut self, now: Time, on: (PathId, u32), size: usize) {
+        let (path, way) = on;
+        let carrier = self.carrier_mut(path).filter(|carrier| carrier.way == way);
+        let Some(carrier) = carrier else { return };
         if carrier.mtu.on_probe_acked(now, size) {
             self.use_packet_size(path);
         }
     }
 
-    pub(super) fn mtu_probe_lost(&mut self, now: Time, path: PathId, size: usize) {
-        if let Some(carrier) = self.carrier_mut(path) {
+    pub(super) fn mtu_probe_lost(&mut self, now: Time, on: (PathId, u32), size: usize) {
+        let (path, way) = on;
+        if let Some(carrier) = self.carrier_mut(path).filter(|carrier| carrier.way == way) {
             carrier.mtu.on_probe_lost(now, size);
         }
     }

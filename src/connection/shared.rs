@@ -20,6 +20,7 @@ use crate::slots::Slots;
 use crate::stats::{DropReason, NodeStats};
 
 use super::handshake::Env;
+use super::heaviest::Heaviest;
 use super::orphans::Orphan;
 
 /// Settings, randomness, tables and queues of one node.
@@ -38,6 +39,10 @@ pub(crate) struct Shared {
     pub(super) orphans: BTreeMap<ChannelHandle, Orphan>,
     /// Bytes held of the lowest unfinished messages of all channels.
     pub(crate) unfinished_bytes: u64,
+    /// Those channels that hold most of them.
+    pub(super) heaviest: Heaviest,
+    /// The one of them that another connection was told to reset.
+    pub(super) overfull: Option<ChannelHandle>,
     pub(crate) spare_backlogs: SpareBacklogs,
     pub(crate) pool: Pool,
     pub(crate) chunks: Chunks,
@@ -121,6 +126,8 @@ impl Shared {
             grown_windows: 0,
             orphans: BTreeMap::new(),
             unfinished_bytes: 0,
+            heaviest: Heaviest::default(),
+            overfull: None,
             spare_backlogs: SpareBacklogs::default(),
             pool: Pool::default(),
             chunks: Chunks::default(),

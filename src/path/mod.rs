@@ -55,6 +55,8 @@ pub(crate) struct Carrier {
     pub(crate) ack_rate: AckRate,
     pub(crate) ecn: EcnValidation,
     pub(crate) mtu: Mtu,
+    /// How often it came to lead elsewhere.
+    pub(crate) way: u32,
     /// There while an address is examined, or an answer is owed.
     validation: Option<Box<Validation>>,
     pub(crate) observed: Observed,
@@ -133,6 +135,7 @@ impl Carrier {
             ack_rate: AckRate::default(),
             ecn: EcnValidation::default(),
             mtu: Mtu::new(packet_size, packet_size_max),
+            way: 0,
             validation: None,
             observed: Observed::default(),
             owed: Owed::default(),
@@ -249,6 +252,7 @@ impl Carrier {
         let settings = settings(config, self.token);
         *congestion = Congestion::new(settings, mtu.size() as u64);
         self.ack_rate = AckRate::default();
+        self.way = self.way.wrapping_add(1);
         (self.probes, self.wants_small_probe, self.release_at) = (0, false, None);
     }
 

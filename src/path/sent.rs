@@ -45,8 +45,8 @@ pub(crate) enum SentFrame {
     Ack { path: PathId, largest: u64 },
     /// ACK_RATE for a path.
     AckRate(PathId),
-    /// PING and padding: a probe of this size for the path's MTU.
-    MtuProbe { path: PathId, size: u16 },
+    /// PING and padding: a probe of this size for the path's MTU, on the way that it led then.
+    MtuProbe { path: PathId, way: u32, size: u16 },
     /// OBSERVED_ADDRESS of a path, with its sequence.
     Observed { path: PathId, sequence: u64 },
 }

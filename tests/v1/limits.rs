@@ -1,11 +1,14 @@
 //! Aim: every limit on connections has its stated result.
 //! Method: nodes with small limits, and more peers than fit.
 
+use channeler::config::ChannelConfig;
 use channeler::error::Error;
-use channeler::node::DropReason;
-use channeler::sim::World;
+use channeler::id::{Capabilities, ChannelHandle};
+use channeler::io::Event;
+use channeler::node::{DropReason, Node};
+use channeler::sim::{Link, World};
 
-use crate::tools::{SECOND, connected, dropped, why_closed};
+use crate::tools::{MILLI, SECOND, connected, dropped, why_closed};
 
 // spec: 16.1 table
 #[test]
@@ -56,4 +59,56 @@ fn one_address_has_only_so_many_connections_that_it_began() {
     world.run_for(31 * SECOND);
     assert_eq!(why_closed(&world, 2, connection), Some(Error::Timeout));
     assert!(dropped(&world, 0, DropReason::AddressLimit) > 0);
+}
+
+// spec: 11.3 receiving, 17.2 channel
+#[test]
+fn unfinished_messages_over_the_nodes_budget_cost_the_largest_channel_of_all_connections() {
+    let mut world = World::new(1);
+    world.add(|config| {
+        config.message_bytes_max = 400_000;
+        config.connection_receive_bytes_max = 400_000;
+        config.node_receive_bytes_max = 500_000;
+    });
+    (1..4).for_each(|_| {
+        world.add(|_| ());
+    });
+    world.network.set_all(Link::with_delay(20 * MILLI));
+    let config = ChannelConfig { capabilities: Capabilities::RESEND, ..Default::default() };
+    // The first two are too large together, whichever ends makes room.
+    let sizes = [300_000, 290_000, 100];
+    let channels: Vec<ChannelHandle> = (1..4)
+        .map(|from| {
+            let connection = world.connect(from, 0).expect("room");
+            let open = |node: &mut Node, now| node.open_channel(now, connection, &config);
+            let channel = world.with(from, open).expect("room");
+            world.run_for(SECOND);
+            channel
+        })
+        .collect();
+    for (from, (channel, size)) in (1..).zip(channels.iter().zip(sizes)) {
+        world.send(from, *channel, &vec![from as u8; size]).expect("room");
+    }
+    world.run_for(5 * SECOND);
+    let ends: Vec<_> = (1..4).map(|from| channel_ends(&world, from)).collect();
+    let is_one = ends == [vec![Error::Limit], vec![], vec![]]
+        || ends == [vec![], vec![Error::Limit], vec![]];
+    assert!(is_one, "one of the large ones: {ends:?}");
+    let delivered = world.opened(0, 0).into_iter().filter_map(|(_, channel, _)| {
+        let message = world.receive(0, channel)?;
+        Some((message.first().copied(), message.len()))
+    });
+    let mut delivered: Vec<_> = delivered.collect();
+    delivered.sort_unstable();
+    let kept = if ends[0].is_empty() { (Some(1), 300_000) } else { (Some(2), 290_000) };
+    assert_eq!(delivered, [kept, (Some(3), 100)], "the others go on");
+}
+
+/// Why channels of node `index` ended.
+fn channel_ends(world: &World, index: usize) -> Vec<Error> {
+    let ends = world.events(index).iter().filter_map(|happened| {
+        let Event::ChannelClosed { reason, .. } = happened.event else { return None };
+        Some(reason)
+    });
+    ends.collect()
 }

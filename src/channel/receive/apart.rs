@@ -1,9 +1,8 @@
 //! What a channel remembers of messages that are out of turn or in pieces.
 
-use std::collections::VecDeque;
-
 use super::super::buffers::Buffers;
 use super::super::ledger::{Above, Ledger};
+use super::super::numbered::Numbered;
 use super::super::partial::Partial;
 use super::{End, SMALLEST, charge_of};
 
@@ -12,23 +11,16 @@ use super::{End, SMALLEST, charge_of};
 pub(crate) struct Apart {
     /// What is settled above the floor, in modes that deliver out of turn.
     pub(super) ledger: Ledger,
-    /// Messages in pieces, by rising number.
-    pub(super) partials: VecDeque<Partial>,
-    /// Whole messages that wait for earlier ones, by rising number.
-    pub(super) held: VecDeque<Held>,
+    /// Messages in pieces.
+    pub(super) partials: Numbered<Partial>,
+    /// Whole messages that wait for earlier ones.
+    pub(super) held: Numbered<Vec<u8>>,
     /// Charge of both.
     pub(super) waiting: u64,
     /// How many messages there are in all, and their charge, once the peer said so.
     pub(super) last: Option<End>,
     /// Mode 010: messages below it are too late.
     pub(super) next: u64,
-}
-
-/// A whole message that waits for its turn.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) number: u64,
-    pub(super) bytes: Vec<u8>,
 }
 
 /// Memory that channels give back and take again, so that the steady state allocates nothing, and
@@ -70,8 +62,8 @@ impl Apart {
 
     /// Above every number seen.
     pub(super) fn end(&self) -> u64 {
-        let partial = self.partials.back().map_or(0, |partial| partial.number + 1);
-        let held = self.held.back().map_or(0, |held| held.number + 1);
+        let partial = self.partials.last_number().map_or(0, |number| number + 1);
+        let held = self.held.last_number().map_or(0, |number| number + 1);
         self.ledger.end().unwrap_or(0).max(partial).max(held)
     }
 
@@ -80,58 +72,39 @@ impl Apart {
         self.ledger.count() + self.partials.len() as u64 + self.held.len() as u64
     }
 
-    /// Those of them below `number`.
+    /// Those of them below `number`, which the peer skips: see `above`.
     pub(super) fn known_below(&self, number: u64) -> u64 {
-        let partials = self.partials.partition_point(|partial| partial.number < number);
-        let held = self.held.partition_point(|held| held.number < number);
+        let (partials, held) =
+            (self.partials.below(number).count(), self.held.below(number).count());
         self.ledger.count_below(number) + partials as u64 + held as u64
     }
 
     /// What came at `number` and above it costs. It looks at what lies below, as that goes when
     /// the peer skips it: what stays is looked at no more often than it came.
     pub(super) fn above(&self, number: u64) -> Above {
-        let partials = self.partials.iter().take_while(|partial| partial.number < number);
-        let partials: u64 = partials.map(|partial| charge_of(partial.high())).sum();
-        let held = self.held.iter().take_while(|held| held.number < number);
-        let held: u64 = held.map(|held| charge_of(held.bytes.len() as u64)).sum();
+        let partials = self.partials.below(number);
+        let partials: u64 = partials.map(|(_, partial)| charge_of(partial.high())).sum();
+        let held = self.held.below(number);
+        let held: u64 = held.map(|(_, bytes)| charge_of(bytes.len() as u64)).sum();
         let waiting = self.waiting - partials - held;
         let Above { least, most } = self.ledger.above(number, SMALLEST);
         Above { least: least + waiting, most: most + waiting }
     }
 
-    pub(super) fn find_partial(&self, number: u64) -> Result<usize, usize> {
-        // Mostly there is one, or what comes is new.
-        match self.partials.back() {
-            None => Err(0),
-            Some(last) if last.number < number => Err(self.partials.len()),
-            Some(last) if last.number == number => Ok(self.partials.len() - 1),
-            Some(_) => self.partials.binary_search_by_key(&number, |partial| partial.number),
-        }
-    }
-
-    pub(super) fn find_held(&self, number: u64) -> Result<usize, usize> {
-        match self.held.back() {
-            None => Err(0),
-            Some(last) if last.number < number => Err(self.held.len()),
-            Some(_) => self.held.binary_search_by_key(&number, |held| held.number),
-        }
-    }
-
     /// Messages below `number` are too late now: their bytes go, and only the account stays.
     pub(super) fn drop_late(&mut self, number: u64, buffers: &mut Buffers) {
-        let late = self.partials.iter_mut().take_while(|partial| partial.number < number);
-        for partial in late.filter(|partial| !partial.is_dropped()) {
+        for partial in self.partials.below_mut(number).filter(|partial| !partial.is_dropped()) {
             partial.drop_bytes(buffers);
         }
     }
 
     /// Throws away what waits.
     pub(super) fn clear(&mut self, buffers: &mut Buffers) {
-        for mut partial in self.partials.drain(..) {
+        while let Some((_, mut partial)) = self.partials.pop_front() {
             partial.drop_bytes(buffers);
         }
-        for held in self.held.drain(..) {
-            buffers.put(held.bytes, 0);
+        while let Some((_, bytes)) = self.held.pop_front() {
+            buffers.put(bytes, 0);
         }
         self.ledger = Ledger::default();
         (self.next, self.waiting) = (0, 0);
@@ -139,7 +112,7 @@ impl Apart {
 
     /// Bytes of messages that wait.
     pub(super) fn bytes(&self) -> u64 {
-        let partials: u64 = self.partials.iter().map(|partial| partial.held()).sum();
-        partials + self.held.iter().map(|held| held.bytes.len() as u64).sum::<u64>()
+        let partials: u64 = self.partials.iter().map(|(_, partial)| partial.held()).sum();
+        partials + self.held.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>()
     }
 }

@@ -43,9 +43,9 @@ impl Fed {
         assert_eq!(self.intake.credit.held(), self.receiving.credit.held());
         assert_eq!(self.intake.credit.received(), self.receiving.credit.received());
         if let Some(apart) = &self.receiving.apart {
-            let partials = apart.partials.iter().filter(|one| one.is_begun());
-            let partials: u64 = partials.map(|one| charge_of(one.high())).sum();
-            let held: u64 = apart.held.iter().map(|one| charge_of(one.bytes.len() as u64)).sum();
+            let partials = apart.partials.iter().filter(|(_, one)| one.is_begun());
+            let partials: u64 = partials.map(|(_, one)| charge_of(one.high())).sum();
+            let held: u64 = apart.held.iter().map(|(_, one)| charge_of(one.len() as u64)).sum();
             assert_eq!(apart.waiting, partials + held);
         }
         result

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::world::World;
+use super::world::{DELAY, World};
 use crate::config::{ChannelConfig, Congestion};
+use crate::connection::{Connection, Shared};
 use crate::id::{Capabilities, ChannelHandle};
 use crate::io::EcnMark;
 use crate::stats::EcnState;
@@ -50,6 +51,31 @@ fn marks_are_sent_counted_and_believed() {
     let stats = world.connection(0).stats();
     assert_eq!((stats.bytes_lost, stats.packets_lost), (0, 0), "nothing was");
     assert_eq!(stats.ecn, EcnState::Capable);
+}
+
+// spec: 12.7 address changes, 12.11 MTU
+#[test]
+fn a_probe_of_the_way_before_says_nothing_of_the_size_that_the_new_way_takes() {
+    for moves in [false, true] {
+        let mut world = World::connected(44);
+        let channel = world.open(0, Capabilities(0));
+        world.run(SECOND);
+        let full = world.connection(0).packet_message_bytes();
+        assert_eq!(world.send_message(0, channel, &vec![7; full]), Ok(()));
+        world.run(DELAY / 2);
+        assert_eq!(world.ends[0].sent.last(), Some(&1_452), "the probe is out");
+        let restart = |connection: &mut Connection, shared: &mut Shared, now| {
+            let established = connection.established.as_mut().expect("it lives");
+            let carrier = established.carriers.current_mut();
+            carrier.restart(now, &shared.config, &mut Vec::new());
+        };
+        if moves {
+            world.with_connection(0, restart);
+        }
+        world.run(SECOND);
+        let found = world.connection(0).stats().packet_size;
+        assert_eq!(found, if moves { 1_232 } else { 1_452 });
+    }
 }
 
 // spec: 13.5 congestion control; RFC 9000 13.4.2.1
