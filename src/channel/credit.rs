@@ -19,8 +19,17 @@ pub(crate) struct Credit {
     window: u32,
     /// When the limit was last raised, in microseconds, cut to 32 bits.
     raised_us: u32,
-    /// Whether the peer said since then that the limit is in its way.
-    is_blocked: bool,
+    /// Whether the peer said since then that the limit is in its way, and why it was.
+    blocked: Option<Blocked>,
+}
+
+/// What uses a window up that is in the peer's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blocked {
+    /// What is on its way, or the application has not read.
+    Use,
+    /// For the most part what came behind a hole, and cannot be read before that is filled.
+    Holes,
 }
 
 impl Credit {
@@ -32,7 +41,7 @@ impl Credit {
             limit: u64::from(window),
             window,
             raised_us: 0,
-            is_blocked: false,
+            blocked: None,
         }
     }
 
@@ -103,14 +112,18 @@ impl Credit {
         self.limit
     }
 
-    /// The peer says that the limit is in its way.
-    pub(crate) fn note_blocked(&mut self) {
-        self.is_blocked = true;
+    /// The peer says that the limit is in its way. `unread`: bytes that the application could read.
+    pub(crate) fn note_blocked(&mut self, unread: u64) {
+        let behind_holes = self.held.saturating_sub(unread);
+        let is_by_holes = behind_holes > unread && behind_holes >= u64::from(self.window / 4);
+        self.blocked = Some(if is_by_holes { Blocked::Holes } else { Blocked::Use });
     }
 
     /// By how much the window should grow, now that half of it was used: up to twice what comes in
     /// a round trip, as far as that can be told from what came since the time before; of a peer
-    /// that the window stops, more might. To be asked each time before the limit is raised.
+    /// that the window stops, more might. What comes says nothing while holes are what fills the
+    /// window: a hole lasts a round trip, or several, and each takes what comes in it; so the window
+    /// doubles. To be asked each time before the limit is raised.
     pub(crate) fn growth(
         &mut self,
         now: Time,
@@ -123,9 +136,14 @@ impl Credit {
         let elapsed = u128::from(now_us.wrapping_sub(self.raised_us)).max(1);
         self.raised_us = now_us;
         let came = u128::from(self.next_limit(unfinished) - self.limit);
-        let times = if std::mem::take(&mut self.is_blocked) { 4 } else { 2 };
-        let wanted = times * came * micros(rtt.as_nanos()) / elapsed;
-        let most = window_max.max(self.window).min(self.window.saturating_mul(2));
+        let twice = self.window.saturating_mul(2);
+        let in_round_trip = came * micros(rtt.as_nanos()) / elapsed;
+        let wanted = match self.blocked.take() {
+            None => 2 * in_round_trip,
+            Some(Blocked::Use) => 4 * in_round_trip,
+            Some(Blocked::Holes) => twice.into(),
+        };
+        let most = window_max.max(self.window).min(twice);
         u32::try_from(wanted).unwrap_or(u32::MAX).clamp(self.window, most) - self.window
     }
 
@@ -190,8 +208,26 @@ mod tests {
         assert_eq!(come(&mut credit, 1_022, 30_000), 6_000, "and up to the maximum");
         assert_eq!(come(&mut credit, 1_022, 10_000), 0, "never smaller");
         assert_eq!(come(&mut credit, 1_032, 100_000), 0, "it is large enough");
-        credit.note_blocked();
+        credit.note_blocked(0);
         assert_eq!(come(&mut credit, 1_044, 100_000), 10_000, "the peer would send more");
         assert_eq!(come(&mut credit, 1_054, 100_000), 0);
+    }
+
+    // spec: 11.3 receiving
+    #[test]
+    fn a_window_that_holes_fill_doubles_and_one_that_nobody_reads_does_not() {
+        let grown = |unread| {
+            let mut credit = Credit::new(10_000);
+            credit.receive(10_000).expect("within the window");
+            credit.hold(9_000);
+            credit.note_blocked(unread);
+            credit.let_go(9_000);
+            // So long after the time before that the rate is next to nothing.
+            credit.growth(at(10_000), RTT, 0, 100_000)
+        };
+        assert_eq!(grown(0), 10_000);
+        assert_eq!(grown(4_000), 10_000, "more is behind holes than unread");
+        assert_eq!(grown(5_000), 0);
+        assert_eq!(grown(9_000), 0);
     }
 }

@@ -114,9 +114,9 @@ impl Receiving {
         &self.credit
     }
 
-    /// The peer says that the limit is in its way.
-    pub(crate) fn note_blocked(&mut self) {
-        self.credit.note_blocked();
+    /// The peer says that the limit is in its way. `unread`: bytes that the application could read.
+    pub(crate) fn note_blocked(&mut self, unread: u64) {
+        self.credit.note_blocked(unread);
     }
 
     /// Has the window grow as `Credit::growth` says.

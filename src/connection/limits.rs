@@ -93,13 +93,21 @@ impl Connection {
         let Some(handle) = self.named(blocked.channel)? else { return Ok(()) };
         self.opened(shared, handle);
         if let Some(channel) = shared.channels.get_mut(handle.0) {
-            channel.receiving.note_blocked();
+            let unread = channel.inbox.as_ref().map_or(0, |inbox| inbox.bytes() as u64);
+            channel.receiving.note_blocked(unread);
             // It can grow no further than the connection's, which no single channel uses up.
             if channel.receiving.credit().window() > self.intake.credit.window() / 2 {
-                self.intake.credit.note_blocked();
+                self.note_blocked(shared);
             }
         }
         Ok(())
+    }
+
+    /// The peer says that the connection's limit is in its way.
+    // spec: 8.16 MAX_DATA and its kin
+    pub(super) fn note_blocked(&mut self, shared: &Shared) {
+        // Of all connections, which nobody has to add up: of this one there is no more.
+        self.intake.credit.note_blocked(shared.stats.receive_queue_bytes);
     }
 
     /// Gives back the node's budget.

@@ -70,7 +70,7 @@ impl Connection {
             }
             Frame::ChannelDataBlocked(blocked) => self.handle_channel_blocked(shared, blocked),
             Frame::DataBlocked { .. } => {
-                self.intake.credit.note_blocked();
+                self.note_blocked(shared);
                 Ok(())
             }
             Frame::DataSkip(skip) => self.handle_skip(shared, inbound, skip),

@@ -3,7 +3,7 @@
 use crate::time::Time;
 
 use super::super::LOSS_PERCENT;
-use super::{Ack, Bbr2, DOWN_GAIN, LossSample, State};
+use super::{Ack, Bbr2, DOWN_GAIN, LossSample, RateSample, State, per_second};
 
 /// Losses and deliveries of a round trip.
 // spec: BBR 2.10
@@ -18,14 +18,34 @@ pub(super) struct LossRound {
     /// Bytes delivered so far.
     pub(super) delivered: u64,
     delivered_from: u64,
-    /// The greatest rate and volume delivered in it.
-    rate_latest: u64,
-    pub(super) in_flight_latest: u64,
+    pub(super) latest: Latest,
     /// Where the last lost packet ended in the stream of all that was sent; wraps.
     last_end: Option<u32>,
     /// What the last ACK told: in flight when its packet was sent, lost since, whether the
     /// application was the limit.
     last: Option<(u64, u64, bool)>,
+}
+
+/// The greatest rate and volume delivered in a round trip.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Latest {
+    rate: u64,
+    pub(super) in_flight: u64,
+}
+
+impl Latest {
+    /// What a sample tells. What was lost of it counts as delivered, as far as losses are tolerated.
+    ///
+    /// The drafts do not count it. But each round trip with a loss lowers the rate to what it
+    /// delivered, and the next delivers less than that by what it loses again: a link that loses one
+    /// packet in a hundred by itself would be given up by a third within forty round trips.
+    fn of(sample: &RateSample, loss_percent: u64) -> Latest {
+        // Of all that was sent, not of what arrived.
+        let lost = sample.lost.min(sample.delivered * loss_percent / (100 - loss_percent));
+        let lost_rate = per_second(lost, sample.interval).unwrap_or(0);
+        let rate = sample.rate.map_or(0, |rate| rate + lost_rate);
+        Latest { rate, in_flight: sample.delivered + lost }
+    }
 }
 
 /// What was lost in a round trip.
@@ -48,14 +68,7 @@ impl LossRound {
     // spec: BBR 5.5.10.3: ResetCongestionSignals
     pub(super) fn reset_latest(&mut self) {
         self.reset_round();
-        (self.rate_latest, self.in_flight_latest) = (0, 0);
-    }
-}
-
-impl Losses {
-    /// Whether more than so much of what left was lost.
-    pub(super) const fn is_above(&self, percent: u64) -> bool {
-        self.bytes * 100 > (self.bytes + self.delivered) * percent
+        self.latest = Latest::default();
     }
 }
 
@@ -63,9 +76,10 @@ impl Bbr2 {
     // spec: BBR 5.5.10.3
     pub(super) fn update_latest_delivery(&mut self, ack: &Ack) {
         let it = &mut self.loss;
+        let latest = Latest::of(&ack.sample, self.loss_percent);
         it.delivered = ack.delivered;
-        it.rate_latest = it.rate_latest.max(ack.sample.rate.unwrap_or(0));
-        it.in_flight_latest = it.in_flight_latest.max(ack.sample.delivered);
+        it.latest.rate = it.latest.rate.max(latest.rate);
+        it.latest.in_flight = it.latest.in_flight.max(latest.in_flight);
         it.last = Some((ack.sample.sent_in_flight, ack.sample.lost, ack.sample.is_app_limited));
         it.ended = None;
         if ack.sample.prior_delivered >= it.ends_at {
@@ -79,8 +93,7 @@ impl Bbr2 {
     // spec: BBR 5.5.10.3
     pub(super) fn advance_latest_delivery(&mut self, ack: &Ack) {
         if self.loss.ended.is_some() {
-            self.loss.rate_latest = ack.sample.rate.unwrap_or(0);
-            self.loss.in_flight_latest = ack.sample.delivered;
+            self.loss.latest = Latest::of(&ack.sample, self.loss_percent);
         }
     }
 
@@ -105,7 +118,7 @@ impl Bbr2 {
     fn adapt_short_term(&mut self, round: &Losses) {
         let is_lossy = match self.loss_percent > u64::from(LOSS_PERCENT) {
             // Told that the link loses by itself: only what is lost beyond that is a sign.
-            true => round.is_above(self.loss_percent),
+            true => self.is_round_lossy(round),
             false => round.bytes > 0,
         };
         if !is_lossy && !round.is_marked {
@@ -120,9 +133,13 @@ impl Bbr2 {
         }
         if is_lossy {
             model.rate_short = model.rate_short.min(model.max_rate());
-            let latest = (self.loss.rate_latest * 100 / gain).min(model.rate_short);
+            let latest = (self.loss.latest.rate * 100 / gain).min(model.rate_short);
             model.rate_short = latest.max(model.rate_short / 100 * BETA_PERCENT);
-            let latest = (self.loss.in_flight_latest * 100 / gain).min(model.in_flight_short);
+            let latest = (self.loss.latest.in_flight * 100 / gain).min(model.in_flight_short);
+            // What this rate needs in flight is no less, or it would fall from round trip to round
+            // trip without a loss. The drafts forget that acknowledgements come in bundles.
+            let needed = model.bdp(model.rate_short).unwrap_or(0) + model.extra_acked();
+            let latest = latest.max(needed.min(model.in_flight_short));
             model.in_flight_short = latest.max(model.in_flight_short / 100 * BETA_PERCENT);
         } else {
             // Nothing is missing of what a queue marked: what was delivered is no bound.
@@ -145,6 +162,11 @@ impl Bbr2 {
     pub(super) const fn is_too_much(&self, lost: u64, sent_in_flight: u64) -> bool {
         let tolerated = sent_in_flight * self.loss_percent / 100;
         lost > tolerated && (lost - tolerated) * (lost - tolerated) > tolerated * self.mtu
+    }
+
+    /// The same of all that was sent in a round trip.
+    pub(super) const fn is_round_lossy(&self, round: &Losses) -> bool {
+        self.is_too_much(round.bytes, round.bytes + round.delivered)
     }
 
     // spec: BBR 5.5.10.2: NoteLoss, HandleLostPacket

@@ -63,7 +63,7 @@ impl Bbr2 {
         let is_lossy = self
             .loss
             .ended
-            .is_some_and(|round| round.gaps >= STARTUP_GAPS && round.is_above(self.loss_percent));
+            .is_some_and(|round| round.gaps >= STARTUP_GAPS && self.is_round_lossy(&round));
         if self.state != State::Startup || !is_lossy {
             return;
         }
@@ -71,7 +71,7 @@ impl Bbr2 {
         self.full_pipe.was_reached = true;
         // Version 2 had no bound from Startup but this one's first part.
         let bdp = self.bdp_multiple(self.model.max_rate(), 100);
-        self.model.in_flight_long = bdp.max(self.loss.in_flight_latest).max(ack.sample.delivered);
+        self.model.in_flight_long = bdp.max(self.loss.latest.in_flight).max(ack.sample.delivered);
     }
 }
 
