@@ -233,11 +233,7 @@ int main(int argc, char **argv)
     const char *user = getenv("USER");
     const char *name = argc == 4 ? argv[3] : user != NULL && *user != '\0' ? user : "somebody";
 
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
-        flush_output();
-        return EXIT_GOOD;
-    }
+    if (asks_for_help(argc, argv, usage)) return EXIT_GOOD;
     if (argc == 3 || argc == 4) {
         if (strcmp(argv[1], "listen") == 0) return run(1, argv[2], name);
         if (strcmp(argv[1], "join") == 0) return run(0, argv[2], name);

@@ -174,6 +174,15 @@ static inline int take_settings(int argc, char **argv)
     return left;
 }
 
+// Prints the help when that is all that is asked for. Returns whether it did.
+static inline int asks_for_help(int argc, char **argv, const char *usage)
+{
+    if (argc != 2 || (strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0)) return 0;
+    fputs(usage, stdout);
+    flush_output();
+    return 1;
+}
+
 // --- the identity ------------------------------------------------------------------------------
 
 // Makes a key and the file for it, which nobody else may read.
@@ -211,6 +220,20 @@ static inline void init_options(channeler_options *options)
     options->linger_ns = NS_PER_S; // how long a close waits for the peer's last word
     if (settings.is_v0) options->legacy = CHANNELER_LEGACY_ONLY;
     options->handshake_retries = 4; // the same for v0: 0.2 s, 0.4 s, .. 3.2 s
+}
+
+// The functions that a node calls, NULL where there is none, each with `user_data`.
+static inline channeler_callbacks calls(void *user_data, channeler_event_fn on_event,
+                                        channeler_accept_fn on_accept,
+                                        channeler_message_fn on_message)
+{
+    channeler_callbacks callbacks;
+    check(channeler_callbacks_init(&callbacks, sizeof callbacks), "callbacks");
+    callbacks.user_data = user_data;
+    callbacks.on_event = on_event;
+    callbacks.on_accept = on_accept;
+    callbacks.on_message = on_message;
+    return callbacks;
 }
 
 // Makes a node. Ctrl-C wakes it. It has no socket yet.

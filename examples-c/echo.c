@@ -160,11 +160,7 @@ int main(int argc, char **argv)
     char *hello_only[] = {hello};
 
     argc = take_settings(argc, argv);
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
-        flush_output();
-        return EXIT_GOOD;
-    }
+    if (asks_for_help(argc, argv, usage)) return EXIT_GOOD;
     if (argc == 3 && strcmp(argv[1], "server") == 0) return run_server(argv[2]);
     if (argc == 3 && strcmp(argv[1], "client") == 0) return run_client(argv[2], hello_only, 1);
     if (argc > 3 && strcmp(argv[1], "client") == 0)

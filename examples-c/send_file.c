@@ -330,7 +330,6 @@ static void print_sent(struct sender *sender)
 static int run_sender(struct sender *sender, const char *peer, const char *name)
 {
     channeler_options options;
-    channeler_callbacks callbacks;
     struct sha256 hash;
     struct stat status;
     char digest[2 * SHA256_BYTES + 1];
@@ -349,10 +348,7 @@ static int run_sender(struct sender *sender, const char *peer, const char *name)
     hex(sender->digest, SHA256_BYTES, digest);
     printf("%s: SHA-256 %s\n", name, digest);
 
-    check(channeler_callbacks_init(&callbacks, sizeof callbacks), "callbacks");
-    callbacks.user_data = sender;
-    callbacks.on_event = sender_event;
-    callbacks.on_message = sender_message;
+    channeler_callbacks callbacks = calls(sender, sender_event, NULL, sender_message);
     init_endings(&options);
     sender->node = new_node(&options, &callbacks);
     sender->connection = connect_to(sender->node, peer);
@@ -583,7 +579,6 @@ static void receiver_event(void *user_data, channeler_node *node, const channele
 static int run_receiver(struct receiver *receiver, const char *address, const char *directory)
 {
     channeler_options options;
-    channeler_callbacks callbacks;
 
     receiver->directory = directory;
     receiver->file = receiver->verdict = -1;
@@ -591,11 +586,8 @@ static int run_receiver(struct receiver *receiver, const char *address, const ch
     receiver->message = malloc(receiver->capacity);
     if (receiver->message == NULL) fail_errno("malloc");
 
-    check(channeler_callbacks_init(&callbacks, sizeof callbacks), "callbacks");
-    callbacks.user_data = receiver;
-    callbacks.on_accept = receiver_accept;
-    callbacks.on_event = receiver_event;
     // No on_message: messages wait until read_channel takes them.
+    channeler_callbacks callbacks = calls(receiver, receiver_event, receiver_accept, NULL);
     init_endings(&options);
     receiver->node = new_node(&options, &callbacks);
     listen_at(receiver->node, address);
@@ -614,11 +606,7 @@ int main(int argc, char **argv)
     static struct sender sender;
     static struct receiver receiver;
     argc = take_settings(argc, argv);
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
-        flush_output();
-        return EXIT_GOOD;
-    }
+    if (asks_for_help(argc, argv, usage)) return EXIT_GOOD;
     if (settings.is_v0) {
         fprintf(stderr, "the old protocol has no reliable channels\n");
         return EXIT_USAGE;

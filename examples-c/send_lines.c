@@ -339,17 +339,13 @@ static int print_sent(const struct sender *sender, int64_t span_ns)
 static int run_sender(struct sender *sender, const char *receiver, const char *name)
 {
     channeler_options options;
-    channeler_callbacks callbacks;
     struct stat info;
 
     FILE *file = fopen(name, "rb");
     if (file == NULL || fstat(fileno(file), &info) != 0) fail_errno(name);
     if (S_ISREG(info.st_mode)) sender->file_bytes = (uint64_t)info.st_size;
 
-    check(channeler_callbacks_init(&callbacks, sizeof callbacks), "callbacks");
-    callbacks.user_data = sender;
-    callbacks.on_event = sender_event;
-    callbacks.on_message = sender_message;
+    channeler_callbacks callbacks = calls(sender, sender_event, NULL, sender_message);
     init_options(&options);
     options.send_queue_bytes_max = QUEUE_BYTES;
     sender->node = new_node(&options, &callbacks);
@@ -634,7 +630,6 @@ static int print_summary(struct receiver *receiver)
 static int run_receiver(struct receiver *receiver, const char *address, const char *output)
 {
     channeler_options options;
-    channeler_callbacks callbacks;
 
     receiver->output = -1;
     receiver->output_name = output;
@@ -645,11 +640,8 @@ static int run_receiver(struct receiver *receiver, const char *address, const ch
     receiver->buffers = malloc((size_t)BATCH * MESSAGE_BYTES_MAX);
     if (receiver->buffers == NULL) fail_errno("malloc");
 
-    check(channeler_callbacks_init(&callbacks, sizeof callbacks), "callbacks");
-    callbacks.user_data = receiver;
-    callbacks.on_accept = receiver_accept;
-    callbacks.on_event = receiver_event;
     // No on_message: messages are kept until read_channel takes them.
+    channeler_callbacks callbacks = calls(receiver, receiver_event, receiver_accept, NULL);
     init_options(&options);
     receiver->node = new_node(&options, &callbacks);
     listen_at(receiver->node, address);
@@ -685,14 +677,11 @@ int main(int argc, char **argv)
     const char *output = NULL;
     int count = 0;
 
+    if (asks_for_help(argc, argv, usage)) return EXIT_GOOD;
     sender.count = 4;
     for (int i = 1; i < argc; i++) {
         int has_value = i + 1 < argc;
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(usage, stdout);
-            flush_output();
-            return EXIT_GOOD;
-        } else if (strcmp(argv[i], "--channels") == 0 && has_value) {
+        if (strcmp(argv[i], "--channels") == 0 && has_value) {
             sender.count = (uint32_t)parse_number(argv[++i], 1, CHANNELS_MAX);
         } else if (strcmp(argv[i], "--rate") == 0 && has_value) {
             sender.rate = parse_number(argv[++i], 1, 1000000000);

@@ -299,11 +299,7 @@ static int run_subscriber(const char *publisher, char **commands, int count)
 int main(int argc, char **argv)
 {
     argc = take_settings(argc, argv);
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
-        flush_output();
-        return EXIT_GOOD;
-    }
+    if (asks_for_help(argc, argv, usage)) return EXIT_GOOD;
     if (settings.is_v0) {
         fprintf(stderr, "the old protocol has no QUIC channels\n");
         return EXIT_USAGE;

@@ -201,11 +201,7 @@ private:
 
 int run(const std::vector<std::string> &words)
 {
-    if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
-        std::cout << usage_head << settings_usage << usage_tail;
-        flush_output();
-        return exit_good;
-    }
+    if (asks_for_help(words, usage_head, usage_tail)) return exit_good;
     if (words.size() == 2 || words.size() == 3) {
         const char *user = std::getenv("USER");
         const std::string own = user != nullptr && *user != '\0' ? user : "somebody";

@@ -162,6 +162,16 @@ inline std::vector<std::string> take_settings(int argc, char **argv)
     return words;
 }
 
+// Prints the help when that is all that is asked for. Returns whether it did.
+inline bool asks_for_help(const std::vector<std::string> &words, std::string_view usage_head,
+                          std::string_view usage_tail)
+{
+    if (words.size() != 1 || (words[0] != "--help" && words[0] != "-h")) return false;
+    std::cout << usage_head << settings_usage << usage_tail;
+    flush_output();
+    return true;
+}
+
 // --- the identity ------------------------------------------------------------------------------
 
 // Makes a key and the file for it, which nobody else may read.

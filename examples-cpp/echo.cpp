@@ -137,11 +137,7 @@ int run_client(const std::string &server, const std::vector<std::string> &texts)
 
 int run(const std::vector<std::string> &words)
 {
-    if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
-        std::cout << usage_head << settings_usage << usage_tail;
-        flush_output();
-        return exit_good;
-    }
+    if (asks_for_help(words, usage_head, usage_tail)) return exit_good;
     if (words.size() == 2 && words[0] == "server") return run_server(words[1]);
     if (words.size() == 2 && words[0] == "client") return run_client(words[1], {"hello"});
     if (words.size() > 2 && words[0] == "client")

@@ -573,11 +573,7 @@ private:
 
 int run(const std::vector<std::string> &words)
 {
-    if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
-        std::cout << usage_head << settings_usage << usage_tail;
-        flush_output();
-        return exit_good;
-    }
+    if (asks_for_help(words, usage_head, usage_tail)) return exit_good;
     if (settings.is_v0) throw usage_error("the old protocol has no reliable channels");
     if ((words.size() == 2 || words.size() == 3) && words[0] == "receive")
         return receiver(words[1], words.size() == 3 ? words[2] : ".").run();

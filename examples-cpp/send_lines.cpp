@@ -658,6 +658,7 @@ private:
 
 int run(const std::vector<std::string> &arguments)
 {
+    if (asks_for_help(arguments, usage_head, usage_tail)) return exit_good;
     std::vector<std::string> words; // what is no option: command, address, file
     std::optional<std::string> output;
     std::uint32_t channels = 4;
@@ -666,11 +667,7 @@ int run(const std::vector<std::string> &arguments)
     for (std::size_t i = 0; i < arguments.size(); i++) {
         const std::string &word = arguments[i];
         const bool has_value = i + 1 < arguments.size();
-        if (word == "--help" || word == "-h") {
-            std::cout << usage_head << settings_usage << usage_tail;
-            flush_output();
-            return exit_good;
-        } else if (word == "--channels" && has_value) {
+        if (word == "--channels" && has_value) {
             channels = static_cast<std::uint32_t>(parse_number(arguments[++i], 1, channels_max));
         } else if (word == "--rate" && has_value) {
             rate = parse_number(arguments[++i], 1, 1000000000);

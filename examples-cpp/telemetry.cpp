@@ -259,11 +259,7 @@ int run_subscriber(const std::string &publisher, const std::vector<std::string> 
 
 int run(const std::vector<std::string> &words)
 {
-    if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
-        std::cout << usage_head << settings_usage << usage_tail;
-        flush_output();
-        return exit_good;
-    }
+    if (asks_for_help(words, usage_head, usage_tail)) return exit_good;
     if (settings.is_v0) throw usage_error("the old protocol has no QUIC channels");
     if (words.size() >= 2 && words[0] == "publish")
         return publisher(words[1], {words.begin() + 2, words.end()}).run();

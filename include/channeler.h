@@ -3620,7 +3620,8 @@ int32_t channeler_quic_options_init(struct channeler_quic_options *options,
 
 /**
  * Serves QUIC channels on the sockets of a node, from now until it is freed. QUIC's packets are
- * told from the node's by their first byte.
+ * told from the node's by their first byte. For a port of their own, make a node for them alone,
+ * with `accept_incoming` 0.
  *
  * `options` may be NULL (defaults: raw public keys, and nobody is known yet: see
  * `channeler_quic_trust` and `channeler_quic_connect`); read during the call only. `on_event` may
@@ -3719,8 +3720,9 @@ int32_t channeler_quic_receive_sync(struct channeler_node *node,
  * Begins a connection with the peer at `address` without a message, or finds the one that is
  * there.
  *
- * `peer` is who must answer, and is then known; NULL: somebody who is known. `*connection` becomes
- * its number; it may be NULL.
+ * `peer` is who must answer; NULL: somebody who is known. That is for this connection: for one that
+ * `channeler_quic_send` makes after its end, the peer must be known (`channeler_quic_trust`).
+ * `*connection` becomes its number; it may be NULL.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `address` is NULL), `_INVALID_ADDRESS`,
  * `_IDENTITY` (somebody else is there), `_BANNED`, `_LIMIT` (too many connections are being made
  * or closed), `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed),
