@@ -151,7 +151,9 @@ impl Socket {
 
     /// Where a filled buffer came from, as the node wants it.
     pub(super) fn origin(&self, meta: &RecvMeta) -> Receive {
-        let ip = meta.dst_ip.map(|ip| ip.to_canonical()).filter(|ip| can_be_source(*ip));
+        let bound = (!self.is_wildcard).then(|| self.address.ip());
+        let to = meta.dst_ip.or(bound);
+        let ip = to.map(|ip| ip.to_canonical()).filter(|ip| can_be_source(*ip));
         Receive {
             from: canonical(meta.addr),
             local: Local { socket: self.index, ip },
