@@ -259,7 +259,8 @@ fn a_user_that_is_not_allowed_is_turned_away() {
         std::fs::set_permissions(daemon.setup.folder.path(""), open).expect("it is ours");
         // Python is what the tests of the whole need anyway; only a process can change its user.
         let script = "import os, socket, sys\nos.setuid(65534)\ns = socket.socket(socket.AF_UNIX)\n\
-                      s.connect(sys.argv[1])\ntry: s.sendall(bytes([0, 0, 0, 2, 1, 3]))\nexcept OSError: pass\n\
+                      s.connect(sys.argv[1])\ntry: s.sendall(bytes([0, 0, 0, 2, 1, 3]))\n\
+                      except OSError: pass\n\
                       sys.stdout.buffer.write(s.recv(1000))";
         let path = daemon.setup.socket();
         let told = Command::new("python3").arg("-c").arg(script).arg(path).output();

@@ -37,12 +37,13 @@ pub(crate) fn quic_config(config: &Config) -> Result<(QuicConfig, PeerId), Wrong
 
 /// Which key of the configuration an error is about.
 fn key_of(error: &QuicError) -> String {
-    match error {
-        QuicError::Pem { what, .. } => format!("certificates.{what}"),
-        QuicError::Certificate(_) => "certificates.chain".to_owned(),
-        QuicError::Authority(_) => "certificates.authorities".to_owned(),
-        // Settings were checked before; an error that is not known yet is about any of them.
-        _ => "quic".to_owned(),
+    if let QuicError::Pem { what, .. } = error {
+        format!("certificates.{what}")
+    } else if let QuicError::Authority(_) = error {
+        "certificates.authorities".to_owned()
+    } else {
+        // Settings were checked before.
+        "certificates.chain".to_owned()
     }
 }
 

@@ -1,7 +1,7 @@
 //! How things are, for a client that asks.
 
 use channeler::daemon::{Answer, Connection, Status, VERSION};
-use channeler::quic::{QuicInfo, QuicStats};
+use channeler::quic::{QuicDrop, QuicInfo, QuicStats};
 
 use super::post::Asker;
 use super::{Fatal, Server};
@@ -19,13 +19,14 @@ pub(super) struct Counts {
 impl Server {
     pub(super) fn tell_status(&mut self, asker: Asker) -> Result<(), Fatal> {
         let (stats, infos) = self.engine.with_quic(|quic, _| {
-            let info = |address| quic.info(address).map(|info| (address, info));
-            let infos: Vec<_> = quic.addresses().filter_map(info).collect();
+            let mut infos: Vec<_> =
+                quic.addresses().filter_map(|address| quic.info(address)).collect();
+            infos.sort_by_key(|info| info.connection);
             (quic.stats(), infos)
         })?;
         let listen: Vec<String> = self.engine.addresses().iter().map(ToString::to_string).collect();
-        let addresses: Vec<String> = infos.iter().map(|(address, _)| address.to_string()).collect();
-        let connections = addresses.iter().zip(&infos).map(|(address, (_, info))| Connection {
+        let addresses: Vec<String> = infos.iter().map(|info| info.address.to_string()).collect();
+        let connections = addresses.iter().zip(&infos).map(|(address, info)| Connection {
             address,
             peer: info.peer.map(|peer| peer.0),
             is_connected: info.is_connected,
@@ -34,6 +35,8 @@ impl Server {
         });
         let mut counters = self.own_counters();
         counters.extend(quic_counters(&stats));
+        let dropped = QuicDrop::ALL.iter().map(|reason| (reason.name(), stats.dropped(*reason)));
+        counters.extend(dropped.filter(|(_, count)| *count > 0));
         let status = Status {
             protocol: VERSION,
             version: env!("CARGO_PKG_VERSION"),
@@ -65,7 +68,7 @@ impl Server {
     }
 }
 
-fn quic_counters(stats: &QuicStats) -> [(&'static str, u64); 20] {
+fn quic_counters(stats: &QuicStats) -> [(&'static str, u64); 16] {
     [
         ("connections", stats.connections),
         ("connections_beside", stats.connections_beside),
@@ -73,20 +76,16 @@ fn quic_counters(stats: &QuicStats) -> [(&'static str, u64); 20] {
         ("accepted", stats.accepted),
         ("evicted", stats.evicted),
         ("superseded", stats.superseded),
-        ("peers_refused", stats.peers_refused),
-        ("handshakes_refused", stats.handshakes_refused),
         ("messages_sent", stats.messages_sent),
         ("bytes_sent", stats.bytes_sent),
         ("messages_received", stats.messages_received),
         ("bytes_received", stats.bytes_received),
         ("messages_undelivered", stats.messages_undelivered),
-        ("frames_refused", stats.frames_refused.iter().sum()),
         ("receive_bytes", stats.receive_bytes),
         ("receive_messages", stats.receive_messages),
         ("send_queue_bytes", stats.send_queue_bytes),
         ("datagrams_sent", stats.datagrams_sent),
         ("datagrams_received", stats.datagrams_received),
-        ("datagrams_dropped", stats.datagrams_dropped),
     ]
 }
 
