@@ -2789,6 +2789,27 @@ int32_t channeler_channel_open(struct channeler_node *node,
                                struct channeler_channel *out);
 
 /**
+ * Sets when messages of ours on a channel are given up: what `resend_limit` and
+ * `message_lifetime_ns` of `channeler_channel_options` do for one that we open, this does for one
+ * that the peer opened, and changes for both.
+ *
+ * Each side has its own limits, and the peer's are not known. A channel that the peer opened
+ * begins without: `CHANNELER_RESEND_ALWAYS`, and 0 (for ever). `resend_limit` counts for all that
+ * was not given up, the lifetime for messages that are sent from now on. Version 1.
+ * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL; a `resend_limit` other than
+ * `CHANNELER_RESEND_ALWAYS` without `CHANNELER_CAP_RESEND`; a lifetime of more than 365 days),
+ * `_INVALID_CHANNELID` (no such channel, or it ended), `_CLOSED` (its connection ended),
+ * `_UNSUPPORTED` (version 0), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+ *
+ * Pointers:
+ * `node` is NULL or came from `channeler_node_new`.
+ */
+int32_t channeler_channel_set_limits(struct channeler_node *node,
+                                     struct channeler_channel channel,
+                                     uint32_t resend_limit,
+                                     uint64_t message_lifetime_ns);
+
+/**
  * Ends our direction of a channel, behind what was sent: nothing more can be sent on it, and what
  * was is still delivered as its mode promises.
  *
@@ -2954,7 +2975,10 @@ int32_t channeler_channel_send_early(struct channeler_node *node,
  * this call fails, `release` is not called, and the buffer stays the caller's. So far the library
  * makes a copy of its own at once, in every mode, and gives the buffer back in its next turn,
  * whether the message has arrived or not (`report` of `channeler_send_options` tells that): this
- * saves the caller bookkeeping, not the copy. Rely on the promise above, not on that.
+ * saves the caller bookkeeping, not the copy. A message that is sent once is built into its packet
+ * where it is encrypted, and one that is kept lies in pieces that are given back one by one as the
+ * peer acknowledges them; a buffer that is held whole for the last of them would make the limits
+ * of the queue mean less. Rely on the promise above, not on that.
  * Errors: as `channeler_channel_send`; `release` may not be NULL either; `_LIMIT` (65536 buffers
  * wait for a turn of the node to be released). Thread: any.
  *

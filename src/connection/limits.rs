@@ -123,7 +123,7 @@ impl Connection {
     }
 
     /// Messages larger than their windows hold too much together: the channel that holds most is
-    /// reset, here or, if the whole node holds too much, wherever it is. Of `newest` something came.
+    /// reset, here or, if the whole node holds too much, wherever it is. `newest` is what grew.
     #[inline]
     pub(super) fn check_unfinished(
         &mut self,

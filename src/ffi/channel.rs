@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::connection::channeler_connection;
 use super::guard::{self, Out, OutVersioned, Versioned, guard};
 use super::lifetime::{self, channeler_node};
-use super::options::channeler_channel_options;
+use super::options::{self, channeler_channel_options};
 use crate::error::Error;
 use crate::id::{ChannelHandle, Handle, Role};
 use crate::node::{ChannelInfo, CloseReason};
@@ -92,6 +92,37 @@ pub unsafe extern "C" fn channeler_channel_open(
         let channel = live.core(|node, now| node.open_channel(now, connection.into(), &config))?;
         out.set(channel.map_err(|error| guard::explain(error, NOT_OPENED))?.into());
         Ok(())
+    })
+}
+
+/// Sets when messages of ours on a channel are given up: what `resend_limit` and
+/// `message_lifetime_ns` of `channeler_channel_options` do for one that we open, this does for one
+/// that the peer opened, and changes for both.
+///
+/// Each side has its own limits, and the peer's are not known. A channel that the peer opened
+/// begins without: `CHANNELER_RESEND_ALWAYS`, and 0 (for ever). `resend_limit` counts for all that
+/// was not given up, the lifetime for messages that are sent from now on. Version 1.
+/// Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` is NULL; a `resend_limit` other than
+/// `CHANNELER_RESEND_ALWAYS` without `CHANNELER_CAP_RESEND`; a lifetime of more than 365 days),
+/// `_INVALID_CHANNELID` (no such channel, or it ended), `_CLOSED` (its connection ended),
+/// `_UNSUPPORTED` (version 0), `_STATE` (the node was freed), `_POISONED`. Thread: any.
+///
+/// # Safety
+/// `node` is NULL or came from `channeler_node_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_channel_set_limits(
+    node: *mut channeler_node,
+    channel: channeler_channel,
+    resend_limit: u32,
+    message_lifetime_ns: u64,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        let span = options::lifetime("message_lifetime_ns", message_lifetime_ns)?;
+        let result =
+            live.core(|node, _| node.set_channel_limits(channel.into(), resend_limit, span))?;
+        result.map_err(|error| guard::explain(error, NO_LIMITS))
     })
 }
 
@@ -246,6 +277,15 @@ const NOT_OPENED: &[(Error, &str)] = &[
         Error::Closed,
         "the connection is closing; connect anew after its CHANNELER_EVENT_CONNECTION_CLOSED",
     ),
+];
+
+/// Why a channel has no limits of its own.
+const NO_LIMITS: &[(Error, &str)] = &[
+    (
+        Error::InvalidArgument,
+        "the channel has no CHANNELER_CAP_RESEND, so resend_limit must be CHANNELER_RESEND_ALWAYS",
+    ),
+    (Error::Unsupported, "version 0 sends each message once, and does not know its fate"),
 ];
 
 impl From<channeler_channel> for ChannelHandle {

@@ -108,13 +108,8 @@ pub unsafe extern "C" fn channeler_channel_send(
     data: *const u8,
     length: usize,
 ) -> i32 {
-    guard(|| {
-        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
-        let live = unsafe { lifetime::enter(node) }?;
-        // SAFETY: the caller promises `length` readable bytes.
-        let message = unsafe { guard::bytes(data, length, "data") }?;
-        live.core(|node, now| send(node, now, channel.into(), message, &SendOptions::default()))?
-    })
+    // SAFETY: passed on.
+    unsafe { send_one(node, channel, data, length, || Ok(SendOptions::default())) }
 }
 
 /// As `channeler_channel_send`, with options for this message: how long it is worth sending,
@@ -135,16 +130,12 @@ pub unsafe extern "C" fn channeler_channel_send_with(
     length: usize,
     options: *const channeler_send_options,
 ) -> i32 {
-    guard(|| {
-        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
-        let live = unsafe { lifetime::enter(node) }?;
-        // SAFETY: the caller promises `length` readable bytes.
-        let message = unsafe { guard::bytes(data, length, "data") }?;
+    let options = || {
         // SAFETY: the caller promises that `options` is null or as large as it says.
-        let options = unsafe { guard::read_versioned_or_default(options, "options") }?;
-        let options = options.to_config()?;
-        live.core(|node, now| send(node, now, channel.into(), message, &options))?
-    })
+        unsafe { guard::read_versioned_or_default(options, "options") }?.to_config()
+    };
+    // SAFETY: passed on.
+    unsafe { send_one(node, channel, data, length, options) }
 }
 
 /// As `channeler_channel_send`, for a message that does no harm when it arrives twice: it may leave
@@ -165,14 +156,9 @@ pub unsafe extern "C" fn channeler_channel_send_early(
     data: *const u8,
     length: usize,
 ) -> i32 {
-    guard(|| {
-        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
-        let live = unsafe { lifetime::enter(node) }?;
-        // SAFETY: the caller promises `length` readable bytes.
-        let message = unsafe { guard::bytes(data, length, "data") }?;
-        let options = SendOptions { may_replay: true, ..SendOptions::default() };
-        live.core(|node, now| send(node, now, channel.into(), message, &options))?
-    })
+    let options = || Ok(SendOptions { may_replay: true, ..SendOptions::default() });
+    // SAFETY: passed on.
+    unsafe { send_one(node, channel, data, length, options) }
 }
 
 /// Queues a message of `length` bytes without a copy by the caller: on success the library owns
@@ -183,7 +169,10 @@ pub unsafe extern "C" fn channeler_channel_send_early(
 /// this call fails, `release` is not called, and the buffer stays the caller's. So far the library
 /// makes a copy of its own at once, in every mode, and gives the buffer back in its next turn,
 /// whether the message has arrived or not (`report` of `channeler_send_options` tells that): this
-/// saves the caller bookkeeping, not the copy. Rely on the promise above, not on that.
+/// saves the caller bookkeeping, not the copy. A message that is sent once is built into its packet
+/// where it is encrypted, and one that is kept lies in pieces that are given back one by one as the
+/// peer acknowledges them; a buffer that is held whole for the last of them would make the limits
+/// of the queue mean less. Rely on the promise above, not on that.
 /// Errors: as `channeler_channel_send`; `release` may not be NULL either; `_LIMIT` (65536 buffers
 /// wait for a turn of the node to be released). Thread: any.
 ///
@@ -200,15 +189,11 @@ pub unsafe extern "C" fn channeler_channel_send_buffer(
     release: channeler_release_fn,
     user_data: *mut c_void,
 ) -> i32 {
-    guard(|| {
-        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
-        let live = unsafe { lifetime::enter(node) }?;
-        // SAFETY: the caller promises `length` readable bytes.
-        let message = unsafe { guard::bytes(data, length, "data") }?;
-        let release = release.ok_or_else(|| guard::null("release"))?;
-        let options = SendOptions::default();
-        live.send_then_release(channel.into(), message, &options, release, user_data)
-    })
+    let options = std::ptr::null();
+    // SAFETY: passed on.
+    unsafe {
+        channeler_channel_send_buffer_with(node, channel, data, length, options, release, user_data)
+    }
 }
 
 /// As `channeler_channel_send_buffer`, with options for this message.
@@ -457,6 +442,27 @@ pub unsafe extern "C" fn channeler_channel_receive_many(
         })?;
         received.set(filled);
         if filled == 0 { Err(Error::DataUnavailable.into()) } else { Ok(()) }
+    })
+}
+
+/// What calls that queue one message have in common; `options` is asked last.
+///
+/// # Safety
+/// As `channeler_channel_send`.
+unsafe fn send_one(
+    node: *mut channeler_node,
+    channel: channeler_channel,
+    data: *const u8,
+    length: usize,
+    options: impl FnOnce() -> Result<SendOptions, Failure>,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        let live = unsafe { lifetime::enter(node) }?;
+        // SAFETY: the caller promises `length` readable bytes.
+        let message = unsafe { guard::bytes(data, length, "data") }?;
+        let options = options()?;
+        live.core(|node, now| send(node, now, channel.into(), message, &options))?
     })
 }
 

@@ -85,6 +85,23 @@ impl Endpoint {
         result
     }
 
+    pub(super) fn set_channel_limits(
+        &mut self,
+        channel: ChannelHandle,
+        resend_limit: u32,
+        message_lifetime: Duration,
+    ) -> Result<(), Error> {
+        if self.shared.is_orphan(channel) {
+            return Err(Error::Closed);
+        }
+        let channel = self.shared.channel_mut(channel)?;
+        if resend_limit != u32::MAX && !channel.resends() {
+            return Err(Error::InvalidArgument);
+        }
+        (channel.resend_limit, channel.message_lifetime) = (resend_limit, message_lifetime);
+        Ok(())
+    }
+
     pub(super) fn send(
         &mut self,
         now: Time,

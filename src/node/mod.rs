@@ -376,6 +376,27 @@ impl Node {
         }
     }
 
+    /// Sets when messages of ours on a channel are given up, as `ChannelConfig` does for one that
+    /// we open: `resend_limit` of all that were not, `message_lifetime` of those sent from now on.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidChannelId`, `Closed` (its connection ended), `InvalidArgument` (a `resend_limit`
+    /// without RESEND), `Unsupported` (v0).
+    pub fn set_channel_limits(
+        &mut self,
+        channel: ChannelHandle,
+        resend_limit: u32,
+        message_lifetime: Duration,
+    ) -> Result<(), Error> {
+        match channel.0.version() {
+            Version::V0 => self.v0_with()?.channel_info(channel).and(Err(Error::Unsupported)),
+            Version::V1 => {
+                self.v1_with()?.set_channel_limits(channel, resend_limit, message_lifetime)
+            }
+        }
+    }
+
     /// Queues a message for sending.
     ///
     /// # Errors

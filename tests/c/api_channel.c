@@ -370,6 +370,7 @@ static void call_all(channeler_node *node, channeler_channel channel, int32_t ex
     STATUS(expected, channeler_channel_label(node, channel, buffer, sizeof buffer, &length));
     STATUS(expected, channeler_channel_send_with(node, channel, buffer, sizeof buffer, NULL));
     STATUS(expected, channeler_channel_next_length(node, channel, &length));
+    STATUS(expected, channeler_channel_set_limits(node, channel, CHANNELER_RESEND_ALWAYS, 0));
     STATUS(expected, channeler_channel_receive_whole(node, channel, buffer, 8, &length));
     STATUS(expected, channeler_channel_reset(node, channel, 7));
     STATUS(expected, channeler_channel_reset_with(node, channel, 7, "why"));
@@ -426,6 +427,9 @@ static void null_pointers_are_refused(void) {
     INVALID(channeler_channel_receive_whole(both.a.node, channel, buffer, 8, NULL));
     INVALID(channeler_channel_next_length(both.a.node, channel, NULL));
     INVALID(channeler_channel_next_length(NULL, channel, &length));
+    INVALID(channeler_channel_set_limits(NULL, channel, CHANNELER_RESEND_ALWAYS, 0));
+    INVALID(channeler_channel_set_limits(both.a.node, channel, CHANNELER_RESEND_ALWAYS,
+                                         UINT64_MAX));
     INVALID(channeler_channel_reset_with(NULL, channel, 1, "why"));
     STATUS(CHANNELER_ERR_DECODE, channeler_channel_reset_with(both.a.node, channel, 1, "\xff"));
     INVALID(channeler_channel_receive_many(both.a.node, NULL, 1, &length));

@@ -254,6 +254,42 @@ static void what_is_too_old_to_send_is_reported_expired(void) {
     live_end();
 }
 
+/* Who accepted a channel has limits of its own, once it sets them. */
+static void the_accepting_side_sets_when_its_messages_are_given_up(void) {
+    channeler_options node_options = live_options();
+    channeler_channel at_a, at_b;
+    channeler_send_options options;
+    static uint8_t bytes[60000];
+    size_t length;
+    int lives;
+
+    for (lives = 0; lives < 2; lives++) {
+        node_options.receive_window_min = 65536;
+        node_options.connection_receive_bytes_max = 65536;
+        node_options.message_bytes_max = 65536;
+        start_with(&node_options, 0);
+        at_a = open_mode(CHANNELER_PARTIALLY_RELIABLE_ORDERED, &at_b);
+        OK(channeler_send_options_init(&options, sizeof options));
+        options.report = 1;
+        OK(channeler_channel_send_with(b.node, at_b, bytes, sizeof bytes, &options));
+        UNTIL(b.events[CHANNELER_EVENT_MESSAGE_DELIVERED] == 1);
+        OK(channeler_channel_set_limits(b.node, at_b, 3, SECOND / 20));
+        if (lives) OK(channeler_channel_set_limits(b.node, at_b, CHANNELER_RESEND_ALWAYS, 0));
+        options.context = 7;
+        OK(channeler_channel_send_with(b.node, at_b, bytes, sizeof bytes, &options));
+        if (lives) {
+            OK(channeler_channel_receive_whole(a.node, at_a, bytes, sizeof bytes, &length));
+            UNTIL(b.events[CHANNELER_EVENT_MESSAGE_DELIVERED] == 2);
+            CHECK(b.events[CHANNELER_EVENT_MESSAGE_LOST] == 0);
+        } else {
+            UNTIL(b.events[CHANNELER_EVENT_MESSAGE_LOST] == 1);
+            CHECK(b.last[CHANNELER_EVENT_MESSAGE_LOST].context == 7);
+            CHECK(b.last[CHANNELER_EVENT_MESSAGE_LOST].reason == CHANNELER_ERR_EXPIRED);
+        }
+        live_end();
+    }
+}
+
 /* A reader that stops stops the sender, who hears when it may go on; nothing is dropped. */
 static void who_does_not_read_stops_the_sender_and_loses_nothing(void) {
     channeler_options node_options = live_options();
@@ -365,6 +401,7 @@ int main(void) {
     delivered_messages_are_reported_once_each();
     what_an_ended_channel_still_had_is_reported_lost();
     what_is_too_old_to_send_is_reported_expired();
+    the_accepting_side_sets_when_its_messages_are_given_up();
     who_does_not_read_stops_the_sender_and_loses_nothing();
     statistics_tell_of_the_path();
     large_messages_reach_the_callback_whole();

@@ -121,6 +121,29 @@ TEST(Reliable, WhatIsTooOldIsReportedAndSkipped)
     EXPECT_EQ(both.b.count(net::event_kind::messages_skipped), 1);
 }
 
+TEST(Reliable, TheAcceptingSideSetsLimitsOfItsOwn)
+{
+    pair both;
+    both.a.make();
+    both.b.make();
+    const net::channel at_a = open(both, net::capabilities::partially_reliable_ordered);
+    const net::channel at_b = both.at_b();
+    at_b.set_limits(2, 1ms).value();
+    both.pass(1s);
+    at_b.send("lost on the way").value();
+    // The packet goes nowhere.
+    std::array<std::uint8_t, 2048> room;
+    both.b.node.process(0s).value();
+    while (both.b.node.poll_transmit(both.now, room)) continue;
+    both.pass(3s);
+    EXPECT_EQ(at_b.stats()->messages_lost, 1u);
+    at_b.set_limits(net::resend_always).value();
+    at_b.send("comes").value();
+    both.pass(3s);
+    EXPECT_EQ(text_of(at_a.receive_message().value()), "comes");
+    EXPECT_EQ(at_b.set_limits(net::resend_always, -1ns).error(), net::errc::invalid_argument);
+}
+
 TEST(Reliable, StatisticsTellOfThePath)
 {
     pair both;

@@ -105,6 +105,28 @@ def test_what_is_too_old_is_given_up_and_skipped(loop: Loop) -> None:
     assert left.stats().messages_lost == 1 and right.stats().messages_skipped == 1
 
 
+def test_the_accepting_side_sets_limits_of_its_own(loop: Loop) -> None:
+    left, right = open_channel(loop, Capability.PARTIALLY_RELIABLE_ORDERED)
+    right.set_limits(resend_limit=2, message_lifetime=0.001)
+    loop.advance(SECOND)
+    right.send(b"lost on the way", report=9)
+    loop.right.node.process(0)
+    while loop.right.node.poll_transmit(loop.now) is not None:
+        pass  # it goes nowhere
+    loop.advance(3 * SECOND)
+    (lost,) = loop.right.told(channeler.MessageLost)
+    assert (lost.context, lost.reason) == (9, channeler.ErrorCode.EXPIRED)
+    right.set_limits()
+    right.send(b"comes")
+    loop.advance(3 * SECOND)
+    assert left.receive() == b"comes"
+    _, accepted = open_channel(loop, Capability.ORDERED)
+    with pytest.raises(channeler.InvalidArgument, match="CHANNELER_RESEND_ALWAYS"):
+        accepted.set_limits(resend_limit=0)
+    with pytest.raises(channeler.InvalidArgument, match="it must be more"):
+        accepted.set_limits(message_lifetime=0)
+
+
 def test_statistics_tell_of_the_path(loop: Loop) -> None:
     left, right = open_channel(loop, Capability.RELIABLE_ORDERED)
     left.send(bytes(20000))

@@ -764,6 +764,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         POINTER(channeler_channel_options),
         POINTER(channeler_channel),
     ]),
+    "channeler_channel_set_limits": (c_int32, [c_void_p, channeler_channel, c_uint32, c_uint64]),
     "channeler_channel_close": (c_int32, [c_void_p, channeler_channel]),
     "channeler_channel_reset": (c_int32, [c_void_p, channeler_channel, c_uint64]),
     "channeler_channel_reset_with": (c_int32, [c_void_p, channeler_channel, c_uint64, c_char_p]),

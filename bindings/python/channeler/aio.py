@@ -522,6 +522,12 @@ class Channel:
         self._end(_CLOSED)
         self.connection.node._turn_soon()
 
+    def set_limits(
+        self, *, resend_limit: int | None = None, message_lifetime: float | None = None
+    ) -> None:
+        """Sets when messages of ours are given up: see `channeler.Channel.set_limits`."""
+        self._channel.set_limits(resend_limit=resend_limit, message_lifetime=message_lifetime)
+
     def reset(self, code: int = 0, reason: str = "") -> None:
         """Ends the channel at once, both ways; again does no harm. Version 1 tells the peer the
         code, and the sentence for people.

@@ -641,6 +641,26 @@ class Channel(_Handle):
                 return
             yield message
 
+    def set_limits(
+        self, *, resend_limit: int | None = None, message_lifetime: float | None = None
+    ) -> None:
+        """Sets when messages of ours are given up, also on a channel that the peer opened.
+
+        Both as in `Connection.open_channel`, and None is that there: a channel that the peer opened
+        begins without limits. The lifetime counts for messages that are sent from now on.
+        """
+        limit = _abi.CHANNELER_RESEND_ALWAYS
+        if resend_limit is not None:
+            limit = unsigned(resend_limit, 32, "resend_limit")
+        lifetime = 0
+        if message_lifetime is not None:
+            lifetime = _lifetime_ns(message_lifetime, "message_lifetime")
+        check(
+            library.channeler_channel_set_limits(
+                self.node._handle, self._to_c(), limit, lifetime
+            )
+        )
+
     def close(self) -> None:
         """Ends our direction, behind what was sent; the peer's ends when the peer ends it, too.
 

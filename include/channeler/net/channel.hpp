@@ -129,6 +129,15 @@ public:
         return detail::made(status, [&] { return length; });
     }
 
+    /// Sets when messages of ours are given up, also of a channel that the peer opened
+    /// (channeler_channel_set_limits). A lifetime of 0: never.
+    result<void> set_limits(std::uint32_t limit,
+                            std::chrono::nanoseconds message_lifetime = {}) const
+    {
+        const std::uint64_t span = detail::span_ns(message_lifetime);
+        return detail::done(channeler_channel_set_limits(node_, raw_, limit, span));
+    }
+
     /// Ends our direction, behind what was sent; the peer's goes on until it ends that
     /// (channeler_channel_close).
     result<void> close() const { return detail::done(channeler_channel_close(node_, raw_)); }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use channeler::config::ChannelConfig;
 use channeler::error::Error;
 use channeler::id::Capabilities;
+use channeler::node::Node;
 use channeler::sim::Link;
 
 use super::traffic::Traffic;
 use super::{MODES, closes, resends};
-use crate::tools::{MILLI, SECOND};
+use crate::tools::{MILLI, SECOND, two_nodes};
 
 const SIZES: [usize; 40] = [3_000; 40];
 
@@ -27,6 +28,44 @@ fn a_resend_limit_gives_up_what_is_lost_once_too_often() {
         let lost = given_up(&mut traffic, Error::Lost);
         assert!(limit == 3 || lost > 0, "a limit of {limit} gave up {lost}");
     }
+}
+
+// spec: 10.4 giving up
+#[test]
+fn the_accepting_side_gives_up_by_limits_of_its_own() {
+    for (limit, gives_up) in [(u32::MAX, false), (0, true)] {
+        let mut world = two_nodes();
+        let connection = world.connect(0, 1).expect("room");
+        let capabilities = Capabilities::RESEND;
+        let config = ChannelConfig { capabilities, ..ChannelConfig::default() };
+        let open = |node: &mut Node, now| node.open_channel(now, connection, &config);
+        world.with(0, open).expect("room");
+        world.run_for(SECOND);
+        let accepted = world.opened(1, 0)[0].1;
+        let set = |node: &mut Node, _| node.set_channel_limits(accepted, limit, Duration::ZERO);
+        assert_eq!(world.with(1, set), Ok(()));
+        world.network.set_all(Link { loss: 0.3, ..Link::with_delay(20 * MILLI) });
+        for _ in 0..40 {
+            world.send(1, accepted, &[7; 1_000]).expect("room");
+            world.run_for(20 * MILLI);
+        }
+        world.run_for(20 * SECOND);
+        let lost = world.node(1).channel_stats(accepted).expect("it lives").messages_lost;
+        assert_eq!(lost > 0, gives_up, "{lost} with a limit of {limit}");
+    }
+}
+
+// spec: 10.4 giving up
+#[test]
+fn limits_of_resends_are_for_channels_that_resend() {
+    let mut world = two_nodes();
+    let pair = world.establish(0, 1);
+    let set = |limit, lifetime| {
+        move |node: &mut Node, _| node.set_channel_limits(pair.peer_channel, limit, lifetime)
+    };
+    assert_eq!(world.with(1, set(0, Duration::ZERO)), Err(Error::InvalidArgument));
+    assert_eq!(world.with(1, set(u32::MAX, SECOND)), Ok(()));
+    assert_eq!(world.with(0, set(u32::MAX, SECOND)), Err(Error::InvalidChannelId));
 }
 
 // spec: 10.4 giving up
