@@ -117,23 +117,48 @@ pub(super) fn disable_packet_info(socket: &UdpSocket, is_ipv4: bool) {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn disable_packet_info(_socket: &UdpSocket, _is_ipv4: bool) {}
 
+/// Sets the ECN bits of packets that are sent without naming any; whether the system took that.
+#[cfg(target_os = "linux")]
+pub(super) fn set_default_mark(socket: &UdpSocket, bits: u8, is_v4: bool, is_v6: bool) -> bool {
+    let bits = bits.into();
+    (!is_v4 || set_option(socket, libc::IPPROTO_IP, libc::IP_TOS, bits))
+        && (!is_v6 || set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, bits))
+}
+
+/// Not tried elsewhere.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn set_default_mark(_socket: &UdpSocket, _bits: u8, _is_v4: bool, _is_v6: bool) -> bool {
+    false
+}
+
 /// Turns an option off that is on.
 #[cfg(target_os = "linux")]
 fn disable(socket: &UdpSocket, level: libc::c_int, name: libc::c_int) {
+    let is_off = set_option(socket, level, name, 0);
+    debug_assert!(is_off, "turning an option off that was just turned on");
+}
+
+/// Whether the system took it.
+#[cfg(target_os = "linux")]
+fn set_option(
+    socket: &UdpSocket,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> bool {
     use std::os::fd::AsRawFd;
-    let off: libc::c_int = 0;
     // SAFETY: the descriptor is open while `socket` is borrowed, and the kernel reads
-    // `size_of::<c_int>()` bytes of `off`, which lives until the call returns.
+    // `size_of::<c_int>()` bytes of `value`, which lives until the call returns.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             name,
-            (&raw const off).cast(),
+            (&raw const value).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,
         )
     };
-    debug_assert_eq!(result, 0, "turning an option off that was just turned on");
+    result == 0
 }
 
 /// What the interface towards `to` takes, in bytes of UDP payload.

@@ -253,13 +253,19 @@ impl Turn {
     fn fill(&mut self, shared: &Shared, index: usize) -> Option<usize> {
         // None: reported before `bind` had put it in its place. It stays noted for the next turn.
         let socket = shared.socket(index)?;
+        let offered = self.buffers;
         let mut chunks = self.storage.chunks_exact_mut(BUFFER_STRIDE);
-        let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
+        let mut buffer = |_| {
             let chunk = chunks.next().expect("storage holds BATCH_SIZE buffers");
             IoSliceMut::new(&mut chunk[..BUFFER_BYTES])
-        });
-        let offered = self.buffers;
-        let count = match socket.receive(&mut buffers[..offered], &mut self.meta) {
+        };
+        let received = if offered == 1 {
+            socket.receive(&mut [buffer(0)], &mut self.meta)
+        } else {
+            let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(buffer);
+            socket.receive(&mut buffers[..offered], &mut self.meta)
+        };
+        let count = match received {
             Ok(count) => count,
             Err(error) => {
                 // An error is reported once, and what is behind it not again: so look once more,

@@ -21,6 +21,9 @@ const V0: [u8; 4] = [0x0c, 0x22, 0x9d, 0x94];
 const V1: [u8; 4] = [0x09, 0x01, 0xd0, 0x3f];
 
 impl Kind {
+    /// How many bytes tell it.
+    pub(super) const BYTES: usize = 4;
+
     #[inline]
     pub(super) fn of(datagram: &[u8]) -> Kind {
         let begins = |id: &[u8; 4]| datagram.iter().zip(id).all(|(left, right)| left == right);

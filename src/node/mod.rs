@@ -677,8 +677,11 @@ impl Node {
 fn next_run(from: &Receive, data: &[u8], start: usize) -> (Kind, Range<usize>) {
     let stride = from.stride.max(1);
     let kind = Kind::of(&data[start..]);
+    let first = data[start..].first_chunk::<{ Kind::BYTES }>();
+    // Mostly they begin with the same bytes.
+    let is_alike = |data: &[u8]| first.is_some() && data.first_chunk() == first;
     let mut end = start + stride;
-    while end < data.len() && Kind::of(&data[end..]) == kind {
+    while end < data.len() && (is_alike(&data[end..]) || Kind::of(&data[end..]) == kind) {
         end += stride;
     }
     (kind, start..end.min(data.len()))

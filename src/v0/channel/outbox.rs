@@ -89,6 +89,8 @@ pub(crate) struct Batch {
     open: usize,
     /// Bytes of all answers to the open packet.
     answers: usize,
+    /// Bytes of the message that is alone in the open packet; 0 when something else is in it.
+    alone: usize,
     /// The last sealed packet is shorter than the others: nothing may follow it.
     is_short: bool,
 }
@@ -134,7 +136,39 @@ impl Batch {
         self.reserve(framing.packet_size);
         packet::write_header(&mut self.buffer[self.used..], &framing.header);
         self.open = HEADER_SIZE;
-        self.answers = 0;
+        (self.answers, self.alone) = (0, 0);
+    }
+
+    /// Whether a message of `len` bytes makes one more packet like the open one, which it would
+    /// find full.
+    #[inline]
+    fn takes_alike(&self, framing: &Framing, len: usize) -> bool {
+        let size = self.open + FOOTER_SIZE;
+        self.alone == len
+            && len > 0
+            && size == self.stride
+            && size + self.open - HEADER_SIZE > framing.packet_size
+            && !(framing.padding && size < framing.packet_size)
+            && self.stride <= framing.packet_size
+            && self.segments + 1 < framing.segments_max
+            && self.used + self.stride + framing.packet_size <= BATCH_BYTES_MAX
+            && self.used + 2 * self.stride <= self.buffer.len()
+    }
+
+    /// Finishes the open packet, and begins one that has `message` in place of the one in that.
+    #[inline]
+    fn begin_alike(&mut self, message: &[u8]) {
+        let (start, size) = (self.used, self.stride);
+        let (sealed, open) = self.buffer[start..start + 2 * size].split_at_mut(size);
+        packet::finish(sealed, self.open - HEADER_SIZE);
+        // Its sizes too: they are as good as those that it will get.
+        let (front, rest) = open.split_at_mut(self.open - message.len());
+        front.copy_from_slice(&sealed[..front.len()]);
+        rest[..message.len()].copy_from_slice(message);
+        self.used += size;
+        self.unsummed = size;
+        self.segments += 1;
+        self.sum();
     }
 
     /// Appends a message to the open packet; the caller knows that there is room.
@@ -292,9 +326,30 @@ impl Outbox {
             batch.append(message);
         }
         batch.answers += content.answer;
+        batch.alone = match content {
+            Content { lead: None, message: Some(Message::Data(data)), answer: 0 } if !is_open => {
+                data.len()
+            }
+            _ => 0,
+        };
         batch.sum();
         self.bytes += content.len();
         self.bytes - before
+    }
+
+    /// As `push` of a data message, for one of many that are equally long and fill a packet each:
+    /// nothing of a packet is made that stands in the one before. None when it is not so.
+    #[inline]
+    pub(crate) fn push_alike(&mut self, framing: &Framing, message: &[u8]) -> Option<usize> {
+        let batch = self.growing.as_mut()?;
+        if !batch.takes_alike(framing, message.len()) {
+            return None;
+        }
+        batch.begin_alike(message);
+        let grown = batch.open + FOOTER_SIZE;
+        self.bytes += grown;
+        self.packets += 1;
+        Some(grown)
     }
 
     #[inline(always)]
@@ -483,6 +538,53 @@ mod tests {
         let body = vec![7; len];
         let message = Some(Message::Data(&body));
         outbox.push(framing, &Content { lead: None, message, answer: 0 }, pool);
+    }
+
+    #[test]
+    fn messages_that_fill_a_packet_each_make_the_same_packets_the_short_way() {
+        // Several batches, a path that changes, other lengths in between, padding.
+        let lengths = [200, 200, 200, 200, 203, 203, 90, 90, 90, 200, 200, 200, 140, 140, 140];
+        for padding in [false, true] {
+            for (segments_max, smaller) in [(64, 256), (3, 256), (64, 200), (2, 250)] {
+                let (mut long, mut short) = (Outbox::default(), Outbox::default());
+                let mut pool = Pool::default();
+                let mut alike = 0;
+                let framing = |at: usize| {
+                    let packet_size = if at > 10 { smaller } else { 256 };
+                    Framing { padding, segments_max, packet_size, ..framing() }
+                };
+                for (at, len) in lengths.into_iter().enumerate() {
+                    if len + ENVELOPE_SIZE + 4 > framing(at).packet_size {
+                        continue;
+                    }
+                    let grown = push_body(&mut long, &framing(at), &mut pool, &vec![at as u8; len]);
+                    let body = vec![at as u8; len];
+                    let other = match short.push_alike(&framing(at), &body) {
+                        Some(grown) => {
+                            alike += 1;
+                            grown
+                        }
+                        None => push_body(&mut short, &framing(at), &mut pool, &body),
+                    };
+                    assert_eq!(grown, other);
+                    assert_eq!((long.bytes(), long.packets()), (short.bytes(), short.packets()));
+                }
+                assert_eq!(alike > 0, !padding && segments_max > 2, "it went the short way");
+                while let Some(taken) = long.take(&framing(11), &mut pool) {
+                    let other = short.take(&framing(11), &mut pool).expect("it has as many");
+                    assert_eq!(taken.batch.bytes(), other.batch.bytes());
+                    assert_eq!(taken.bytes, other.bytes);
+                    assert_eq!(taken.batch.segments(), other.batch.segments());
+                    sizes(&other.batch);
+                }
+                assert!(short.is_empty());
+            }
+        }
+    }
+
+    fn push_body(outbox: &mut Outbox, framing: &Framing, pool: &mut Pool, body: &[u8]) -> usize {
+        let content = Content { lead: None, message: Some(Message::Data(body)), answer: 0 };
+        outbox.push(framing, &content, pool)
     }
 
     /// The lengths of the messages of each packet, every packet checked.

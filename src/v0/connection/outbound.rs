@@ -69,6 +69,13 @@ impl Connection {
             output.bytes += message.len();
             return Ok(());
         }
+        let framing = self.framing(config, channel);
+        if let Some(grown) = channel.outbox.push_alike(&framing, message) {
+            // The channel waits for its turn already, with the packet before.
+            output.bytes += grown;
+            channel.last_active = now;
+            return Ok(());
+        }
         let content = data_content(channel, message);
         self.push(shared, now, handle, &content);
         Ok(())
