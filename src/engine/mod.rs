@@ -230,6 +230,15 @@ impl Engine {
         self.shared.with_parts(|parts, now| Ok(call(parts.quic()?, now)))
     }
 
+    /// As `with_quic`, for the calls that mostly need no time: to read a clock costs more than they
+    /// do. `call` gets one to read.
+    pub(crate) fn with_quic_and_clock<R>(
+        &self,
+        call: impl FnOnce(&mut Quic, &mut dyn FnMut() -> Time) -> R,
+    ) -> Result<R, Error> {
+        self.shared.with_quic_and_clock(call)
+    }
+
     /// Bans a peer id for `span` from now, at the node and for QUIC channels, also those that are
     /// opened later, and ends its connections as `Banned`.
     ///

@@ -258,6 +258,29 @@ impl Shared {
         let mut core = self.core()?;
         let now = core.advance(now);
         let result = call(&mut core.parts, now)?;
+        self.wake_for(core);
+        Ok(result)
+    }
+
+    /// As `with_parts` on QUIC channels, with a clock instead of the time.
+    pub(super) fn with_quic_and_clock<R>(
+        &self,
+        call: impl FnOnce(&mut Quic, &mut dyn FnMut() -> Time) -> R,
+    ) -> Result<R, Error> {
+        let mut core = self.core()?;
+        let Core { parts, latest, .. } = &mut *core;
+        let mut clock = || {
+            *latest = self.now().max(*latest);
+            *latest
+        };
+        let result = call(parts.quic()?, &mut clock);
+        self.wake_for(core);
+        Ok(result)
+    }
+
+    /// Wakes a loop that sleeps too long for what was just done under the lock.
+    #[inline]
+    fn wake_for(&self, core: MutexGuard<'_, Core>) {
         // The loop sets the flag before it looks at the node under this lock: either it sees what
         // we did, or we see the flag.
         let must_wake = self.sleeping.load(Ordering::Relaxed) && core.has_earlier_work();
@@ -266,7 +289,6 @@ impl Shared {
             self.counters.wakes.add(1);
             self.wake();
         }
-        Ok(result)
     }
 
     /// Adds QUIC channels to what runs.

@@ -146,14 +146,26 @@ impl Contents {
 
     /// Runs `call` on the QUIC channels under the lock.
     pub(super) fn quic<R>(&self, call: impl FnOnce(&mut Quic, Time) -> R) -> Result<R, Failure> {
+        let engine = self.quic_engine()?;
+        engine.with_quic(call).map_err(|error| no_quic(engine, error))
+    }
+
+    /// The same with a clock, which is read only when there is need.
+    #[inline]
+    pub(super) fn quic_and_clock<R>(
+        &self,
+        call: impl FnOnce(&mut Quic, &mut dyn FnMut() -> Time) -> R,
+    ) -> Result<R, Failure> {
+        let engine = self.quic_engine()?;
+        engine.with_quic_and_clock(call).map_err(|error| no_quic(engine, error))
+    }
+
+    fn quic_engine(&self) -> Result<&Engine, Failure> {
         let Core::Sockets(engine) = &self.core else {
             let text = "the node has no sockets: it was made with CHANNELER_MODE_SANS_IO";
             return Err(fail(Error::Unsupported, text));
         };
-        engine.with_quic(call).map_err(|error| {
-            let text = "the node serves no QUIC channels: channeler_quic_open comes first";
-            describe_as(engine, error, Error::Unsupported, text)
-        })
+        Ok(engine)
     }
 
     /// Bans a peer id, for QUIC channels too.
@@ -377,6 +389,11 @@ fn engine(
 }
 
 /// The key that was given, or a fresh one; none for a node that speaks version 0 only.
+fn no_quic(engine: &Engine, error: Error) -> Failure {
+    let text = "the node serves no QUIC channels: channeler_quic_open comes first";
+    describe_as(engine, error, Error::Unsupported, text)
+}
+
 fn identity_of(
     options: &channeler_options,
     given: Option<Identity>,

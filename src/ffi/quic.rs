@@ -120,7 +120,7 @@ pub unsafe extern "C" fn channeler_quic_send(
         }
         // SAFETY: the caller promises `length` readable bytes.
         let message = unsafe { guard::bytes_or_none(message, length, "message") }?;
-        Ok(live.quic(|quic, now| quic.send(now, address, team, label, message))??)
+        Ok(live.quic_and_clock(|quic, now| quic.send_by(now, address, team, label, message))??)
     })
 }
 
@@ -355,7 +355,7 @@ unsafe fn receive(
     let channel = unsafe { Out::new(channel, "channel") }?;
     // SAFETY: the caller promises that `length` is null or writable.
     let length = unsafe { Out::new(length, "length") }?;
-    live.quic(|quic, now| {
+    live.quic_and_clock(|quic, now| {
         let waiting = if is_sync { quic.next_sync() } else { quic.next_message() };
         let waiting = waiting.ok_or(Error::DataUnavailable)?;
         let needs = waiting.message.len();
@@ -366,9 +366,9 @@ unsafe fn receive(
             .copy_from_slice(waiting.message);
         channel.set(origin(&waiting));
         if is_sync {
-            quic.pop_sync(now)
+            quic.pop_sync(now())
         } else {
-            quic.pop_message(now)
+            quic.pop_message_by(now);
         }
         Ok(())
     })?

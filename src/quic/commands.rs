@@ -34,6 +34,18 @@ impl Quic {
         label: &str,
         message: &[u8],
     ) -> Result<(), Error> {
+        self.send_by(|| now, address, team_id, label, message)
+    }
+
+    /// As `send`; `now` is asked only if a connection must be made.
+    pub(crate) fn send_by(
+        &mut self,
+        now: impl FnOnce() -> Time,
+        address: SocketAddr,
+        team_id: TeamId,
+        label: &str,
+        message: &[u8],
+    ) -> Result<(), Error> {
         if label.len() > LABEL_BYTES_MAX {
             return Err(Error::InvalidArgument);
         }
@@ -52,7 +64,7 @@ impl Quic {
         address: SocketAddr,
         message: &[u8],
     ) -> Result<(), Error> {
-        self.send_with_head(now, address, QuicMessage::Sync, message)
+        self.send_with_head(|| now, address, QuicMessage::Sync, message)
     }
 
     /// Takes the oldest message; returns its channel and how many bytes of `target` it has.
@@ -108,12 +120,17 @@ impl Quic {
 
     /// Forgets the oldest message; peers that were held back go on.
     pub fn pop_message(&mut self, now: Time) {
-        self.pop(now, Queue::Messages);
+        self.pop(|| now, Queue::Messages);
     }
 
     /// Forgets the oldest sync message.
     pub fn pop_sync(&mut self, now: Time) {
-        self.pop(now, Queue::Syncs);
+        self.pop(|| now, Queue::Syncs);
+    }
+
+    /// As `pop_message`; `now` is asked only if that lets a peer go on.
+    pub(crate) fn pop_message_by(&mut self, now: impl FnOnce() -> Time) {
+        self.pop(now, Queue::Messages);
     }
 
     /// Begins a connection with `peer` at `address` from `local`, without a message. One that is
@@ -212,9 +229,10 @@ impl Quic {
         peers.len() < before
     }
 
+    #[inline]
     fn send_with_head(
         &mut self,
-        now: Time,
+        now: impl FnOnce() -> Time,
         address: SocketAddr,
         head: QuicMessage<'_>,
         message: &[u8],
@@ -223,9 +241,9 @@ impl Quic {
             return Err(Error::TooLarge);
         }
         let address = canonical(address);
-        let id = match self.map.get(address) {
+        let id = match self.map.touch(address) {
             Some(id) => id,
-            None => self.dial(now, address, None, Local::default())?,
+            None => self.dial(now(), address, None, Local::default())?,
         };
         let member = self.members.get_mut(&id).ok_or(Error::Unexpected)?;
         if !member.outbox.has_room() {
@@ -234,7 +252,6 @@ impl Quic {
         member.outbox.push(head, message);
         member.messages_sent += 1;
         member.wants_transmit = true;
-        self.map.touch(address, now);
         self.shared.stats.messages_sent += 1;
         self.shared.stats.bytes_sent += message.len() as u64;
         Ok(())
@@ -278,13 +295,15 @@ impl Quic {
         Ok(id)
     }
 
-    fn pop(&mut self, now: Time, queue: Queue) {
-        if self.shared.inbox.pop(queue).is_none() {
+    fn pop(&mut self, now: impl FnOnce() -> Time, queue: Queue) {
+        if self.shared.inbox.pop(queue).is_none() || !self.shared.is_any_held {
             return;
         }
         let is_held = |member: &&Member| member.is_held;
         let held: Vec<QuicConnection> =
             self.members.values().filter(is_held).map(|member| member.id).collect();
+        self.shared.is_any_held = false;
+        let now = now();
         for id in held {
             // Reading frees windows of QUIC, which the peer must be told.
             if let Some(member) = self.members.get_mut(&id) {

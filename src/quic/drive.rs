@@ -63,7 +63,7 @@ impl Quic {
         let kept_waiting = member.is_draining() || member.is_held;
         member.read(&mut self.shared);
         for address in self.shared.touched.drain(..) {
-            self.map.touch(address, now);
+            self.map.touch(address);
         }
         member.flush(&mut self.shared);
         if let Some((_, end)) = member.drains.clone()

@@ -2,23 +2,32 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::ops::Range;
 
 use super::config::QuicConfig;
 use super::events::{QuicConnection, Waiting};
 use super::message::{FrameError, QuicMessage, TeamId};
+use super::store::Store;
 use crate::id::PeerId;
 
 /// Two queues, of messages for channels and of sync messages, under limits in common.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    messages: VecDeque<Kept>,
-    syncs: VecDeque<Kept>,
+    messages: Line,
+    syncs: Line,
     total: Share,
     /// By connection, also of those that ended.
     shares: BTreeMap<QuicConnection, Share>,
+    /// The one that was asked for last, which mostly is asked for next; it is not among `shares`.
+    latest: (QuicConnection, Share),
     total_max: Share,
     share_max: Share,
+}
+
+/// Messages in the order in which they came.
+#[derive(Debug, Default)]
+struct Line {
+    kept: VecDeque<Kept>,
+    store: Store,
 }
 
 /// What messages take up.
@@ -59,23 +68,26 @@ pub(super) struct Origin {
     pub(super) peer: PeerId,
 }
 
+/// A message that waits. Its frame is in the store.
 #[derive(Debug)]
 struct Kept {
     origin: Origin,
-    team_id: TeamId,
-    /// The whole frame.
-    frame: Vec<u8>,
-    label: Range<usize>,
-    message: usize,
+    frame: usize,
+    /// Where the team begins in the frame, where the label does, and where the message.
+    team: u16,
+    label: u16,
+    message: u16,
+    is_first_of_block: bool,
 }
 
 impl Inbox {
     pub(super) fn new(config: &QuicConfig) -> Inbox {
         Inbox {
-            messages: VecDeque::new(),
-            syncs: VecDeque::new(),
+            messages: Line::default(),
+            syncs: Line::default(),
             total: Share::default(),
             shares: BTreeMap::new(),
+            latest: (QuicConnection(0), Share::default()),
             total_max: Share {
                 bytes: config.receive_bytes_max,
                 messages: config.receive_messages_max,
@@ -92,26 +104,23 @@ impl Inbox {
     /// Makes room for a frame of `len` bytes, the whole of it, so that what was begun can always
     /// be finished.
     pub(super) fn admit(&mut self, connection: QuicConnection, len: usize) -> Admission {
-        let share = self.shares.get(&connection).copied().unwrap_or_default();
-        if self.total.holds(len, &self.total_max) || share.holds(len, &self.share_max) {
-            return Admission::Held;
+        let admission = self.check(connection, len);
+        if admission == Admission::Admitted {
+            for share in [&mut self.total, &mut self.latest.1] {
+                share.bytes += len;
+                share.unfinished += 1;
+            }
         }
-        if share.unfinished > 0 && share.bytes + len > self.share_max.bytes {
-            return Admission::Refused;
-        }
-        for share in [&mut self.total, self.shares.entry(connection).or_default()] {
-            share.bytes += len;
-            share.unfinished += 1;
-        }
-        Admission::Admitted
+        admission
     }
 
     /// Gives back the room of a frame of `len` bytes that will not be finished.
     pub(super) fn release(&mut self, connection: QuicConnection, len: usize) {
-        self.change(connection, |share| {
+        self.find(connection);
+        for share in [&mut self.total, &mut self.latest.1] {
             share.bytes -= len;
             share.unfinished -= 1;
-        });
+        }
     }
 
     /// Keeps a frame that room was made for. Returns the queue when it was empty. A frame that is
@@ -121,62 +130,76 @@ impl Inbox {
         origin: Origin,
         frame: Vec<u8>,
     ) -> Result<Option<Queue>, FrameError> {
-        let (head, size) = match QuicMessage::read(&frame) {
-            Ok(read) => read,
-            Err(error) => {
-                self.release(origin.connection, frame.len());
-                return Err(error);
-            }
-        };
-        let (team_id, label, which) = match head {
-            QuicMessage::Sync => (TeamId::default(), size..size, Queue::Syncs),
-            QuicMessage::ChannelMessage { team_id, label } => {
-                (TeamId(team_id), size - label.len()..size, Queue::Messages)
-            }
-        };
-        let queue = match which {
-            Queue::Messages => &mut self.messages,
-            Queue::Syncs => &mut self.syncs,
-        };
-        let was_empty = queue.is_empty();
-        let connection = origin.connection;
-        queue.push_back(Kept { origin, team_id, frame, label, message: size });
-        self.change(connection, |share| {
-            share.messages += 1;
-            share.unfinished -= 1;
-        });
+        let (connection, len) = (origin.connection, frame.len());
+        self.release(connection, len);
+        let (kept, which) = Kept::read(origin, &frame)?;
+        let line = self.line_mut(which);
+        let was_empty = line.kept.is_empty();
+        if len > OWN_BLOCK_BYTES {
+            line.store.push_whole(frame);
+            line.kept.push_back(kept);
+        } else {
+            line.push(kept, &frame);
+        }
+        self.count(len);
         Ok(was_empty.then_some(which))
     }
 
+    /// Keeps a small frame that is there as a whole, if there is room. Returns the queue when it was
+    /// empty.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        origin: Origin,
+        frame: &[u8],
+    ) -> Result<(Admission, Option<Queue>), FrameError> {
+        let admission = self.check(origin.connection, frame.len());
+        if admission != Admission::Admitted {
+            return Ok((admission, None));
+        }
+        let (kept, which) = Kept::read(origin, frame)?;
+        let line = self.line_mut(which);
+        let was_empty = line.kept.is_empty();
+        line.push(kept, frame);
+        self.count(frame.len());
+        Ok((admission, was_empty.then_some(which)))
+    }
+
     /// The oldest message.
+    #[inline]
     pub(super) fn front(&self, which: Queue) -> Option<Waiting<'_>> {
-        let queue = match which {
+        let line = match which {
             Queue::Messages => &self.messages,
             Queue::Syncs => &self.syncs,
         };
-        let kept = queue.front()?;
-        let label = std::str::from_utf8(&kept.frame[kept.label.clone()]);
+        let kept = line.kept.front()?;
+        let frame = line.store.front(kept.frame);
+        let (head, message) = frame.split_at(kept.message.into());
+        let team_id = head[kept.team.into()..].first_chunk().copied().unwrap_or_default();
+        let label = std::str::from_utf8(&head[kept.label.into()..]);
         Some(Waiting {
             address: kept.origin.address,
             peer: kept.origin.peer,
-            team_id: kept.team_id,
+            team_id: TeamId(team_id),
             label: label.expect("it was text when it was kept"),
-            message: &kept.frame[kept.message..],
+            message,
         })
     }
 
     /// Forgets the oldest message; returns whose room is free now.
+    #[inline]
     pub(super) fn pop(&mut self, which: Queue) -> Option<QuicConnection> {
-        let queue = match which {
-            Queue::Messages => &mut self.messages,
-            Queue::Syncs => &mut self.syncs,
-        };
-        let kept = queue.pop_front()?;
-        self.change(kept.origin.connection, |share| {
-            share.bytes -= kept.frame.len();
+        let line = self.line_mut(which);
+        let kept = line.kept.pop_front()?;
+        let is_last = line.kept.front().is_none_or(|next| next.is_first_of_block);
+        line.store.pop(kept.frame, is_last);
+        let connection = kept.origin.connection;
+        self.find(connection);
+        for share in [&mut self.total, &mut self.latest.1] {
+            share.bytes -= kept.frame;
             share.messages -= 1;
-        });
-        Some(kept.origin.connection)
+        }
+        Some(connection)
     }
 
     pub(super) fn total(&self) -> Share {
@@ -184,17 +207,81 @@ impl Inbox {
     }
 
     pub(super) fn share(&self, connection: QuicConnection) -> Share {
+        if self.latest.0 == connection {
+            return self.latest.1;
+        }
         self.shares.get(&connection).copied().unwrap_or_default()
     }
 
-    fn change(&mut self, connection: QuicConnection, change: impl Fn(&mut Share)) {
-        change(&mut self.total);
-        if let Some(share) = self.shares.get_mut(&connection) {
-            change(share);
-            if share.messages == 0 && share.unfinished == 0 {
-                self.shares.remove(&connection);
-            }
+    /// Whether there is room for a frame of `len` bytes; then the share of `connection` is at hand.
+    #[inline]
+    fn check(&mut self, connection: QuicConnection, len: usize) -> Admission {
+        self.find(connection);
+        let share = self.latest.1;
+        if self.total.holds(len, &self.total_max) || share.holds(len, &self.share_max) {
+            return Admission::Held;
         }
+        if share.unfinished > 0 && share.bytes + len > self.share_max.bytes {
+            return Admission::Refused;
+        }
+        Admission::Admitted
+    }
+
+    /// Counts a message of the connection at hand.
+    #[inline]
+    fn count(&mut self, len: usize) {
+        for share in [&mut self.total, &mut self.latest.1] {
+            share.bytes += len;
+            share.messages += 1;
+        }
+    }
+
+    /// Brings the share of a connection to hand.
+    #[inline]
+    fn find(&mut self, connection: QuicConnection) {
+        if self.latest.0 == connection {
+            return;
+        }
+        let share = self.shares.remove(&connection).unwrap_or_default();
+        let (other, before) = std::mem::replace(&mut self.latest, (connection, share));
+        if before != Share::default() {
+            self.shares.insert(other, before);
+        }
+    }
+
+    fn line_mut(&mut self, which: Queue) -> &mut Line {
+        match which {
+            Queue::Messages => &mut self.messages,
+            Queue::Syncs => &mut self.syncs,
+        }
+    }
+}
+
+impl Line {
+    #[inline]
+    fn push(&mut self, kept: Kept, frame: &[u8]) {
+        let is_first_of_block = self.store.push(frame);
+        self.kept.push_back(Kept { is_first_of_block, ..kept });
+    }
+}
+
+impl Kept {
+    /// What is where in a frame, as the first of its block; and which queue it is for.
+    #[inline]
+    fn read(origin: Origin, frame: &[u8]) -> Result<(Kept, Queue), FrameError> {
+        let (head, size) = QuicMessage::read(frame)?;
+        // Heads have a few hundred bytes at most.
+        let message = size as u16;
+        let (team, label, which) = match head {
+            QuicMessage::Sync => (message, message, Queue::Syncs),
+            QuicMessage::ChannelMessage { label, .. } => {
+                // The variant is a varint, of one byte unless somebody makes it longer.
+                let variant = frame.iter().take_while(|byte| **byte >= 0x80).count() + 1;
+                (variant as u16, (size - label.len()) as u16, Queue::Messages)
+            }
+        };
+        let frame = frame.len();
+        Ok((Kept { origin, frame, team, label, message, is_first_of_block: true }, which))
     }
 }
 
@@ -205,6 +292,9 @@ impl Share {
         self.messages > 0 && is_full
     }
 }
+
+/// Frames above it that arrived in pieces are kept as they were put together.
+const OWN_BLOCK_BYTES: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {

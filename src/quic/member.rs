@@ -218,6 +218,7 @@ impl Member {
         let (Some(peer), Some(_)) = (self.peer, self.connected) else { return };
         if self.waits_for_reads {
             self.is_held = !self.readable.is_empty();
+            shared.is_any_held |= self.is_held;
             return;
         }
         let origin = Origin { connection: self.id, address: self.address, peer };
@@ -238,6 +239,7 @@ impl Member {
                 Progress::Held => {
                     // The next call begins with this one.
                     self.is_held = true;
+                    shared.is_any_held = true;
                     break;
                 }
                 Progress::Ended => self.forget(stream, shared),

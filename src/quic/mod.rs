@@ -46,6 +46,7 @@ mod outbox;
 mod places;
 mod reader;
 mod shared;
+mod store;
 mod tls;
 mod transport;
 

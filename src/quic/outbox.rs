@@ -8,7 +8,7 @@ use quinn_proto::{Connection, Dir, StreamId, WriteError};
 use siphasher::sip::SipHasher13;
 
 use super::config::{CHANNEL_STREAMS_MAX, StreamPolicy};
-use super::message::{HEAD_SIZE_MAX, LENGTH_SIZE, QuicMessage};
+use super::message::{LENGTH_SIZE, QuicMessage};
 
 /// Small frames are gathered in pieces of this size: QUIC then keeps a piece, not each frame.
 const PIECE_BYTES: usize = 32 << 10;
@@ -98,8 +98,6 @@ impl Outbox {
     /// Takes a message.
     pub(super) fn push(&mut self, head: QuicMessage<'_>, message: &[u8]) {
         let lane = self.lane_of(head);
-        let mut buffer = [0; HEAD_SIZE_MAX];
-        let head = head.write(&mut buffer);
         self.queued_bytes += self.lanes[lane].push(head, message);
         self.is_dirty = true;
     }
@@ -277,8 +275,9 @@ impl Outbox {
 
 impl Lane {
     /// Takes a frame; returns its bytes.
-    fn push(&mut self, head: &[u8], message: &[u8]) -> usize {
-        let body = head.len() + message.len();
+    #[inline]
+    fn push(&mut self, head: QuicMessage<'_>, message: &[u8]) -> usize {
+        let body = head.size() + message.len();
         let len = LENGTH_SIZE + body;
         // The settings keep frames below 4 GiB.
         let length = (body as u32).to_be_bytes();
@@ -288,7 +287,7 @@ impl Lane {
             self.tail = BytesMut::with_capacity(if is_large { len } else { PIECE_BYTES });
         }
         self.tail.put_slice(&length);
-        self.tail.put_slice(head);
+        head.put(&mut self.tail);
         self.tail.put_slice(message);
         self.tail_messages += 1;
         len

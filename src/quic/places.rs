@@ -30,7 +30,7 @@ impl Quic {
 
     /// Puts a connection in the map; what had to go drains.
     pub(super) fn take_place(&mut self, now: Time, id: QuicConnection, address: SocketAddr) {
-        match self.map.insert(address, id, now) {
+        match self.map.insert(address, id) {
             Some(Displaced::Replaced(other)) if other != id => {
                 self.shared.stats.superseded += 1;
                 self.pass_on(other, id);

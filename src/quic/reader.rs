@@ -76,6 +76,11 @@ impl Reader {
                     Err(ReadError::Reset(_)) => return Progress::Reset,
                 }
             }
+            match self.take_whole(frame_bytes_max, origin, inbox, harvest) {
+                Ok(true) => {}
+                Ok(false) => return Progress::Held,
+                Err(error) => return Progress::Refused(error),
+            }
             match self.step(frame_bytes_max, origin, inbox, harvest) {
                 Ok(true) => {}
                 Ok(false) => return Progress::Held,
@@ -97,6 +102,44 @@ impl Reader {
     /// Whether nothing of a frame was read.
     fn is_between_frames(&self) -> bool {
         self.frame.is_none() && self.length_read == 0 && self.rest.is_empty()
+    }
+
+    /// Takes the small frames that lie in `rest` as a whole, where they are; false when no room can
+    /// be made for one.
+    fn take_whole(
+        &mut self,
+        frame_bytes_max: usize,
+        origin: Origin,
+        inbox: &mut Inbox,
+        harvest: &mut Harvest,
+    ) -> Result<bool, FrameError> {
+        if self.frame.is_some() || self.length_read > 0 {
+            return Ok(true);
+        }
+        let mut rest = &self.rest[..];
+        let mut has_room = true;
+        while let Some((length, behind)) = rest.split_first_chunk::<LENGTH_SIZE>() {
+            let wanted = u32::from_be_bytes(*length) as usize;
+            // What is wrong with a length is said elsewhere.
+            let is_good = (1..=frame_bytes_max).contains(&wanted);
+            let Some((frame, behind)) = behind.split_at_checked(wanted).filter(|_| is_good) else {
+                break;
+            };
+            let (admission, began) = inbox.take(origin, frame)?;
+            match admission {
+                Admission::Admitted => {}
+                Admission::Held => {
+                    has_room = false;
+                    break;
+                }
+                Admission::Refused => return Err(FrameError::TooMuch),
+            }
+            harvest.note(began, wanted);
+            rest = behind;
+        }
+        let taken = self.rest.len() - rest.len();
+        self.rest.advance(taken);
+        Ok(has_room)
     }
 
     /// Takes from `rest` what belongs to one frame; false when no room can be made for it.
@@ -141,14 +184,22 @@ impl Reader {
         let frame = std::mem::take(frame);
         self.frame = None;
         self.length_read = 0;
-        let bytes = frame.len() as u64;
-        match inbox.push(origin, frame)? {
-            Some(Queue::Messages) => harvest.messages_began = true,
-            Some(Queue::Syncs) => harvest.syncs_began = true,
+        let bytes = frame.len();
+        harvest.note(inbox.push(origin, frame)?, bytes);
+        Ok(true)
+    }
+}
+
+impl Harvest {
+    /// A frame was kept, perhaps as the first of its queue.
+    #[inline]
+    fn note(&mut self, began: Option<Queue>, bytes: usize) {
+        match began {
+            Some(Queue::Messages) => self.messages_began = true,
+            Some(Queue::Syncs) => self.syncs_began = true,
             None => {}
         }
-        harvest.messages += 1;
-        harvest.bytes += bytes;
-        Ok(true)
+        self.messages += 1;
+        self.bytes += bytes as u64;
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Shared {
     pub(super) stats: QuicStats,
     /// Where messages came from since the map was last told.
     pub(super) touched: Vec<SocketAddr>,
+    /// Some connection may be held back by the limits of the inbox.
+    pub(super) is_any_held: bool,
 }
 
 impl Shared {
@@ -26,6 +28,7 @@ impl Shared {
             events: VecDeque::new(),
             stats: QuicStats::default(),
             touched: Vec::new(),
+            is_any_held: false,
         }
     }
 
