@@ -1,6 +1,6 @@
 //! What goes in and out of the core: datagrams and events, as plain data.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::ops::Range;
 
 use crate::error::Error;
@@ -250,7 +250,8 @@ pub struct CloseReason {
     pub text: String,
 }
 
-/// One key for one place: IPv4-mapped IPv6 becomes IPv4, and the IPv6 flow label is dropped.
+/// One key for one place: IPv4-mapped IPv6 becomes IPv4, and the IPv6 flow label is dropped, as is
+/// a scope that means nothing: what comes from there has none.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(_) => address,
@@ -258,10 +259,19 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
             Some(v4) => SocketAddr::V4(SocketAddrV4::new(v4, v6.port())),
             None => {
                 v6.set_flowinfo(0);
+                if !has_scope(v6.ip()) {
+                    v6.set_scope_id(0);
+                }
                 SocketAddr::V6(v6)
             }
         },
     }
+}
+
+/// Whether an address is one only together with an interface: link-local, of one or of many.
+fn has_scope(ip: &Ipv6Addr) -> bool {
+    let first = ip.segments()[0];
+    first & 0xffc0 == 0xfe80 || first & 0xff0f == 0xff02 || first & 0xff0f == 0xff01
 }
 
 #[cfg(test)]

@@ -197,6 +197,9 @@ pub struct QuicInfo {
     pub peer: Option<PeerId>,
     /// Whether messages can flow.
     pub is_connected: bool,
+    /// Whether the peer has let us in, too: of a connection that we began this is known half a
+    /// round trip later.
+    pub is_confirmed: bool,
     /// Whether the peer began it.
     pub by_peer: bool,
     /// The smoothed round-trip time.

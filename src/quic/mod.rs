@@ -210,6 +210,8 @@ impl Quic {
             address: member.address,
             peer: member.peer,
             is_connected: member.connected.is_some(),
+            is_confirmed: member.connected.is_some()
+                && (member.by_peer || stats.frame_rx.handshake_done > 0),
             by_peer: member.by_peer,
             rtt: stats.path.rtt,
             min_rtt: stats.path.min_rtt,

@@ -24,6 +24,8 @@ pub(crate) const FILE_DEFAULT: &str = "/etc/channeler/channelerd.toml";
 pub(crate) const MESSAGE_OVERHEAD: usize = 320;
 
 const TABLES: [&str; 6] = ["certificates", "socket", "clients", "messages", "quic", "log"];
+/// What other limits follow from.
+const MESSAGE_KEY: &str = "quic.message_bytes_max";
 const HOUR_MS: u64 = 3_600_000;
 /// As good as no limit, and far from where sums would overflow.
 const HUGE: u64 = 1 << 48;
@@ -177,7 +179,7 @@ impl Config {
 
     /// Something turned out wrong with a key.
     pub(crate) fn wrong(&self, key: &str, text: impl std::fmt::Display) -> Wrong {
-        self.lines.wrong(key, text)
+        self.lines.wrong(key, key, text)
     }
 
     /// The settings that a reload cannot change, as texts.
@@ -211,7 +213,7 @@ impl Config {
 
     /// What no key alone can tell.
     fn check(&self) -> Result<(), Wrong> {
-        let wrong = |key, text: String| Err(self.lines.wrong(key, text));
+        let wrong = |key, text: String| Err(self.lines.wrong(key, MESSAGE_KEY, text));
         if self.listen.is_empty() || self.listen.len() > SOCKETS_MAX {
             let text = format!("{} addresses; allowed are 1 to {SOCKETS_MAX}", self.listen.len());
             return wrong("listen", text);
@@ -249,7 +251,7 @@ impl Config {
         let of = if name == "alpn" { " bytes" } else { "" };
         let (value, least, most) = (value / unit, least.div_ceil(unit), most / unit);
         let text = format!("{value}{of} is not allowed; allowed is {least} to {most}");
-        self.lines.wrong(&key, text)
+        self.lines.wrong(&key, MESSAGE_KEY, text)
     }
 }
 

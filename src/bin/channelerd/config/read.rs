@@ -33,9 +33,9 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Something is wrong with a key, whether it was given or not.
-    pub(crate) fn wrong(&self, key: &str, text: impl fmt::Display) -> Wrong {
-        let line = self.of.get(key).copied();
+    /// Something is wrong with a key; when it was not given, with what stands at `instead`.
+    pub(crate) fn wrong(&self, key: &str, instead: &str, text: impl fmt::Display) -> Wrong {
+        let line = self.of.get(key).or(self.of.get(instead)).copied();
         Wrong { file: self.file.clone(), line, text: format!("{key}: {text}") }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use channeler::daemon::{self, Answer, LENGTH_BYTES, Malformed};
 use channeler::error::Error;
@@ -12,8 +12,8 @@ use mio::net::UnixStream;
 
 use super::post::{Parcel, Serial};
 
-/// What is asked of the system in one read, beside what is left of a long request.
-pub(super) const READ_BYTES: usize = 256 * 1024;
+/// What is read at once.
+pub(super) const READ_BYTES: usize = 128 * 1024;
 
 /// Requests up to this length need no leave of `clients.input_bytes_max`.
 pub(super) const SHORT_BYTES: usize = 64 * 1024;
@@ -91,10 +91,9 @@ impl Chunk {
 
 /// What reading found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Filled {
-    /// Bytes, and perhaps more.
-    Some,
-    /// All that there is for now.
+pub(super) enum Read {
+    Bytes(usize),
+    /// Nothing for now.
     Drained,
     /// The client sends nothing more.
     End,
@@ -142,22 +141,25 @@ impl Client {
         !self.is_closing && self.blocked_on.is_none() && self.output_bytes <= buffer_bytes
     }
 
-    /// Takes the input out, to be put back by `restore`; in its place comes nothing.
+    /// Takes out what came and is not handled yet.
     pub(super) fn take_input(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.input)
     }
 
-    /// Puts back what is left of the input from `at` on. Returns a buffer that others may use.
-    pub(super) fn restore(&mut self, mut input: Vec<u8>, at: usize) -> Option<Vec<u8>> {
-        let rest = input.len() - at;
-        if rest > READ_BYTES || rest > 0 && at == 0 {
-            input.drain(..at);
+    /// Puts back what is left of it from `at` on.
+    pub(super) fn put_back(&mut self, mut input: Vec<u8>, at: usize) {
+        input.drain(..at);
+        if !input.is_empty() {
             self.input = input;
-            return None;
         }
-        self.input.extend_from_slice(&input[at..]);
-        input.clear();
-        Some(input)
+    }
+
+    /// Keeps the beginning of a request that is `missing` bytes longer.
+    pub(super) fn keep(&mut self, bytes: &[u8], missing: usize) {
+        if !bytes.is_empty() {
+            self.input.reserve_exact(bytes.len() + missing);
+            self.input.extend_from_slice(bytes);
+        }
     }
 
     /// Whether it asked for all that it wanted, and was answered.
@@ -183,11 +185,6 @@ impl Client {
         }
     }
 
-    /// Bytes of what came and is not handled yet.
-    pub(super) fn input_bytes(&self) -> usize {
-        self.input.len()
-    }
-
     pub(super) fn has_input(&self) -> bool {
         !self.input.is_empty()
     }
@@ -208,29 +205,24 @@ impl Client {
         })
     }
 
-    /// Reads once: what is missing of the request at the front, `READ_BYTES` at least. `spare` is
-    /// used when there is no buffer.
-    pub(super) fn fill(&mut self, missing: usize, spare: &mut Vec<u8>) -> Filled {
-        if self.input.is_empty() {
-            self.input = std::mem::take(spare);
-        }
-        let wanted = missing.max(READ_BYTES);
-        self.input.reserve(wanted);
-        let result = (&self.stream).take(wanted as u64).read_to_end(&mut self.input);
-        if self.input.is_empty() {
-            *spare = std::mem::take(&mut self.input);
-        }
-        match result {
-            Ok(count) if count == wanted => Filled::Some,
-            Ok(_) => {
-                self.is_readable = false;
-                Filled::End
+    /// Reads into `scratch`. Behind the beginning of a request no more than is `missing` of it, so
+    /// that what follows is handled where it lies.
+    pub(super) fn read(&mut self, missing: usize, scratch: &mut [u8]) -> Read {
+        let most = if self.input.is_empty() { scratch.len() } else { missing.min(scratch.len()) };
+        loop {
+            match (&self.stream).read(&mut scratch[..most]) {
+                Ok(0) => {
+                    self.is_readable = false;
+                    return Read::End;
+                }
+                Ok(count) => return Read::Bytes(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.is_readable = false;
+                    return Read::Drained;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Read::Gone,
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.is_readable = false;
-                Filled::Drained
-            }
-            Err(_) => Filled::Gone,
         }
     }
 
@@ -301,6 +293,13 @@ impl Client {
     /// Since when it has read nothing of what waits.
     pub(super) fn reads_nothing_since(&self) -> Option<Instant> {
         self.progress
+    }
+
+    /// The time that passed without anybody running is not held against it.
+    pub(super) fn forgive(&mut self, time: Duration) {
+        for since in [&mut self.began, &mut self.progress].into_iter().flatten() {
+            *since += time;
+        }
     }
 
     fn write_some(&mut self, now: Instant, most: usize) -> io::Result<u64> {

@@ -1,6 +1,7 @@
 //! What the engine tells: answers for those who wait, news for those who watch, lines for the log.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use channeler::daemon::{Answer, Event};
 use channeler::error::Error;
@@ -8,6 +9,7 @@ use channeler::id::PeerId;
 use channeler::quic::{QuicConnection, QuicEvent};
 
 use super::post::{Asker, Serial};
+use super::timers::{CONFIRM_FIRST, CONFIRM_MAX, Timer};
 use super::{Fatal, Server};
 use crate::log;
 
@@ -105,21 +107,47 @@ impl Server {
         by_peer: bool,
     ) {
         log::info(format_args!("{address}: connected, {peer}"));
-        let waiters = self.waiters.remove(&connection).unwrap_or_default();
-        let (wait_on, there): (Vec<Waiter>, Vec<Waiter>) =
-            waiters.into_iter().partition(|waiter| waiter.wants == Wants::Closed);
-        if !wait_on.is_empty() {
-            self.waiters.insert(connection, wait_on);
+        self.look_soon(connection, address);
+        let address = address.to_string();
+        self.tell_watches(&Event::Connected { address: &address, peer: peer.0, by_peer });
+    }
+
+    /// Begins to look whether a peer has let us in, if that matters to anybody.
+    pub(super) fn look_soon(&mut self, connection: QuicConnection, address: SocketAddr) {
+        if self.waiters.contains_key(&connection) && self.looked_at.insert(connection) {
+            self.timers.add(Instant::now(), Timer::Confirm(connection, address, CONFIRM_FIRST));
         }
+    }
+
+    /// Answers those who wait for a connection once the peer has let us in, too; nothing tells of
+    /// that, so it is looked at again and again, for a round trip.
+    pub(super) fn look_at_peer(
+        &mut self,
+        connection: QuicConnection,
+        address: SocketAddr,
+        after: Duration,
+    ) -> Result<(), Fatal> {
+        self.looked_at.remove(&connection);
+        let Some(waiters) = self.waiters.get_mut(&connection) else { return Ok(()) };
+        let info = self.engine.with_quic(|quic, _| quic.info(address))?;
+        let info = info.filter(|info| info.connection == connection && info.is_confirmed);
+        let Some(PeerId(peer)) = info.and_then(|info| info.peer) else {
+            self.looked_at.insert(connection);
+            let timer = Timer::Confirm(connection, address, CONFIRM_MAX.min(2 * after));
+            self.timers.add(Instant::now() + after, timer);
+            return Ok(());
+        };
+        let (wait_on, there): (Vec<Waiter>, Vec<Waiter>) =
+            std::mem::take(waiters).into_iter().partition(|waiter| waiter.wants == Wants::Closed);
+        *waiters = wait_on;
         for waiter in there {
             let answer = match waiter.wants {
-                Wants::Connected => Answer::Connected { peer: peer.0 },
+                Wants::Connected => Answer::Connected { peer },
                 Wants::Sent | Wants::Closed => Answer::Done,
             };
             self.answer_waiter(waiter, &answer);
         }
-        let address = address.to_string();
-        self.tell_watches(&Event::Connected { address: &address, peer: peer.0, by_peer });
+        Ok(())
     }
 
     fn note_closed(&mut self, connection: QuicConnection, end: &End<'_>) {
@@ -166,6 +194,8 @@ impl Server {
                 format!("the peer there is {peer}, which is not one of our `peers`")
             }
             (Error::Refused, None, said) => format!("the peer refused us: {said}"),
+            (Error::PeerClosed, _, said) => format!("the peer closed it: {said}"),
+            (Error::Closed, _, _) => "it was closed here".to_owned(),
             (reason, _, "") => reason.text().to_owned(),
             (reason, _, said) => format!("{}: {said}", reason.text()),
         }

@@ -1,11 +1,11 @@
 //! From the bytes of a client to its requests, within limits of bytes and time.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use channeler::daemon::{LENGTH_BYTES, Malformed, NO_REQUEST, REQUEST_HEAD_BYTES_MAX};
 use channeler::error::Error;
 
-use super::client::{Client, Filled, Front, Kind, Open, READ_BYTES, SHORT_BYTES};
+use super::client::{Client, Front, Kind, Open, READ_BYTES, Read, SHORT_BYTES};
 use super::requests::Handled;
 use super::timers::{TICK, Timer};
 use super::{ClientId, Fatal, Server};
@@ -13,6 +13,9 @@ use crate::log;
 
 /// What one client may have handled before the others have their turn.
 const HEAR_BUDGET: usize = 1 << 20;
+
+/// A timer that goes off so late says that the daemon itself, or the machine, was stopped.
+const STOOD_STILL: Duration = Duration::from_millis(500);
 
 /// Why hearing a client stops.
 enum Stop {
@@ -25,28 +28,11 @@ enum Stop {
 impl Server {
     /// Reads and handles requests of a client, until there are none or it must wait.
     pub(super) fn hear(&mut self, id: ClientId) -> Result<(), Fatal> {
-        let mut budget = HEAR_BUDGET;
-        loop {
-            let before = self.clients.get(&id).map_or(0, Client::input_bytes);
-            let Stop::Wants(missing) = self.handle_input(id)? else { break };
-            let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
-            budget = budget.saturating_sub(before);
-            if !client.is_readable {
-                break;
-            }
-            if budget == 0 {
-                self.to_hear.insert(id);
-                break;
-            }
-            match client.fill(missing, &mut self.spare) {
-                Filled::Some | Filled::Drained => {}
-                Filled::End => self.note_end(id),
-                Filled::Gone => {
-                    self.remove(id);
-                    return Ok(());
-                }
-            }
-        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.resize(READ_BYTES, 0);
+        let result = self.hear_with(id, &mut scratch);
+        self.scratch = scratch;
+        result?;
         let now = Instant::now();
         if let Some(client) = self.clients.get_mut(&id) {
             let is_waited_for = client.is_heard(self.config.clients.buffer_bytes)
@@ -59,11 +45,58 @@ impl Server {
         Ok(())
     }
 
-    /// Handles the requests that came whole.
-    fn handle_input(&mut self, id: ClientId) -> Result<Stop, Fatal> {
-        let most = self.config.quic.message_bytes_max + REQUEST_HEAD_BYTES_MAX;
+    fn hear_with(&mut self, id: ClientId, scratch: &mut [u8]) -> Result<(), Fatal> {
+        let mut budget = HEAR_BUDGET;
+        let mut count = 0;
+        while let Stop::Wants(missing) = self.handle_input(id, &scratch[..count])? {
+            let Some(client) = self.clients.get_mut(&id) else { break };
+            if !client.is_readable {
+                break;
+            }
+            if budget == 0 {
+                self.to_hear.insert(id);
+                break;
+            }
+            count = match client.read(missing, scratch) {
+                Read::Bytes(count) => count,
+                Read::Drained => break,
+                Read::End => {
+                    self.note_end(id);
+                    break;
+                }
+                Read::Gone => {
+                    self.remove(id);
+                    break;
+                }
+            };
+            budget = budget.saturating_sub(count);
+        }
+        Ok(())
+    }
+
+    /// Handles the requests that came whole, the last of it in `fresh`; keeps the rest.
+    fn handle_input(&mut self, id: ClientId, fresh: &[u8]) -> Result<Stop, Fatal> {
         let Some(client) = self.clients.get_mut(&id) else { return Ok(Stop::Later) };
-        let input = client.take_input();
+        let mut kept = client.take_input();
+        if kept.is_empty() {
+            let (at, stop) = self.handle_frames(id, fresh)?;
+            if let Some(client) = self.clients.get_mut(&id) {
+                let missing = if let Stop::Wants(missing) = stop { missing } else { 0 };
+                client.keep(&fresh[at..], missing);
+            }
+            return Ok(stop);
+        }
+        kept.extend_from_slice(fresh);
+        let (at, stop) = self.handle_frames(id, &kept)?;
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.put_back(kept, at);
+        }
+        Ok(stop)
+    }
+
+    /// Handles the requests at the front of `input`; how many bytes these had, and why no more.
+    fn handle_frames(&mut self, id: ClientId, input: &[u8]) -> Result<(usize, Stop), Fatal> {
+        let most = self.config.quic.message_bytes_max + REQUEST_HEAD_BYTES_MAX;
         let mut at = 0;
         let stop = loop {
             if !self.is_heard(id) {
@@ -91,17 +124,12 @@ impl Server {
                 }
             }
         };
-        if let Some(client) = self.clients.get_mut(&id) {
-            if at > 0 {
-                client.began = None;
-            }
-            if let Some(spare) = client.restore(input, at)
-                && spare.capacity() <= 2 * READ_BYTES
-            {
-                self.spare = spare;
-            }
+        if at > 0
+            && let Some(client) = self.clients.get_mut(&id)
+        {
+            client.began = None;
         }
-        Ok(stop)
+        Ok((at, stop))
     }
 
     /// What came is no request: the client hears it, and is closed.
@@ -194,11 +222,14 @@ impl Server {
     }
 
     /// A client's timer went off: is it late?
-    pub(super) fn check_client(&mut self, id: ClientId, now: Instant) {
+    pub(super) fn check_client(&mut self, id: ClientId, now: Instant, late_by: Duration) {
         let limits = &self.config.clients;
         let is_full = self.held.is_some_and(|length| !self.has_room(length));
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.alarm = None;
+        if late_by > STOOD_STILL {
+            client.forgive(late_by);
+        }
         let late = |since: Instant, timeout| now.saturating_duration_since(since) >= timeout;
         if client.began.is_some_and(|began| late(began, limits.request_timeout)) {
             let text = "half a request, and no more in time";

@@ -15,8 +15,6 @@ mod reload;
 mod requests;
 mod status;
 mod stop;
-#[cfg(test)]
-mod tests;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,13 +95,15 @@ pub(crate) struct Server {
     held: Option<usize>,
     /// Who waits for a connection to be there, or to end.
     waiters: BTreeMap<QuicConnection, Vec<events::Waiter>>,
+    /// Connections of which it is looked whether the peer has let us in.
+    looked_at: BTreeSet<QuicConnection>,
     /// Whose next request waits until a peer's queue has room.
     blocked: BTreeMap<SocketAddr, Vec<ClientId>>,
     /// Whose next request waits for memory.
     starved: Vec<ClientId>,
     input_reserved: usize,
-    /// A read buffer that nobody uses now.
-    spare: Vec<u8>,
+    /// What is read comes here first.
+    scratch: Vec<u8>,
     watches: BTreeMap<Serial, post::Asker>,
     timers: Timers,
     counts: status::Counts,
@@ -165,10 +165,11 @@ impl Server {
             is_unread: false,
             held: None,
             waiters: BTreeMap::new(),
+            looked_at: BTreeSet::new(),
             blocked: BTreeMap::new(),
             starved: Vec::new(),
             input_reserved: 0,
-            spare: Vec::new(),
+            scratch: Vec::new(),
             watches: BTreeMap::new(),
             timers: Timers::default(),
             counts: status::Counts::default(),
@@ -240,7 +241,7 @@ impl Server {
         for client in std::mem::take(&mut self.to_write) {
             self.write(client);
         }
-        self.do_what_is_due();
+        self.do_what_is_due()?;
         self.look_at_end()
     }
 

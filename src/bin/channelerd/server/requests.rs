@@ -186,11 +186,18 @@ impl Server {
                 None => quic.send_sync(now, address, message)?,
             }
             let info = quic.info(address).ok_or(Error::Unexpected)?;
-            Ok((info.connection, info.is_connected))
+            Ok(info)
         })?;
         match sent {
-            Ok((_, true)) => self.answer(asker.client, asker.number, &Answer::Done),
-            Ok((connection, false)) => self.wait_for(asker, connection, Wants::Sent),
+            Ok(info) if info.is_confirmed => {
+                self.answer(asker.client, asker.number, &Answer::Done);
+            }
+            Ok(info) => {
+                self.wait_for(asker, info.connection, Wants::Sent);
+                if info.is_connected {
+                    self.look_soon(info.connection, address);
+                }
+            }
             Err(Error::WouldBlock) => {
                 self.block(asker.client, address);
                 return Ok(Ok(Handled::Waits));
@@ -264,14 +271,15 @@ impl Server {
         };
         let dialled: Result<_, Error> = self.engine.with_quic(|quic, now| {
             let connection = quic.connect(now, address, peer, Local::default())?;
-            let info = quic.info(address).filter(|info| info.is_connected);
-            Ok((connection, info.and_then(|info| info.peer)))
+            quic.info(address).filter(|info| info.connection == connection).ok_or(Error::Unexpected)
         })?;
         match dialled {
-            Ok((_, Some(PeerId(peer)))) => {
-                self.answer(asker.client, asker.number, &Answer::Connected { peer });
+            Ok(info) => {
+                self.wait_for(asker, info.connection, Wants::Connected);
+                if info.is_connected {
+                    self.look_soon(info.connection, address);
+                }
             }
-            Ok((connection, None)) => self.wait_for(asker, connection, Wants::Connected),
             Err(error) => return Ok(Err(error.into())),
         }
         Ok(Ok(Handled::Done))

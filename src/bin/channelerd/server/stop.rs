@@ -24,16 +24,20 @@ impl Server {
         Ok(())
     }
 
-    pub(super) fn do_what_is_due(&mut self) {
+    pub(super) fn do_what_is_due(&mut self) -> Result<(), Fatal> {
         let now = Instant::now();
-        while let Some(timer) = self.timers.take(now) {
+        while let Some((due, timer)) = self.timers.take(now) {
             match timer {
-                Timer::Client(id) => self.check_client(id, now),
+                Timer::Client(id) => self.check_client(id, now, now - due),
+                Timer::Confirm(connection, address, after) => {
+                    self.look_at_peer(connection, address, after)?;
+                }
                 Timer::Receive(id, number) => self.give_up_receive(id, number),
                 Timer::Accept => self.note_knock(),
                 Timer::End => self.is_over = true,
             }
         }
+        Ok(())
     }
 
     /// Whether the end that was begun is reached: all is sent, and all is written.
