@@ -34,8 +34,8 @@ happens to connections. `channeler COMMAND --help` says more of each.
   --help, -h
   --version, -V
 
-Exit status: 0 it is done; 1 it failed, and standard error says why; 2 called wrongly; 3 no message
-came in the time of --wait; 130 stopped by Ctrl-C before it was done.
+Exit status: 0 it is done; 1 it failed, and standard error says why; 2 called wrongly; 3 no
+message came in the time of --wait; 130 stopped by Ctrl-C before it was done.
 ";
 
 const SEND: &str = "\
