@@ -54,7 +54,7 @@ Send messages, and wait until the daemon has taken them for a peer that proved w
   --sync         a sync message: without TEAM and LABEL
 
 MESSAGE `-` is standard input; one that begins with `-` goes behind `--`. In one channel messages
-arrive in the order in which they were sent. At the first that cannot be sent it ends with status 1.
+arrive in the order in which they were sent. The first that cannot be sent ends it, with status 1.
 ";
 
 const RECEIVE: &str = "\
