@@ -2,9 +2,9 @@
 
     with daemon.Client() as client:
         client.send("192.0.2.1:4433", team, "chat", b"hello")
-        message = client.receive(team=team, label="chat", wait=5.0)
+        message = client.receive(daemon.Filter(team=team, label="chat"), wait=5.0)
 
-        with client.follow(team=team) as messages:
+        with client.follow(daemon.Filter(team=team)) as messages:
             for message in messages:
                 ...
 

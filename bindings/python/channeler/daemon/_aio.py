@@ -9,7 +9,16 @@ from typing import AsyncIterator
 from ._client import socket_path, unavailable
 from ._errors import DaemonError, DaemonUnavailable
 from ._postcard import text, varint
-from ._values import Bytes, Event, Filter, Message, PeerLike, Status, TeamLike
+from ._values import (
+    EVERY_MESSAGE,
+    Bytes,
+    Event,
+    Filter,
+    Message,
+    PeerLike,
+    Status,
+    TeamLike,
+)
 from ._wire import (
     CANCEL,
     CLOSE,
@@ -90,17 +99,12 @@ class AsyncClient:
 
     async def receive(
         self,
+        which: Filter = EVERY_MESSAGE,
         *,
-        address: str | None = None,
-        team: TeamLike | None = None,
-        label: str | None = None,
-        label_prefix: str | None = None,
-        sync: bool = False,
-        capacity: int | None = None,
         wait: float | None = None,
+        capacity: int | None = None,
     ) -> Message | None:
         """As `Client.receive`."""
-        which = Filter(address, team, label, label_prefix, sync)
         fields = receive_fields(which, capacity, wait)
         for index, message in enumerate(self._kept):
             if _is_for(message, which, capacity):
@@ -119,20 +123,11 @@ class AsyncClient:
         """As `Client.status`."""
         return expect(await self._ask(STATUS), Status)
 
-    async def follow(
-        self,
-        *,
-        address: str | None = None,
-        team: TeamLike | None = None,
-        label: str | None = None,
-        label_prefix: str | None = None,
-        sync: bool = False,
-    ) -> AsyncIterator[Message]:
+    async def follow(self, which: Filter = EVERY_MESSAGE) -> AsyncIterator[Message]:
         """Every message that matches, from now on: `async for message in client.follow(..)`.
 
         It has a connection of its own to the daemon, which ends with the iteration.
         """
-        which = Filter(address, team, label, label_prefix, sync)
         async for answer in _stream(self.path, FOLLOW, which.to_bytes()):
             yield expect(answer, Message)
 

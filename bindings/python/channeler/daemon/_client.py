@@ -9,7 +9,16 @@ from typing import Generator, Iterable, Iterator, NoReturn, TypeVar
 
 from ._errors import DaemonUnavailable, RequestFailed
 from ._postcard import text, varint
-from ._values import Bytes, Event, Filter, Message, PeerLike, Status, TeamLike
+from ._values import (
+    EVERY_MESSAGE,
+    Bytes,
+    Event,
+    Filter,
+    Message,
+    PeerLike,
+    Status,
+    TeamLike,
+)
 from ._wire import (
     CANCEL,
     CLOSE,
@@ -158,21 +167,16 @@ class Client:
 
     def receive(
         self,
+        which: Filter = EVERY_MESSAGE,
         *,
-        address: str | None = None,
-        team: TeamLike | None = None,
-        label: str | None = None,
-        label_prefix: str | None = None,
-        sync: bool = False,
-        capacity: int | None = None,
         wait: float | None = None,
+        capacity: int | None = None,
     ) -> Message | None:
         """Takes the oldest message that matches; None when none came within `wait` seconds.
 
         `wait` None waits without end. A message longer than `capacity` stays with the daemon, and
         `InvalidRequest` tells its length (`detail`).
         """
-        which = Filter(address, team, label, label_prefix, sync)
         return message_or_none(self._ask(RECEIVE, receive_fields(which, capacity, wait)))
 
     def connect(self, address: str, peer: PeerLike | None = None) -> bytes:
@@ -193,17 +197,8 @@ class Client:
         """How the daemon is."""
         return expect(self._ask(STATUS), Status)
 
-    def follow(
-        self,
-        *,
-        address: str | None = None,
-        team: TeamLike | None = None,
-        label: str | None = None,
-        label_prefix: str | None = None,
-        sync: bool = False,
-    ) -> Messages:
+    def follow(self, which: Filter = EVERY_MESSAGE) -> Messages:
         """Every message that matches, from now on; on a connection of its own to the daemon."""
-        which = Filter(address, team, label, label_prefix, sync)
         return Messages(self.path, FOLLOW, which.to_bytes())
 
     def watch(self) -> Events:

@@ -117,6 +117,10 @@ class Filter:
         return b"\x00" + address + option(None if self.team is None else team_bytes(self.team)) + label
 
 
+EVERY_MESSAGE = Filter()
+"""All but sync messages."""
+
+
 def team_bytes(team: TeamLike) -> bytes:
     """The 32 bytes of a team."""
     return digits(team, 32, "team")
