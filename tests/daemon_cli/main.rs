@@ -196,7 +196,10 @@ fn status_and_watch_tell_of_connections_and_close_ends_them() {
     }
     let events: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
-    assert_eq!((&events[0]["event"], &events[0]["peer"]), (&"connected".into(), &anna.peer.into()));
+    assert_eq!(
+        (&events[0]["event"], &events[0]["peer"]),
+        (&"connected".into(), &anna.peer.as_str().into())
+    );
     assert_eq!(
         (&events[1]["event"], &events[1]["name"]),
         (&"closed".into(), &"ERR_PEER_CLOSED".into())
