@@ -33,16 +33,20 @@ CARGO_TEST := cargo test --quiet --features sim
 
 CHECKS := scripts fmt tidy clippy doc rust header symbols c cpp cppapi python examples readme
 
-.PHONY: help demo test build lib install uninstall bench plots fuzz soak sanitize bless clean $(CHECKS)
+.PHONY: help demo demo-quic test build lib install uninstall bench plots fuzz soak sanitize bless clean $(CHECKS)
 
 ## help: this list
 help:
-	@sed -n 's/^## \([a-z]*\): /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do \
+	@sed -n 's/^## \([a-z-]*\): /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do \
 	    printf '  make %-10s %s\n' "$$target" "$$text"; done
 
 ## demo: two programs, a file and a chat beside it; minutes to build, seconds to run
 demo: build
 	@scripts/demo
+
+## demo-quic: two daemons, and the shell talking through them; minutes to build, seconds to run
+demo-quic: build
+	@scripts/demo-quic
 
 ## test: every check below, one line each; logs are in target/checks
 test: target/.setup

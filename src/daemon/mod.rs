@@ -359,9 +359,23 @@ pub fn write_request(
     request: &Request<'_>,
     message: &[u8],
 ) -> Result<(), Malformed> {
-    write_head(out, number, request, message.len())?;
+    write_request_head(out, number, request, message.len())?;
     out.extend_from_slice(message);
     Ok(())
+}
+
+/// Appends the frame of a request up to its message, of which `message_length` bytes must follow.
+///
+/// # Errors
+///
+/// `TooLong` when a length does not fit in 32 bits.
+pub fn write_request_head(
+    out: &mut Vec<u8>,
+    number: u32,
+    request: &Request<'_>,
+    message_length: usize,
+) -> Result<(), Malformed> {
+    write_head(out, number, request, message_length)
 }
 
 /// Appends the frame of an answer up to its message, of which `message_length` bytes must follow.

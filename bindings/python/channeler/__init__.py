@@ -2,156 +2,30 @@
 
 A `Node` is our end of all connections; `Node.connect` begins one, `Connection.open_channel` opens a
 channel on it, `Channel.send` sends a message. `channeler.aio` has the same for asyncio.
+
+`channeler.daemon` needs no library, but a running `channelerd`; therefore the library is loaded when
+something of it is first named.
 """
 
-from ._lib import LibraryNotFound, library
-from .errors import (
-    Banned,
-    BufferTooSmall,
-    ChannelerError,
-    Closed,
-    CryptoError,
-    DataUnavailable,
-    DecodeError,
-    EncodeError,
-    ErrorCode,
-    Expired,
-    Idle,
-    InvalidAddress,
-    InvalidArgument,
-    InvalidChannel,
-    InvalidConnection,
-    LimitReached,
-    Lost,
-    MessageTooLarge,
-    PeerClosed,
-    PeerReset,
-    Poisoned,
-    ProtocolError,
-    Refused,
-    SocketError,
-    StateError,
-    Superseded,
-    Timeout,
-    UnexpectedError,
-    Unsupported,
-    WouldBlock,
-    WrongIdentity,
-    error_from,
-)
-from .events import (
-    ChannelClosed,
-    ChannelFinished,
-    ChannelOpened,
-    Connected,
-    ConnectionClosed,
-    Event,
-    MessageDelivered,
-    MessageLost,
-    MessagesSkipped,
-    PacketSizeReduced,
-    PathChanged,
-    PathUnreachable,
-    Readable,
-    Writable,
-)
-from .identity import Identity, PublicKey
-from .node import Channel, Connection, Node, NodeBase, Received
-from .sans_io import SansIoNode, Transmit
-from .stats import ChannelInfo, ChannelStats, ConnectionInfo, ConnectionStats, NodeStats
-from .values import (
-    Address,
-    Capability,
-    Congestion,
-    Ecn,
-    Legacy,
-    LogLevel,
-    Options,
-    PeerId,
-    Role,
-    SendFailure,
-    Version,
-)
-
-__all__ = [
-    "Address",
-    "Banned",
-    "BufferTooSmall",
-    "Capability",
-    "Channel",
-    "ChannelClosed",
-    "ChannelFinished",
-    "ChannelInfo",
-    "ChannelOpened",
-    "ChannelStats",
-    "ChannelerError",
-    "Closed",
-    "Congestion",
-    "Connected",
-    "Connection",
-    "ConnectionClosed",
-    "ConnectionInfo",
-    "ConnectionStats",
-    "CryptoError",
-    "DataUnavailable",
-    "DecodeError",
-    "Ecn",
-    "EncodeError",
-    "ErrorCode",
-    "Event",
-    "Expired",
-    "Identity",
-    "Idle",
-    "InvalidAddress",
-    "InvalidArgument",
-    "InvalidChannel",
-    "InvalidConnection",
-    "Legacy",
-    "LibraryNotFound",
-    "LimitReached",
-    "LogLevel",
-    "Lost",
-    "MessageDelivered",
-    "MessageLost",
-    "MessageTooLarge",
-    "MessagesSkipped",
-    "Node",
-    "NodeBase",
-    "NodeStats",
-    "Options",
-    "PacketSizeReduced",
-    "PathChanged",
-    "PathUnreachable",
-    "PeerClosed",
-    "PeerId",
-    "PeerReset",
-    "Poisoned",
-    "ProtocolError",
-    "PublicKey",
-    "Readable",
-    "Received",
-    "Refused",
-    "Role",
-    "SansIoNode",
-    "SendFailure",
-    "SocketError",
-    "StateError",
-    "Superseded",
-    "Timeout",
-    "Transmit",
-    "UnexpectedError",
-    "Unsupported",
-    "Version",
-    "WouldBlock",
-    "Writable",
-    "WrongIdentity",
-    "error_from",
-    "library_version",
-]
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
+if TYPE_CHECKING:
+    from ._names import *
+    from ._names import __all__ as __all__
+else:
+    import importlib
+    import importlib.util
 
-def library_version() -> str:
-    """The version of the loaded library."""
-    return str(library.channeler_version().decode())
+    def __getattr__(name):
+        if importlib.util.find_spec(f"{__name__}.{name}") is not None:
+            return importlib.import_module(f"{__name__}.{name}")
+        names = importlib.import_module(f"{__name__}._names")
+        try:
+            return getattr(names, name)
+        except AttributeError:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'") from None
+
+    def __dir__():
+        return sorted({*globals(), *__getattr__("__all__")})
