@@ -146,10 +146,6 @@ impl Daemon {
         self.process.expect(part)
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.child.id()
-    }
-
     /// Waits for its end.
     pub(crate) fn end(mut self) -> (ExitStatus, Vec<String>, Setup) {
         let (status, lines) = self.process.end();
