@@ -16,7 +16,7 @@ pub(super) struct TestNet {
     pub(super) link: Link,
     /// What will be heard: when, of which flow, which packet, whether it was marked.
     news: BinaryHeap<Reverse<(Time, u64, usize, bool)>>,
-    random: u64,
+    pub(super) random: u64,
 }
 
 /// The bottleneck.

@@ -70,7 +70,9 @@ pub struct Counters {
 pub struct Network {
     random: Random,
     standard: Link,
-    links: BTreeMap<(SocketAddr, SocketAddr), Bottleneck>,
+    links: BTreeMap<Ends, Bottleneck>,
+    /// Directions that have no link of their own, and whose they use.
+    shared: BTreeMap<Ends, Ends>,
     /// When which link is to be looked at again.
     departures: BinaryHeap<Reverse<(Time, Ends)>>,
     /// Own address to the address others see; absent: the same.
@@ -108,6 +110,7 @@ impl Network {
             random: Random::new(seed),
             standard: Link::default(),
             links: BTreeMap::new(),
+            shared: BTreeMap::new(),
             departures: BinaryHeap::new(),
             seen_as: BTreeMap::new(),
             leads_to: BTreeMap::new(),
@@ -138,6 +141,15 @@ impl Network {
     pub fn set_both(&mut self, one: SocketAddr, other: SocketAddr, link: Link) {
         self.set_link(one, other, link.clone());
         self.set_link(other, one, link);
+    }
+
+    /// Has one direction between two stations use the link of another, with its queue: flows of
+    /// several stations then share a bottleneck. To be called before anything is sent there.
+    pub fn share_link(&mut self, ends: (SocketAddr, SocketAddr), with: (SocketAddr, SocketAddr)) {
+        let with = self.link_of(with);
+        if with != ends {
+            self.shared.insert(ends, with);
+        }
     }
 
     /// One direction as it is.
@@ -227,7 +239,7 @@ impl Network {
             return Ok(());
         };
         let headers = if to.is_ipv4() { 28 } else { 48 };
-        let ends = (station, receiver);
+        let ends = self.link_of((station, receiver));
         // Floods come from many addresses: a link that remembers nothing needs no entry.
         let mut forgetful = Bottleneck::new(self.standard.clone());
         let is_kept = self.links.contains_key(&ends)
@@ -339,8 +351,14 @@ impl Network {
     }
 
     fn state(&mut self, from: SocketAddr, to: SocketAddr) -> &mut Bottleneck {
+        let ends = self.link_of((from, to));
         let standard = &self.standard;
-        self.links.entry((from, to)).or_insert_with(|| Bottleneck::new(standard.clone()))
+        self.links.entry(ends).or_insert_with(|| Bottleneck::new(standard.clone()))
+    }
+
+    /// Whose link it is that this direction uses.
+    fn link_of(&self, ends: Ends) -> Ends {
+        self.shared.get(&ends).copied().unwrap_or(ends)
     }
 
     fn note(&mut self, now: Time, from: SocketAddr, to: SocketAddr, bytes: &[u8], fate: &str) {

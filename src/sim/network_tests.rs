@@ -51,6 +51,21 @@ fn loss_duplication_and_corruption_follow_their_probabilities() {
 }
 
 #[test]
+fn directions_that_share_a_link_share_its_queue_and_arrive_each_where_they_go() {
+    let mut network = Network::new(1);
+    let [one, two, far] = [1, 2, 3].map(|last| SocketAddr::from(([10, 0, 0, last], 4_000)));
+    let link = Link { rate: Some(128_000), queue_bytes: 9 * 128, ..Link::default() };
+    network.set_link(one, far, link);
+    network.share_link((two, far), (one, far));
+    for station in [one, two].into_iter().cycle().take(20) {
+        network.send(Time::ZERO, station, far, &[0; 100], Ecn::Unable).expect("small enough");
+    }
+    assert_eq!(network.link_counters(two, far).queue_full, 10);
+    let from: Vec<SocketAddr> = arrivals(&mut network).iter().map(|it| it.from).collect();
+    assert_eq!(from, [one, two].repeat(5));
+}
+
+#[test]
 fn a_rated_link_spaces_datagrams_and_drops_at_the_tail() {
     // 100 bytes with their 28 bytes of headers at 128,000 bytes a second: one each millisecond.
     let link = Link { rate: Some(128_000), queue_bytes: 9 * 128, ..Link::default() };

@@ -1,6 +1,7 @@
 //! One reliable ordered channel over a simulated long link: 100 Mbit/s of UDP payload, 50 ms, a
 //! queue of one BDP that drops at the tail, and random loss. 512 MiB, counted from the second
-//! second on. The clock is virtual: the machine's speed does not show.
+//! second on. The clock is virtual: the machine's speed does not show. What chance loses differs
+//! from seed to seed: the worst of several is what counts.
 
 use std::time::Duration;
 
@@ -31,29 +32,45 @@ pub(crate) const BASELINE_TIME: Duration = Duration::from_secs(20);
 /// No transfer of ours takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
+/// What each transfer is repeated with.
+const SEEDS: [u64; 3] = [11, 12, 13];
+
 pub(super) fn measure(run: &mut Run) {
     let bytes = run.count(512) as u64 * (1 << 20);
     let ours = (Congestion::Bbr2, 2);
     let tolerant = (Congestion::Bbr2, TOLERANT_PERCENT);
+    let cubic = (Congestion::Cubic, 2);
     if run.begins("v1.wan.0") {
-        let got = transfer(ours, 0.0, bytes, PATIENCE);
-        let cubic = transfer((Congestion::Cubic, 2), 0.0, bytes, BASELINE_TIME);
+        let got = worst(ours, 0.0, bytes, PATIENCE);
+        let cubic = transfer(SEEDS[0], cubic, 0.0, bytes, BASELINE_TIME);
         add(run, "v1.wan.0", got.percent, Some(cubic.percent), Target::Value(92.0));
         add_dropped(run, "v1.wan.0.dropped", got.dropped, cubic.dropped, 1.0);
     }
     if run.begins("v1.wan.1") {
-        let got = transfer(ours, 0.01, bytes, PATIENCE);
-        let cubic = transfer((Congestion::Cubic, 2), 0.01, bytes, BASELINE_TIME);
+        let got = worst(ours, 0.01, bytes, PATIENCE);
+        let cubic = transfer(SEEDS[0], cubic, 0.01, bytes, BASELINE_TIME);
         add(run, "v1.wan.1", got.percent, Some(cubic.percent), Target::Value(85.0));
     }
     if run.begins("v1.wan.5") {
-        let cubic = transfer((Congestion::Cubic, 2), 0.05, bytes, BASELINE_TIME);
-        let got = transfer(ours, 0.05, bytes, BASELINE_TIME);
+        let cubic = transfer(SEEDS[0], cubic, 0.05, bytes, BASELINE_TIME);
+        let got = worst(ours, 0.05, bytes, BASELINE_TIME);
         add(run, "v1.wan.5", got.percent, Some(cubic.percent), Target::Aim(1.0));
-        let got = transfer(tolerant, 0.05, bytes, PATIENCE);
+        let got = worst(tolerant, 0.05, bytes, PATIENCE);
         add(run, "v1.wan.5.tolerant", got.percent, Some(100.0), Target::Aim(0.8));
         add_dropped(run, "v1.wan.5.tolerant.dropped", got.dropped, cubic.dropped, 3.0);
     }
+}
+
+/// Of several transfers the least goodput, and the most that was dropped.
+fn worst(settings: (Congestion, u8), loss: f64, bytes: u64, patience: Duration) -> Transfer {
+    let mut worst = Transfer { percent: f64::INFINITY, dropped: 0.0 };
+    for seed in SEEDS {
+        let Transfer { percent, dropped } = transfer(seed, settings, loss, bytes, patience);
+        eprintln!("  seed {seed}: {percent:.2} % of the link, {dropped:.2} % dropped");
+        worst.percent = worst.percent.min(percent);
+        worst.dropped = worst.dropped.max(dropped);
+    }
+    worst
 }
 
 pub(crate) fn add(
@@ -80,12 +97,13 @@ pub(crate) struct Transfer {
 }
 
 fn transfer(
+    seed: u64,
     (congestion, tolerance): (Congestion, u8),
     loss: f64,
     bytes: u64,
     patience: Duration,
 ) -> Transfer {
-    let mut world = World::new(11);
+    let mut world = World::new(seed);
     for _ in 0..2 {
         world.add(|config| {
             config.congestion = congestion;

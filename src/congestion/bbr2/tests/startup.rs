@@ -68,6 +68,23 @@ fn losses_end_startup_though_the_application_is_the_limit() {
     assert!(bbr(&net, 0).full_pipe.was_reached);
 }
 
+// spec: BBR 5.3.1.3
+#[test]
+fn chance_seldom_ends_startup_of_a_link_known_to_lose() {
+    let mut early = Vec::new();
+    for seed in 0..100 {
+        let mut link = Link::new(RATE, BDP);
+        link.lost_per_mille = 50;
+        let mut net = TestNet::single(Settings { loss_percent: 8, ..settings() }, link, ms(50));
+        net.random = seed * 1_000_003;
+        run_until(&mut net, secs(5), |net| bbr(net, 0).full_pipe.was_reached);
+        if bbr(&net, 0).model.max_rate() < RATE * 70 / 100 {
+            early.push(seed);
+        }
+    }
+    assert!(early.len() <= 5, "{early:?}");
+}
+
 // spec: BBR A.7
 #[test]
 fn startup_does_not_end_while_the_application_is_the_limit_and_nothing_is_lost() {
