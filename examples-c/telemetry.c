@@ -49,6 +49,7 @@ static void open_channels(channeler_node *node, int asks, channeler_quic_event_f
     check(channeler_quic_options_init(&options, sizeof options), "options");
     options.ask_before_accept = asks ? 1 : 0;
     options.message_bytes_max = TEXT_BYTES_MAX;
+    options.dial_timeout_ns = 20 * NS_PER_S; // then nobody is there
     check(channeler_quic_open(node, &options, on_event, user_data), "QUIC channels");
 }
 

@@ -59,6 +59,7 @@ quic::endpoint open_channels(net::node &node, bool asks,
     quic::options options;
     options.ask_before_accept = asks;
     options.message_bytes_max = text_bytes_max;
+    options.dial_timeout = 20s; // then nobody is there
     return must(node.open_quic(options, {std::move(on_event)}), "QUIC channels");
 }
 

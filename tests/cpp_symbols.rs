@@ -12,6 +12,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("CHANNELER_H", "the guard of the header"),
     ("CHANNELER_DROP_COUNT", "drop_reason_name is empty past the last one"),
     ("CHANNELER_DROP_PLACES", "the size of an array that is taken over whole"),
+    ("CHANNELER_QUIC_DROP_PLACES", "as CHANNELER_DROP_PLACES"),
     ("reserved", "always 0"),
     // For the drop-in headers of the reference, which stand beside these:
     ("channeler_wire_*", "its codec"),

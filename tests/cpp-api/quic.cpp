@@ -292,6 +292,41 @@ TEST(Quic, ACloseComesAfterWhatWasSent)
     EXPECT_EQ(take(a, b, 100).size(), 100u);
 }
 
+TEST(Quic, ConnectionsAreCountedAndDescribed)
+{
+    quic_side a, b;
+    acquaint(a, b);
+    for (int i = 0; i < 10; i++) a.quic.send(b.at, team, "x", std::string(1000, 'x')).value();
+    run_until(a, b, [&] { return b.quic.stats()->receive_queue_messages == 10; });
+    EXPECT_EQ(a.quic.connections().value(), std::vector<net::address>{b.at});
+    const quic::connection_details details = a.quic.info(b.at).value();
+    EXPECT_EQ(details.connection, a.last(quic::event_kind::connected).connection);
+    EXPECT_EQ(details.address, b.at);
+    EXPECT_EQ(details.peer, b.peer);
+    EXPECT_TRUE(details.connected);
+    EXPECT_FALSE(details.by_peer);
+    EXPECT_EQ(details.counters.messages_sent, 10u);
+    EXPECT_GT(details.counters.rtt_ns, 0u);
+    EXPECT_TRUE(b.quic.info(a.at)->by_peer);
+    EXPECT_EQ(a.quic.info(a.at).error(), net::errc::invalid_reference);
+    EXPECT_EQ(a.quic.stats()->dialled, 1u);
+    EXPECT_EQ(b.quic.stats()->accepted, 1u);
+    EXPECT_FALSE(quic::drop_reason_name(0).empty());
+    EXPECT_TRUE(quic::drop_reason_name(CHANNELER_QUIC_DROP_PLACES).empty());
+}
+
+TEST(Quic, ABanOfTheNodeEndsThemToo)
+{
+    quic_side a, b;
+    acquaint(a, b);
+    run_until_told(a, b, b, quic::event_kind::connected);
+    b.node.ban_peer(a.peer, 60s).value();
+    run_until_told(a, b, b, quic::event_kind::closed);
+    EXPECT_EQ(b.last(quic::event_kind::closed).reason, net::errc::banned);
+    a.node.ban_address(b.at, 60s).value();
+    EXPECT_EQ(a.quic.send(b.at, team, "x", "x").error(), net::errc::banned);
+}
+
 TEST(Quic, CertificatesOfOneAuthorityBelieveEachOther)
 {
     const auto certified = [](const std::string &name) {

@@ -398,6 +398,43 @@ def test_a_close_comes_after_what_was_sent(pair: tuple[Side, Side]) -> None:
     assert right.take(1, left.node)[0].data == b"again"
 
 
+def test_connections_are_counted_and_described(pair: tuple[Side, Side]) -> None:
+    left, right = pair
+    assert left.endpoint.info(right.address).peer is None
+    for _ in range(10):
+        left.endpoint.send(right.address, TEAM, "x", bytes(1000))
+    process_until(
+        lambda: right.endpoint.stats().receive_queue_messages == 10, left.node, right.node
+    )
+    assert left.endpoint.connections() == [right.address]
+    info = left.endpoint.info(right.address)
+    assert info.connection == left.told(quic.Connected)[0].connection
+    assert (info.address, info.peer) == (right.address, right.node.peer_id)
+    assert info.connected and not info.by_peer
+    assert right.endpoint.info(left.address).by_peer
+    assert info.messages_sent == 10 and info.packets_sent > 5
+    assert 0 < info.rtt_min <= info.rtt < 20
+    for side, other in ((left, right), (right, left)):
+        stats = side.endpoint.stats()
+        assert stats.connections == 1
+        assert stats.datagrams_sent > 2 and stats.datagrams_received > 2
+        assert set(stats.dropped.values()) == {0}
+        assert {"peer_unknown", "frame_too_long", "message_cut"} < set(stats.dropped)
+        with pytest.raises(channeler.InvalidConnection):
+            side.endpoint.info(side.address)
+    assert left.endpoint.stats().dialled == right.endpoint.stats().accepted == 1
+
+
+def test_a_ban_of_the_node_ends_them_too(pair: tuple[Side, Side]) -> None:
+    left, right = pair
+    process_until(lambda: right.told(quic.Connected), left.node, right.node)
+    right.node.ban_peer(left.node.peer_id, 60)
+    assert closed(right, left.node).reason is channeler.ErrorCode.BANNED
+    left.node.ban_address(right.address, 60)
+    with pytest.raises(channeler.Banned):
+        left.endpoint.send(right.address, TEAM, "x", b"x")
+
+
 def test_nobody_there_is_a_timeout(make_side: MakeSide) -> None:
     left = make_side(quic.Options(dial_timeout=0.1))
     left.endpoint.send("127.0.0.1:9", TEAM, "x", b"x")

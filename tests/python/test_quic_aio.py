@@ -23,9 +23,8 @@ def address(endpoint: quic.AsyncEndpoint) -> channeler.Address:
 
 async def refused(left: quic.AsyncEndpoint, right: quic.AsyncEndpoint) -> None:
     """Raises why the peer does not want us, which it says when it has seen who we are."""
-    ending = asyncio.create_task(left.wait_closed(address(right)))
     await left.connect(address(right), right.node.peer_id)
-    raise (await ending).error
+    raise (await left.wait_closed(address(right))).error
 
 
 async def connect(left: quic.AsyncEndpoint, right: quic.AsyncEndpoint) -> None:
@@ -74,6 +73,9 @@ def test_a_connection_is_waited_for_and_its_failure_raised() -> None:
             mapped = f"[::ffff:127.0.0.1]:{address(right).port}"
             assert await left.connect(mapped, right.node.peer_id) == right.node.peer_id
             assert right.distrust(left.node.peer_id)
+            assert left.connections() == [address(right)]
+            assert left.info(address(right)).peer == right.node.peer_id
+            assert left.stats().connections == 1
 
     run(main())
 

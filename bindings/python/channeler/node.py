@@ -34,12 +34,14 @@ from .stats import (
     channel_info,
     connection_info,
     counters,
+    dropped,
     read_struct,
 )
 from .values import (
     Address,
     AddressLike,
     Capability,
+    Ecn,
     Legacy,
     LogLevel,
     Options,
@@ -326,13 +328,12 @@ class NodeBase:
 
     def stats(self) -> NodeStats:
         """The node's counters."""
-        return counters(
-            NodeStats,
-            read_struct(
-                _abi.channeler_node_counters,
-                lambda out: int(library.channeler_node_stats(self._handle, out)),
-            ),
+        raw = read_struct(
+            _abi.channeler_node_counters,
+            lambda out: int(library.channeler_node_stats(self._handle, out)),
         )
+        by_reason = dropped(raw.dropped, library.channeler_drop_reason_name)
+        return counters(NodeStats, raw, dropped=by_reason)
 
     def _connection_of(self, id: int) -> Connection:
         return Connection(self, id)
@@ -514,15 +515,13 @@ class Connection(_Handle):
 
     def stats(self) -> ConnectionStats:
         """The connection's counters."""
-        return counters(
-            ConnectionStats,
-            read_struct(
-                _abi.channeler_connection_counters,
-                lambda out: int(
-                    library.channeler_connection_stats(self.node._handle, self._to_c(), out)
-                ),
+        raw = read_struct(
+            _abi.channeler_connection_counters,
+            lambda out: int(
+                library.channeler_connection_stats(self.node._handle, self._to_c(), out)
             ),
         )
+        return counters(ConnectionStats, raw, ecn=Ecn(raw.ecn))
 
     def _to_c(self) -> _abi.channeler_connection:
         return _abi.channeler_connection(self.id)

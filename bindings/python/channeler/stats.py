@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass, fields
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Iterable, TypeVar
 
 from . import _abi
-from ._lib import library
 from .errors import check
 from .identity import PublicKey
 from .values import Address, Capability, Ecn, PeerId, Role, Version
 
 _Counters = TypeVar("_Counters")
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
-
-_TIMES = frozenset(("rtt", "rtt_variation", "rtt_min"))
 
 
 @dataclass(frozen=True)
@@ -174,17 +171,15 @@ def read_struct(kind: type[_Struct], call: Callable[[Any], int]) -> _Struct:
     return out
 
 
-def counters(kind: type[_Counters], struct: ctypes.Structure) -> _Counters:
-    """The fields of the same names."""
+def counters(kind: type[_Counters], struct: ctypes.Structure, **others: Any) -> _Counters:
+    """The fields of the same names, and `others`."""
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for name in names:
-        if name == "dropped":
-            values[name] = _dropped(struct)
-        elif name in _TIMES:
+        if name in others:
+            values[name] = others[name]
+        elif hasattr(type(struct), f"{name}_ns"):
             values[name] = getattr(struct, f"{name}_ns") / 1e9
-        elif name == "ecn":
-            values[name] = Ecn(getattr(struct, name))
         else:
             values[name] = getattr(struct, name)
     return kind(**values)
@@ -221,11 +216,12 @@ def channel_info(details: _abi.channeler_channel_details) -> ChannelInfo:
     )
 
 
-def _dropped(struct: ctypes.Structure) -> dict[str, int]:
-    counts = {}
-    for index, count in enumerate(struct.dropped):
-        name = library.channeler_drop_reason_name(index)
+def dropped(counts: Iterable[int], name_of: Callable[[int], bytes | None]) -> dict[str, int]:
+    """Counts by the name of the reason; the library knows fewer reasons than there are places."""
+    found = {}
+    for index, count in enumerate(counts):
+        name = name_of(index)
         if name is None:
             break
-        counts[name.decode()] = count
-    return counts
+        found[name.decode()] = count
+    return found

@@ -147,6 +147,10 @@ class PeerId:
     def _from_c(peer: _abi.channeler_peer_id) -> PeerId:
         return PeerId(bytes(peer.bytes))
 
+    @staticmethod
+    def _from_c_or_none(peer: _abi.channeler_peer_id) -> PeerId | None:
+        return PeerId._from_c(peer) if any(peer.bytes) else None
+
     def _to_c(self) -> _abi.channeler_peer_id:
         return _abi.channeler_peer_id.from_buffer_copy(self.raw)
 

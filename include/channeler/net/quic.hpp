@@ -14,6 +14,20 @@ namespace quic {
 /// Which team a channel belongs to.
 using team_id = std::array<std::uint8_t, 32>;
 
+/// Counters; their fields are said in channeler.h.
+using counters = channeler_quic_counters;
+using connection_counters = channeler_quic_details;
+
+/// What a connection is.
+struct connection_details {
+    std::uint64_t connection; ///< Its number, as events have it.
+    net::address address;
+    net::peer_id peer; ///< None before it proved who it is.
+    bool connected;
+    bool by_peer;
+    connection_counters counters; ///< How it does.
+};
+
 /// Where a message came from.
 struct channel {
     net::address address;
@@ -129,6 +143,45 @@ public:
         std::int32_t was_known = 0;
         const std::int32_t status = channeler_quic_distrust(node_, &peer.capi(), &was_known);
         return detail::made(status, [&] { return was_known != 0; });
+    }
+
+    result<counters> stats() const
+    {
+        counters out = {};
+        out.struct_size = sizeof out;
+        const std::int32_t status = channeler_quic_stats(node_, &out);
+        return detail::made(status, [&] { return out; });
+    }
+
+    /// What the connection to an address is, and how it does.
+    result<connection_details> info(const address &to) const
+    {
+        connection_counters raw = {};
+        raw.struct_size = sizeof raw;
+        const std::int32_t status = channeler_quic_info(node_, &to.capi(), &raw);
+        return detail::made(status, [&] {
+            return connection_details{raw.connection,     net::address(raw.address),
+                                      peer_id(raw.peer),  raw.connected != 0,
+                                      raw.by_peer != 0,   raw};
+        });
+    }
+
+    /// The addresses of the peers that there are connections to.
+    result<std::vector<address>> connections() const
+    {
+        std::vector<channeler_address> room(32);
+        for (;;) {
+            std::size_t count = 0;
+            const std::int32_t status =
+                channeler_quic_connections(node_, room.data(), room.size(), &count);
+            // A later library may have more of them.
+            if (status != CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE)
+                return detail::made(status, [&] {
+                    room.resize(count);
+                    return std::vector<address>(room.begin(), room.end());
+                });
+            room.resize(count);
+        }
     }
 
 private:

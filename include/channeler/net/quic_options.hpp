@@ -33,6 +33,13 @@ enum class event_kind : std::uint32_t {
     address_changed = CHANNELER_QUIC_EVENT_ADDRESS_CHANGED,
 };
 
+/// The name of a place in counters.dropped; empty past the last one that the library knows.
+inline std::string_view drop_reason_name(std::size_t index)
+{
+    const char *name = channeler_quic_drop_reason_name(index);
+    return name == nullptr ? std::string_view() : std::string_view(name);
+}
+
 /// Settings of QUIC channels; what is not changed is the library's default. A negative time is
 /// refused by node::open_quic, as any other that is out of its range. An empty text is none.
 class options {

@@ -19,6 +19,7 @@ from ._events import (
     Writable,
 )
 from ._options import Options, Streams
+from ._stats import ConnectionInfo, Stats
 from ._sync import (
     LABEL_BYTES_MAX,
     TEAM_BYTES,
@@ -40,6 +41,7 @@ __all__ = [
     "Channel",
     "Connected",
     "ConnectionClosed",
+    "ConnectionInfo",
     "ConnectionRequest",
     "Endpoint",
     "Event",
@@ -52,6 +54,7 @@ __all__ = [
     "OnSync",
     "Options",
     "Readable",
+    "Stats",
     "Streams",
     "SyncMessage",
     "SyncReadable",

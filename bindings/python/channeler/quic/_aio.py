@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from typing import AsyncIterator, Callable, NamedTuple
+from typing import AsyncIterator, Callable
 
 from .. import aio
 from .._buffers import Buffer
@@ -22,14 +22,24 @@ from ._events import (
     Writable,
 )
 from ._options import Options
+from ._stats import ConnectionInfo, Stats
 from ._sync import Endpoint, Message, OnAccept, OnEvent, SyncMessage
 
 
-class _Watch(NamedTuple):
+class _Watch:
     """Somebody waits for an event."""
 
-    is_it: Callable[[Event], bool]
-    event: asyncio.Future[Event]
+    def __init__(self, is_it: Callable[[Event], bool]) -> None:
+        self.is_it = is_it
+        self.event: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self.latest: Event | None = None
+
+    def tell(self, event: Event) -> None:
+        """Of several that come before the waiting one runs, it hears of the last."""
+        if self.is_it(event):
+            self.latest = event
+            if not self.event.done():
+                self.event.set_result(event)
 
 
 class AsyncEndpoint:
@@ -119,7 +129,7 @@ class AsyncEndpoint:
 
         `peer` is who must answer; None: somebody who is known. See `Endpoint.connect`. Raises why
         there is none: `WrongIdentity`, `Timeout` and others. A peer that proved who it is may still
-        refuse us: the connection ends then with `REFUSED`.
+        refuse us: the connection then ends with `REFUSED`, mostly after this returned.
         """
         while True:
             self._raise_if_closed()
@@ -173,15 +183,18 @@ class AsyncEndpoint:
         That takes `Options.drain_timeout` at most, and tells what is not known to have arrived.
         """
         self._raise_if_closed()
-        where = _canonical(address)
+        number = self._endpoint.info(address).connection
         self._endpoint.close_connection(address)
         self.node._turn_soon()
-        return await self._end_of(where)
+        return await self._end_of(number)
 
     async def wait_closed(self, address: AddressLike) -> ConnectionClosed:
-        """Waits for the next end of a connection to `address`, and tells why."""
+        """Waits for the end of the connection to `address`, and tells why.
+
+        Raises `InvalidConnection` when there is none.
+        """
         self._raise_if_closed()
-        return await self._end_of(_canonical(address))
+        return await self._end_of(self._endpoint.info(address).connection)
 
     def accept(self, connection: int) -> None:
         """Says yes to a `ConnectionRequest`, by its `connection`."""
@@ -200,6 +213,18 @@ class AsyncEndpoint:
     def distrust(self, peer: PeerIdLike) -> bool:
         """Takes `trust` back, for connections to come. False: the peer was not known."""
         return self._endpoint.distrust(peer)
+
+    def connections(self) -> list[Address]:
+        """The addresses of the peers that there are connections to."""
+        return self._endpoint.connections()
+
+    def info(self, address: AddressLike) -> ConnectionInfo:
+        """What the connection to `address` is; raises `InvalidConnection` when there is none."""
+        return self._endpoint.info(address)
+
+    def stats(self) -> Stats:
+        """Counters of all connections together."""
+        return self._endpoint.stats()
 
     async def _send(self, address: AddressLike, send: Callable[[], None]) -> None:
         where = _canonical(address)
@@ -220,19 +245,20 @@ class AsyncEndpoint:
                 self.node._turn_soon()
                 return
 
-    async def _end_of(self, address: Address) -> ConnectionClosed:
+    async def _end_of(self, connection: int) -> ConnectionClosed:
         event = await self._next(
-            lambda event: isinstance(event, ConnectionClosed) and event.address == address
+            lambda event: isinstance(event, ConnectionClosed) and event.connection == connection
         )
         assert isinstance(event, ConnectionClosed)
         return event
 
     async def _next(self, is_it: Callable[[Event], bool]) -> Event:
         """The next event that is it; raises `Closed` when the node is closed before."""
-        watch = _Watch(is_it, asyncio.get_running_loop().create_future())
+        watch = _Watch(is_it)
         self._watches.append(watch)
         try:
-            return await watch.event
+            event = await watch.event
+            return watch.latest or event
         finally:
             self._watches.remove(watch)
 
@@ -242,8 +268,7 @@ class AsyncEndpoint:
         elif isinstance(event, ConnectionClosed):
             self._peers.pop(event.connection, None)
         for watch in self._watches:
-            if not watch.event.done() and watch.is_it(event):
-                watch.event.set_result(event)
+            watch.tell(event)
         if self._user_on_event is not None:
             self._user_on_event(event)
 

@@ -53,7 +53,7 @@ class ConnectionClosed(Event):
     """Who it was; None: nobody had said."""
     reason: ErrorCode
     """`CLOSED` (by us), `PEER_CLOSED`, `IDLE`, `TIMEOUT` (nobody answered), `REFUSED`, `IDENTITY`
-    (the peer is not who it should be), `RESET` (it restarted), `LIMIT` (unused for the longest time
+    (the peer is not who it should be), `BANNED`, `RESET` (it restarted), `LIMIT` (unused for the longest time
     when a 33rd began), `SUPERSEDED` (another with the same peer is used), `CRYPTO`, `PROTOCOL`.
     """
     code: int
@@ -127,10 +127,6 @@ def event_from(event: _abi.channeler_quic_event) -> Event | None:
     return None if make is None else make(whole(event))
 
 
-def _peer(event: _abi.channeler_quic_event) -> PeerId | None:
-    return PeerId._from_c(event.peer) if any(event.peer.bytes) else None
-
-
 _Maker = Callable[[_abi.channeler_quic_event], Event]
 
 _MAKERS: dict[int, _Maker] = {
@@ -149,7 +145,7 @@ _MAKERS: dict[int, _Maker] = {
     _abi.CHANNELER_QUIC_EVENT_CLOSED: lambda event: ConnectionClosed(
         event.connection,
         Address._from_c(event.address),
-        _peer(event),
+        PeerId._from_c_or_none(event.peer),
         ErrorCode(event.reason),
         event.code,
         text_of(event.text),

@@ -21,10 +21,12 @@ from ..errors import (
 )
 from ..identity import Identity
 from ..node import Node, NodeBase
+from ..stats import read_struct
 from ..values import Address, AddressLike, PeerId, PeerIdLike, to_address, to_peer_id
 from ..values import Options as NodeOptions
 from ._events import ConnectionRequest, Event, Readable, SyncReadable, event_from
 from ._options import Options
+from ._stats import ConnectionInfo, Stats, connection_info, stats
 
 LABEL_BYTES_MAX: int = _abi.CHANNELER_QUIC_LABEL_MAX
 """Bytes of a label, in UTF-8, at most."""
@@ -34,6 +36,7 @@ TEAM_BYTES = ctypes.sizeof(_abi.channeler_team_id)
 
 # Messages up to this size are read with one call of the library, larger ones with two.
 _ROOM_BYTES = 4096
+_CONNECTIONS_MAX = 32
 
 _Message = TypeVar("_Message")
 
@@ -287,6 +290,43 @@ class Endpoint:
             library.channeler_quic_distrust(self.node._handle, pointer, ctypes.byref(was_known))
         )
         return bool(was_known.value)
+
+    def connections(self) -> list[Address]:
+        """The addresses of the peers that there are connections to."""
+        count = ctypes.c_size_t(_CONNECTIONS_MAX)
+        while True:
+            room = (_abi.channeler_address * count.value)()
+            status = library.channeler_quic_connections(
+                self.node._handle, room, len(room), ctypes.byref(count)
+            )
+            # A later library may have more of them.
+            if status != _abi.CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE:
+                check(status)
+                return [Address._from_c(address) for address in room[: count.value]]
+
+    def info(self, address: AddressLike) -> ConnectionInfo:
+        """What the connection to `address` is, and how it does.
+
+        Raises `InvalidConnection` when there is none.
+        """
+        where = _address(address)
+        return connection_info(
+            read_struct(
+                _abi.channeler_quic_details,
+                lambda out: int(
+                    library.channeler_quic_info(self.node._handle, ctypes.byref(where), out)
+                ),
+            )
+        )
+
+    def stats(self) -> Stats:
+        """Counters of all connections together."""
+        return stats(
+            read_struct(
+                _abi.channeler_quic_counters,
+                lambda out: int(library.channeler_quic_stats(self.node._handle, out)),
+            )
+        )
 
     def _receive_any(
         self, receive: Callable[..., int]
