@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
 CC ?= cc
 SECONDS_PER_TARGET ?= 60
 SEEDS ?= 10000
@@ -52,7 +53,7 @@ demo-quic: build
 test: target/.setup
 	@scripts/run-checks $(CHECKS)
 
-## build: the shared and the static library, optimised
+## build: the shared and the static library, and channelerd, optimised
 build: $(RELEASE)/libchanneler.so
 
 $(RELEASE)/libchanneler.so: $(SOURCES) | target/.setup-build
@@ -63,14 +64,14 @@ $(RELEASE)/libchanneler.so: $(SOURCES) | target/.setup-build
 lib: target/.setup-build
 	@cargo build --quiet --locked
 
-## install: library, header and channeler.pc below PREFIX (/usr/local), DESTDIR before it
+## install: library, headers, channeler.pc and channelerd below PREFIX (/usr/local), or DESTDIR
 install: $(RELEASE)/libchanneler.so
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' \
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' BINDIR='$(BINDIR)' \
 	    VERSION='$(VERSION)' SONAME='$(SONAME)' scripts/install
 
 ## uninstall: takes away what install put there
 uninstall:
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' \
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' BINDIR='$(BINDIR)' \
 	    VERSION='$(VERSION)' SONAME='$(SONAME)' scripts/install --remove
 
 ## bench: measures speed and memory, also into target/bench.json; ONLY=v0 or v1 for one group

@@ -1,6 +1,7 @@
 //! Killed and started again while a peer sends: what is lost is told.
 
 use channeler::daemon::{Answer, Event, Request};
+use channeler::error::Error;
 use rustix::process::Signal;
 
 use super::world::{ALL, Client, Setup, TEAM};
@@ -74,4 +75,35 @@ fn a_daemon_that_is_killed_and_comes_back_loses_nothing_silently() {
     let hole = before.last().map_or(0, |last| last + 1)..after[0];
     assert!(missing.iter().all(|number| hole.contains(number)), "{missing:?} in {hole:?}");
     assert!(undelivered > 0 || missing.len() < 50, "{} are missing, none told", missing.len());
+}
+
+#[test]
+fn of_a_message_whose_sender_vanishes_nothing_is_delivered_and_that_is_told() {
+    let second = Setup::with("[quic]\nidle_timeout_ms = 500\n").start();
+    let (mut watch, mut receiver) = (second.client(), second.client());
+    watch.done(&Request::Watch, b"");
+    let to = second.address();
+    // On a fast machine it may arrive before its sender is gone: then once more.
+    for _ in 0..20 {
+        let first = Setup::new().start();
+        let mut sender = first.client();
+        sender.send(&to, "x", b"before");
+        assert_eq!(receiver.receive().1, b"before");
+        sender.ask_with(&Request::Send { address: &to, team: TEAM, label: "x" }, &[1; 16 << 20]);
+        receiver.until_counter("receive_bytes", |bytes| bytes > 0);
+        first.signal(Signal::KILL);
+        let (told, cut) = loop {
+            let answer = watch.answer();
+            if let (_, Answer::Event(Event::Closed { code, cut, .. }), _) = answer.read() {
+                break (code, cut);
+            }
+        };
+        assert_eq!(told, Error::Idle.code().unsigned_abs());
+        if cut == 1 {
+            assert_eq!(receiver.counter("messages_waiting"), 0);
+            return;
+        }
+        assert_eq!(receiver.receive().1.len(), 16 << 20);
+    }
+    panic!("it always arrived");
 }

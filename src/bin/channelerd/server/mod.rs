@@ -79,8 +79,9 @@ pub(crate) struct Server {
     signals: Signals,
     /// None once it ends.
     door: Option<Door>,
-    engine: Engine,
+    /// Dropped before the engine, whose thread may wait for this to be heard.
     bell: bell::Heard,
+    engine: Engine,
     clients: BTreeMap<ClientId, Client>,
     next_client: usize,
     next_serial: u64,
