@@ -22,9 +22,10 @@ fn a_message_goes_from_shell_to_shell() {
     assert_eq!(told.out, format!("{} {TEAM} chat: good day\n", anna.address));
     // The environment says where the daemon is, and --socket says it better.
     let socket = bert.socket.to_str().expect("it is text");
-    anna.client(&["--socket", socket, "send", &anna.address, TEAM, "chat", "", "--lines"]).run();
-    let elsewhere = anna.client(&["receive", "--wait", "0", "--socket", socket]).run();
-    assert_eq!((elsewhere.code, elsewhere.out.as_str(), elsewhere.err.as_str()), (3, "", ""));
+    anna.client(&["--socket", socket, "send", &anna.address, TEAM, "chat", "back"]).run().good();
+    assert_eq!(anna.client(&["receive"]).run().good().out, "back\n");
+    let nothing = anna.client(&["receive", "--wait", "0"]).run();
+    assert_eq!((nothing.code, nothing.out.as_str(), nothing.err.as_str()), (3, "", ""));
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn lines_leave_as_they_come_and_the_end_of_the_daemon_is_told_while_there_is_inp
     assert_eq!(bert.client(&["receive"]).run().good().out, "first\n");
     anna.kill();
     input.write_all(b"second\n").expect("it reads");
-    sender.end().failed(1, &["channeler: the daemon has gone", "1 messages before it were sent"]);
+    sender.end().failed(1, &["channeler: the daemon has gone", "1 messages were sent"]);
 }
 
 #[test]
@@ -99,6 +100,7 @@ fn filters_take_what_they_name_and_leave_the_rest() {
     for label in ["alpha", "beta", "better"] {
         anna.client(&["send", &bert.address, TEAM, label, label]).run().good();
     }
+    bert.await_counter("messages_waiting", 3);
     let take = |words: &[&str]| {
         bert.client(&[&["receive", "--wait", "0", "-n9"], words].concat()).run().out
     };
@@ -116,7 +118,8 @@ fn ctrl_c_ends_a_follow_well_and_a_receive_with_130_and_loses_nothing() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let mut follower = bert.client(&["receive", "--follow"]).start();
         let waiting = bert.client(&["receive", "--label", "none"]).start();
-        bert.await_open(1, 1);
+        bert.await_counter("receives", 1);
+        bert.await_counter("follows", 1);
         send("one");
         let mut out = [0; 4];
         let printed = follower.0.stdout.as_mut().expect("it is piped");
@@ -125,7 +128,8 @@ fn ctrl_c_ends_a_follow_well_and_a_receive_with_130_and_loses_nothing() {
         follower.end().good();
         waiting.signal(signal);
         waiting.end().failed(code, &[]);
-        bert.await_open(0, 0);
+        bert.await_counter("receives", 0);
+        bert.await_counter("follows", 0);
         send("two");
         assert_eq!(bert.client(&["receive"]).run().good().out, "two\n");
     }
@@ -136,7 +140,7 @@ fn a_reader_that_wants_no_more_is_no_failure() {
     let folder = Folder::new();
     let (anna, bert) = two_daemons(&folder);
     let mut follower = bert.client(&["receive", "--follow"]).start();
-    bert.await_open(0, 1);
+    bert.await_counter("follows", 1);
     drop(follower.0.stdout.take());
     anna.client(&["send", &bert.address, TEAM, "chat", "unread"]).run().good();
     let ended = follower.end();
@@ -157,7 +161,7 @@ fn a_peer_must_be_listed_or_named() {
     let anna = Daemon::start(&folder, "anna", "");
     let send = ["send", &bert.address, TEAM, "chat", "hello"];
     let other = "0x00112233445566778899aabbccddeeff";
-    anna.client(&send).run().failed(1, &[&bert.peer, "(ERR_IDENTITY)", "with --peer", "reload"]);
+    anna.client(&send).run().failed(1, &[&bert.peer, "with --peer", "reload"]);
     let wrong = anna.client(&[&send[..], &["--peer", other]].concat()).run();
     wrong.failed(1, &["(ERR_IDENTITY)"]);
     assert_eq!(bert.client(&["receive", "--wait", "0"]).run().code, 3);
@@ -225,7 +229,7 @@ fn what_cannot_be_sent_says_why() {
     send(&bert.address, "chat", &[0; 5_000_000]).failed(1, &["(ERR_TOO_LARGE)", "--chunk 1M"]);
     let lines = ["send", "--lines", &bert.address, TEAM, "chat"];
     let ended = anna.client(&lines).run_with(&[&b"a\nb\n"[..], &[b'x'; 1001]].concat());
-    ended.failed(1, &["(ERR_TOO_LARGE)", "2 messages before it were sent"]);
+    ended.failed(1, &["(ERR_TOO_LARGE)", "2 messages were sent"]);
     let missing = anna.client(&["send", &bert.address, TEAM, "chat", "--file", "/none"]).run();
     missing.failed(1, &["/none: No such file"]);
 }

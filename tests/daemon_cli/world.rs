@@ -87,13 +87,12 @@ impl Daemon {
         self.child.wait().expect("it ends");
     }
 
-    /// Waits until so many receives and follows are open.
-    pub(crate) fn await_open(&self, receives: u64, follows: u64) {
+    /// Waits until a counter of its status is so.
+    pub(crate) fn await_counter(&self, name: &str, value: u64) {
         wait_for(|| {
             let status = self.client(&["status", "--json"]).run();
             let status: serde_json::Value = serde_json::from_str(&status.out).expect("it is JSON");
-            let counters = &status["counters"];
-            (counters["receives"] == receives && counters["follows"] == follows).then_some(())
+            (status["counters"][name] == value).then_some(())
         });
     }
 

@@ -148,7 +148,8 @@ def test_filters_choose_and_sync_messages_are_beside(daemons: tuple[Daemon, Daem
             (daemon.Filter(team=TEAM), b"alpha"),
             (daemon.Filter(), None),
         ):
-            message = theirs.receive(which, wait=0)
+            wait = PATIENCE_SECONDS if expected else 0
+            message = theirs.receive(which, wait=wait)
             assert (message and message.data) == expected
             assert message is None or which.matches(message)
 
@@ -376,15 +377,15 @@ def test_everybody_who_waits_is_told_that_the_daemon_has_gone(
 
 
 class Script:
-    """A socket that answers the first request with bytes, and closes."""
+    """A socket that answers the first request with bytes, and closes; or stays until we do."""
 
-    def __init__(self, folder: Path, *answers: bytes) -> None:
+    def __init__(self, folder: Path, answer: bytes, stays: bool = False) -> None:
         self.socket = folder / "script.sock"
         self.socket.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.socket))
         self._listener.listen()
-        self._thread = threading.Thread(target=self._serve, args=(answers,))
+        self._thread = threading.Thread(target=self._serve, args=(answer, stays))
         self._thread.start()
 
     def __enter__(self) -> Script:
@@ -394,15 +395,16 @@ class Script:
         self._thread.join(PATIENCE_SECONDS)
         self._listener.close()
 
-    def _serve(self, answers: tuple[bytes, ...]) -> None:
+    def _serve(self, answer: bytes, stays: bool) -> None:
         client, _ = self._listener.accept()
         with client:
-            for answer in answers:
-                assert client.recv(10_000)
-                try:
-                    client.sendall(answer)
-                except BrokenPipeError:
-                    return
+            assert client.recv(10_000)
+            try:
+                client.sendall(answer)
+            except BrokenPipeError:
+                return
+            while stays and client.recv(10_000):
+                pass
 
 
 def told(head: bytes) -> bytes:
@@ -501,7 +503,7 @@ def test_a_message_for_a_task_that_was_cancelled_goes_to_another(tmp_path: Path)
     cancelled = {False: b"\x02\x00", True: b"\x03\x00"}
     for is_waiting in (False, True):
         answer = told(b"\x01" + MESSAGE) + told(cancelled[is_waiting])
-        with Script(tmp_path, answer) as script:
+        with Script(tmp_path, answer, stays=True) as script:
             run(main(is_waiting))
 
 

@@ -78,7 +78,7 @@ fn refusal_text(code: u32, text: &str) -> String {
     let error = i32::try_from(code).ok().and_then(Error::from_code);
     let name = error.map_or_else(|| format!("error {code}"), |error| error.name().to_owned());
     let hint = match error {
-        Some(Error::Identity) => {
+        Some(Error::Identity | Error::Refused) if text.contains("our `peers`") => {
             "name the peer with --peer, or add it to `peers` in channelerd.toml and reload the \
              daemon (systemctl reload channelerd)"
         }
@@ -87,7 +87,6 @@ fn refusal_text(code: u32, text: &str) -> String {
             "send it in pieces (--chunk 1M), or raise `message_bytes_max` in channelerd.toml on \
              both sides"
         }
-        Some(Error::InvalidAddress) => "an address is 192.0.2.1:4433 or [2001:db8::1]:4433",
         Some(Error::InvalidReference) => "`channeler status` lists the connections",
         _ => "",
     };

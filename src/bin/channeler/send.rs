@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -29,8 +31,11 @@ pub(crate) fn run(mut connection: Connection, send: Send) -> Result<(), Failure>
     let (taken, room) = mpsc::channel();
     let progress = Progress::new(messages.total);
     // A thread of its own, so that an error is told while the input keeps us waiting.
-    let answers = thread::spawn(move || read_answers(reader, progress, &to_be_taken, &taken));
-    let result = write_all(&mut writer, &request, &mut messages, &sent, &room);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_over);
+    let answers =
+        thread::spawn(move || read_answers(reader, progress, &to_be_taken, &taken, &is_over));
+    let result = write_all(&mut writer, &request, &mut messages, &sent, &room, &seen);
     drop(sent);
     match result {
         Ok(()) => answers.join().expect("the thread does not panic"),
@@ -47,11 +52,12 @@ fn write_all(
     messages: &mut Messages,
     sent: &Sender<usize>,
     room: &Receiver<()>,
+    is_over: &AtomicBool,
 ) -> Result<(), Option<Failure>> {
     let mut message = Vec::new();
     let mut outstanding = 0;
     let mut number: u32 = 0;
-    while messages.next(&mut message).map_err(Some)? {
+    while !is_over.load(Ordering::Relaxed) && messages.next(&mut message).map_err(Some)? {
         if outstanding == OUTSTANDING_MAX {
             room.recv().map_err(|_| None)?;
             outstanding -= 1;
@@ -73,39 +79,56 @@ fn read_answers(
     mut progress: Progress,
     to_be_taken: &Receiver<usize>,
     taken: &Sender<()>,
+    is_over: &AtomicBool,
 ) -> Result<(), Failure> {
     let mut lengths = VecDeque::new();
+    let mut failure = None;
     let (mut messages, mut bytes) = (0_u64, 0_u64);
-    while let Some(length) = lengths.pop_front().or_else(|| to_be_taken.recv().ok()) {
-        let result = match reader.next() {
-            Ok(Some((_, Answer::Done, _))) => Ok(()),
-            Ok(Some((_, Answer::Error { code, text, .. }, _))) => {
-                Err(Failure::Refused(code, text.to_owned()))
-            }
-            Ok(Some((_, answer, _))) => Err(unexpected(&answer)),
-            Ok(None) => Err(Failure::gone()),
-            Err(failure) => Err(failure),
-        };
-        if let Err(failure) = result {
-            progress.break_off();
-            end(failure, messages);
-        }
-        messages += 1;
-        bytes += length as u64;
+    loop {
         lengths.extend(to_be_taken.try_iter());
-        progress.draw(bytes);
+        // After a failure there is an answer yet to all that was asked, and no more is.
+        let wait = || to_be_taken.recv().ok().filter(|_| failure.is_none());
+        let Some(length) = lengths.pop_front().or_else(wait) else { break };
+        match answer(&mut reader) {
+            Ok(()) => {
+                messages += 1;
+                bytes += length as u64;
+                progress.draw(bytes);
+            }
+            Err(refused @ Failure::Refused(..)) => {
+                is_over.store(true, Ordering::Relaxed);
+                failure.get_or_insert(refused);
+            }
+            Err(other) => end(other, messages, &mut progress),
+        }
         // Nobody waits for room any more when all is written.
         let _ = taken.send(());
+    }
+    if let Some(failure) = failure {
+        end(failure, messages, &mut progress);
     }
     progress.end(bytes);
     Ok(())
 }
 
+/// The answer to one message.
+fn answer(reader: &mut Reader) -> Result<(), Failure> {
+    match reader.next()? {
+        Some((_, Answer::Done, _)) => Ok(()),
+        Some((_, Answer::Error { code, text, .. }, _)) => {
+            Err(Failure::Refused(code, text.to_owned()))
+        }
+        Some((_, answer, _)) => Err(unexpected(&answer)),
+        None => Err(Failure::gone()),
+    }
+}
+
 /// Ends the program although its input has not ended.
-fn end(failure: Failure, messages: u64) -> ! {
+fn end(failure: Failure, messages: u64, progress: &mut Progress) -> ! {
+    progress.break_off();
     let code = failure.report();
     if messages > 0 {
-        eprintln!("{messages} messages before it were sent");
+        eprintln!("{messages} messages were sent");
     }
     // `ExitCode` cannot be given to `exit`; all that ends here is a failure.
     debug_assert_ne!(code, ExitCode::SUCCESS);

@@ -1,6 +1,8 @@
 //! QUIC channels, from `channeler_quic_send` to `channeler_quic_receive`, against a program written
 //! on quinn with the same frames.
 
+#[cfg(feature = "daemon")]
+mod daemon;
 mod node;
 mod quinn;
 #[cfg(feature = "sim")]
@@ -56,6 +58,20 @@ pub(crate) fn measure(run: &mut Run) {
         );
         let (baseline, target) = (Some(quinn), Target::Ratio(1.1));
         run.add(Row { name, value, unit, better: Better::Lower, baseline, target });
+    }
+    #[cfg(feature = "daemon")]
+    if run.begins("quic.daemon") {
+        let (name, unit) = ("quic.daemon", "MB/s");
+        let megabytes = |messages: f64| messages * BULK_SIZE as f64 / 1e6;
+        let [value, bulk] = run.medians_of(
+            unit,
+            [
+                ("ours", &mut || megabytes(daemon::messages(BULK_SIZE, time))),
+                ("quic.bulk", &mut || megabytes(node::messages(BULK_SIZE, time))),
+            ],
+        );
+        let (baseline, target) = (Some(bulk), Target::Ratio(0.5));
+        run.add(Row { name, value, unit, better, baseline, target });
     }
     #[cfg(feature = "sim")]
     wan::measure(run);

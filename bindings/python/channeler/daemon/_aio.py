@@ -252,7 +252,7 @@ async def _answers(
             yield told
         try:
             data = await reader.read(READ_BYTES)
-        except ConnectionResetError:
+        except (BrokenPipeError, ConnectionResetError):
             data = b""
         except OSError as error:
             raise DaemonUnavailable(f"the socket of the daemon: {error}") from error
