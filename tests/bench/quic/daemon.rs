@@ -25,10 +25,10 @@ const READ_BYTES: usize = 512 << 10;
 /// Messages of `size` bytes that the receiving client gets a second.
 pub(super) fn messages(size: usize, time: Duration) -> f64 {
     let is_over = AtomicBool::new(false);
+    let folder = Folder::new();
+    pin(1);
+    let there = Daemon::start(&folder.0, "there");
     std::thread::scope(|scope| {
-        let folder = Folder::new();
-        pin(1);
-        let there = Daemon::start(&folder.0, "there");
         let receiving = scope.spawn(|| {
             pin(1);
             let rate = receive(&there, time);

@@ -162,15 +162,7 @@ impl Node {
         // SAFETY: as above.
         check(unsafe { channeler_node_peer_id(node, &raw mut peer) });
         // SAFETY: as above; defaults, and nobody listens.
-        let mut qo: channeler::ffi::quic_options::channeler_quic_options =
-            unsafe { std::mem::zeroed() };
-        check(unsafe {
-            channeler::ffi::quic_options::channeler_quic_options_init(&raw mut qo, size_of_val(&qo))
-        });
-        if let Ok(c) = std::env::var("CC") {
-            qo.congestion = c.parse().unwrap();
-        }
-        check(unsafe { channeler_quic_open(node, &raw const qo, None, null_mut()) });
+        check(unsafe { channeler_quic_open(node, null(), None, null_mut()) });
         let address = SocketAddr::try_from(address).expect("it was bound to one");
         Node { node, peer, address }
     }
