@@ -9,9 +9,10 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channeler::config::NodeConfig;
+use channeler::config::{ChannelConfig, NodeConfig};
 use channeler::engine::{Engine, EngineConfig, SOCKETS_MAX};
 use channeler::error::Error;
+use channeler::id::Capabilities;
 use channeler::io::Event;
 use channeler::node::DropReason;
 use support::*;
@@ -47,11 +48,15 @@ fn a_burst_of_v1_messages_arrives_in_batches() {
     let (a, b) = (Peer::v1(1, "127.0.0.1:0"), Peer::v1(2, "127.0.0.1:0"));
     a.engine.start().expect("start");
     b.engine.start().expect("start");
-    let channel = a.open(b.loopback());
+    // A socket's buffer may be too small for all of them on a busy machine.
+    let capabilities = Capabilities::RESEND;
+    let config = ChannelConfig { capabilities, ..ChannelConfig::default() };
+    let channel = a.dial_as(b.loopback(), &config);
+    a.wait(|event| matches!(event, Event::ChannelOpened { .. }));
     for number in 0..300_u16 {
         let mut message = [7; 1_000];
         message[..2].copy_from_slice(&number.to_be_bytes());
-        a.send(channel, &message);
+        a.send_patiently(channel, &message);
     }
     let mut got: Vec<u16> = (0..300).map(|_| b.wait_message().0).map(number_of).collect();
     got.sort_unstable();

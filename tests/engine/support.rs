@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use channeler::config::{ChannelConfig, Legacy, NodeConfig};
 use channeler::crypto::Identity;
 use channeler::engine::{Engine, EngineConfig, Handler};
+use channeler::error::Error;
 use channeler::id::{ChannelHandle, ConnectionHandle, PeerId};
 use channeler::io::Event;
 use channeler::node::Dial;
@@ -64,6 +65,10 @@ impl Peer {
 
     /// Begins a connection and a channel.
     pub(crate) fn dial(&self, to: SocketAddr) -> ChannelHandle {
+        self.dial_as(to, &ChannelConfig::default())
+    }
+
+    pub(crate) fn dial_as(&self, to: SocketAddr, config: &ChannelConfig) -> ChannelHandle {
         let open = self.engine.with_node(|node, now| {
             let (own, ids) = (node.config().peer_id, [peer_id(1), peer_id(2)]);
             let dial = match node.config().legacy {
@@ -74,7 +79,7 @@ impl Peer {
                 }
             };
             let connection = node.connect(now, &dial)?;
-            node.open_channel(now, connection, &ChannelConfig::default())
+            node.open_channel(now, connection, config)
         });
         open.expect("lock").expect("dial")
     }
@@ -89,6 +94,18 @@ impl Peer {
     pub(crate) fn send(&self, channel: ChannelHandle, message: &[u8]) {
         let sent = self.engine.with_node(|node, now| node.send(now, channel, message));
         sent.expect("lock").expect("send");
+    }
+
+    /// As `send`, but where the queue is full it waits until that has room.
+    pub(crate) fn send_patiently(&self, channel: ChannelHandle, message: &[u8]) {
+        let is_writable = |event: &Event| matches!(event, Event::Writable { channel: which, .. } if *which == channel);
+        loop {
+            let sent = self.engine.with_node(|node, now| node.send(now, channel, message));
+            match sent.expect("lock") {
+                Err(Error::WouldBlock) => self.wait(is_writable),
+                result => return result.expect("send"),
+            };
+        }
     }
 
     /// What was heard already that fits.
