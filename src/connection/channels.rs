@@ -15,6 +15,9 @@ use crate::time::Time;
 use crate::wire::codes::{ChannelCode, ConnectionCode};
 use crate::wire::frame::{self, ChannelClose, ChannelLimit, ChannelNew, ChannelReset, Source};
 
+/// Channels that a peer may have however few are left.
+const FREE_CHANNELS: usize = 16;
+
 impl Connection {
     /// The channel that a message names; none when it is to be ignored.
     #[inline]
@@ -58,7 +61,8 @@ impl Connection {
         new: &ChannelNew<'_>,
     ) -> Result<(), Breach> {
         let is_full = self.registry.len() >= shared.config.channels_per_connection_max
-            || !shared.has_channel_room();
+            || !shared.has_channel_room()
+            || !self.has_fair_share(shared);
         let refusal = if new.capabilities.0 & !Capabilities::KNOWN.0 != 0 {
             Some(ChannelCode::Unsupported)
         } else if is_full {
@@ -95,6 +99,14 @@ impl Connection {
         self.report_opened(shared, handle, true);
         self.schedule(shared);
         Ok(())
+    }
+
+    /// Whether a peer may have one more of the node's channels: what is left to others is at least
+    /// as many as it has already, so that no peer takes all of them.
+    // spec: 18.3 attacks on resources
+    fn has_fair_share(&self, shared: &Shared) -> bool {
+        self.registry.len() < shared.config.channels_max - shared.channels.len()
+            || self.registry.len() < FREE_CHANNELS
     }
 
     /// A channel of the peer's is over before it began.

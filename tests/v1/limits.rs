@@ -104,6 +104,30 @@ fn unfinished_messages_over_the_nodes_budget_cost_the_largest_channel_of_all_con
     assert_eq!(delivered, [kept, (Some(3), 100)], "the others go on");
 }
 
+// spec: 16.1 table, 18.3 attacks on resources
+#[test]
+fn no_peer_takes_all_channels_of_the_node() {
+    const CHANNELS: usize = 200;
+    let mut world = World::new(1);
+    world.add(|config| config.channels_max = CHANNELS);
+    (1..4).for_each(|_| {
+        world.add(|_| ());
+    });
+    let mut before = 0;
+    for from in 1..4 {
+        let connection = world.connect(from, 0).expect("room");
+        for _ in 0..CHANNELS {
+            world.open(from, connection).expect("room");
+        }
+        world.run_for(5 * SECOND);
+        let now = world.node(0).stats().channels as usize;
+        let left = CHANNELS - before;
+        assert_eq!(now - before, left / 2, "half of what the others left, for node {from}");
+        before = now;
+        assert!(channel_ends(&world, from).contains(&Error::Limit), "the rest was refused");
+    }
+}
+
 /// Why channels of node `index` ended.
 fn channel_ends(world: &World, index: usize) -> Vec<Error> {
     let ends = world.events(index).iter().filter_map(|happened| {
