@@ -316,7 +316,9 @@ pub struct NodeConfig {
     /// and by `send_queue_bytes_max`.
     pub message_bytes_max: usize,
     /// v1: bytes that a peer may send on one channel before any are read, at first; the window
-    /// grows with what the path carries and the application reads. Default 64 KiB.
+    /// grows with what the path carries and the application reads. A connection begins with four
+    /// times as much for all its channels, or less when others have half of the node's budget.
+    /// Default 64 KiB.
     // spec: 11.3 receiving
     pub receive_window_min: usize,
     /// v1: bytes received and not read, and windows granted, of one connection: the most that a
@@ -324,7 +326,8 @@ pub struct NodeConfig {
     /// crumbs (10.2). At least `message_bytes_max`. Default 16 MiB.
     // spec: 11.3 receiving
     pub connection_receive_bytes_max: usize,
-    /// v1: the same of the whole node; when it is short, windows grow no more. Default 256 MiB.
+    /// v1: the same of the whole node; when it is short, windows grow no more, and what is not used
+    /// of them goes back. Default 256 MiB.
     // spec: 11.3 receiving
     pub node_receive_bytes_max: usize,
     /// v1: tells apart the processes that share an identity, so that none makes the peers of

@@ -119,18 +119,12 @@ impl Credit {
         self.blocked = Some(if is_by_holes { Blocked::Holes } else { Blocked::Use });
     }
 
-    /// By how much the window should grow, now that half of it was used: up to twice what comes in
-    /// a round trip, as far as that can be told from what came since the time before; of a peer
-    /// that the window stops, more might. What comes says nothing while holes are what fills the
-    /// window: a hole lasts a round trip, or several, and each takes what comes in it; so the window
+    /// Fits the window between two sizes, now that half of it was used: to twice what comes in a
+    /// round trip, as far as that can be told from what came since the time before; of a peer that
+    /// the window stops, more might. What comes says nothing while holes are what fills the window:
+    /// a hole lasts a round trip, or several, and each takes what comes in it; so the window
     /// doubles. To be asked each time before the limit is raised.
-    pub(crate) fn growth(
-        &mut self,
-        now: Time,
-        rtt: Duration,
-        unfinished: u64,
-        window_max: u32,
-    ) -> u32 {
+    pub(crate) fn fit(&mut self, now: Time, rtt: Duration, unfinished: u64, sizes: (u32, u32)) {
         let micros = |nanos: u128| nanos / 1_000;
         let now_us = micros(u128::from(now.as_nanos())) as u32;
         let elapsed = u128::from(now_us.wrapping_sub(self.raised_us)).max(1);
@@ -143,12 +137,14 @@ impl Credit {
             Some(Blocked::Use) => 4 * in_round_trip,
             Some(Blocked::Holes) => twice.into(),
         };
-        let most = window_max.max(self.window).min(twice);
-        u32::try_from(wanted).unwrap_or(u32::MAX).clamp(self.window, most) - self.window
+        let least = sizes.0.min(self.window);
+        let most = sizes.1.max(least).min(twice);
+        self.window = u32::try_from(wanted).unwrap_or(u32::MAX).clamp(least, most);
     }
 
-    pub(crate) fn grow(&mut self, by: u32) {
-        self.window = self.window.saturating_add(by);
+    /// What the peer may make us keep: the window, or more where one that was larger was told.
+    pub(crate) fn granted(&self) -> u64 {
+        self.limit.saturating_sub(self.received - self.held).max(u64::from(self.window))
     }
 }
 
@@ -195,12 +191,12 @@ mod tests {
     #[test]
     fn a_window_grows_to_twice_what_a_round_trip_brings() {
         let mut credit = Credit::new(10_000);
-        let come = |credit: &mut Credit, ms, window_max| {
+        let come = |credit: &mut Credit, ms, window_max: u32| {
             credit.receive(6_000).expect("within the window");
-            let growth = credit.growth(at(ms), RTT, 0, window_max);
-            credit.grow(growth);
+            let window = credit.window();
+            credit.fit(at(ms), RTT, 0, (window, window_max.max(window)));
             credit.raise(0);
-            growth
+            credit.window() - window
         };
         assert_eq!(come(&mut credit, 1_000, 100_000), 0, "slow so far");
         assert_eq!(come(&mut credit, 1_020, 100_000), 2_000, "6000 in a round trip");
@@ -215,6 +211,18 @@ mod tests {
 
     // spec: 11.3 receiving
     #[test]
+    fn a_window_shrinks_where_it_may_and_what_was_told_counts_until_it_is_used() {
+        let mut credit = Credit::new(10_000);
+        credit.receive(5_000).expect("within the window");
+        credit.fit(at(10_000), RTT, 0, (1_000, 100_000));
+        assert_eq!((credit.window(), credit.granted()), (1_000, 5_000));
+        assert_eq!(credit.raise(0), 10_000, "a limit is never taken back");
+        credit.receive(4_500).expect("within what was told");
+        assert_eq!((credit.raise(0), credit.granted()), (10_500, 1_000));
+    }
+
+    // spec: 11.3 receiving
+    #[test]
     fn a_window_that_holes_fill_doubles_and_one_that_nobody_reads_does_not() {
         let grown = |unread| {
             let mut credit = Credit::new(10_000);
@@ -223,7 +231,8 @@ mod tests {
             credit.note_blocked(unread);
             credit.let_go(9_000);
             // So long after the time before that the rate is next to nothing.
-            credit.growth(at(10_000), RTT, 0, 100_000)
+            credit.fit(at(10_000), RTT, 0, (10_000, 100_000));
+            credit.window() - 10_000
         };
         assert_eq!(grown(0), 10_000);
         assert_eq!(grown(4_000), 10_000, "more is behind holes than unread");

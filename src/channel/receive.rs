@@ -122,8 +122,8 @@ impl Receiving {
     /// Has the window grow as `Credit::growth` says.
     pub(crate) fn grow_window(&mut self, now: Time, rtt: Duration, window_max: u32) {
         let unfinished = self.unfinished();
-        let growth = self.credit.growth(now, rtt, unfinished, window_max);
-        self.credit.grow(growth);
+        let window = self.credit.window();
+        self.credit.fit(now, rtt, unfinished, (window, window_max.max(window)));
     }
 
     /// A message, or a piece of one, came.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::shared::{Notice, Shared};
 use super::{Breach, Connection};
-use crate::channel::{Channel, Pending};
+use crate::channel::{Channel, Intake, Pending};
 use crate::config::NodeConfig;
 use crate::error::Error;
 use crate::id::ChannelHandle;
@@ -16,6 +16,15 @@ use crate::wire::frame::{ChannelLimit, Source};
 
 /// What a connection's first window is, in those of channels.
 const FIRST_WINDOWS: usize = 4;
+
+/// The part of the node's budget that first windows may take, and the part of what is left of that
+/// which one may; but for so many packets, without which nothing would go on.
+const FIRST_PART: u64 = 2;
+const FIRST_OF_LEFT: u64 = 16;
+const FIRST_PACKETS: usize = 4;
+
+/// The part of the node's budget below which it is short, so that windows are given back.
+const SHORT_PART: u64 = 8;
 
 /// The windows that channels and connections begin with.
 #[derive(Debug, Clone, Copy)]
@@ -72,13 +81,16 @@ impl Connection {
         let rtt = self.rtt();
         let config = &shared.config;
         let window_max = u32::try_from(config.connection_receive_bytes_max).unwrap_or(u32::MAX);
-        let left = (config.node_receive_bytes_max as u64).saturating_sub(shared.grown_windows);
-        let unfinished = self.intake.unfinished;
-        let growth = self.intake.credit.growth(now, rtt, unfinished, window_max);
-        let growth = growth.min(u32::try_from(left).unwrap_or(u32::MAX));
-        self.intake.credit.grow(growth);
-        self.grown_window += growth;
-        shared.grown_windows += u64::from(growth);
+        let budget = config.node_receive_bytes_max as u64;
+        let left = budget.saturating_sub(shared.first_windows + shared.grown_windows);
+        let Intake { credit, unfinished, .. } = &mut self.intake;
+        let (window, room) = (credit.window(), u32::try_from(left).unwrap_or(u32::MAX));
+        let most = window_max.max(window).min(window.saturating_add(room));
+        // Who is slow keeps no more than it uses where others go short. It may be so for once.
+        let is_short = left < budget / SHORT_PART;
+        let least = if is_short { self.first_window.max(window / 2) } else { window };
+        credit.fit(now, rtt, *unfinished, (least, most));
+        self.count_window(shared);
         self.duties.max_data = true;
         self.schedule(shared);
     }
@@ -110,9 +122,28 @@ impl Connection {
         self.intake.credit.note_blocked(shared.stats.receive_queue_bytes);
     }
 
+    /// Counts what the window is beyond the first one. A limit that was told is not taken back: of
+    /// a window that is smaller now, the rest counts until the peer has used it.
+    fn count_window(&mut self, shared: &mut Shared) {
+        let first = u64::from(self.first_window);
+        let window = u64::from(self.intake.credit.window()) - first;
+        let told = self.intake.credit.granted() - first;
+        let grown = window.max(told.min(self.grown_window.into()));
+        shared.grown_windows -= u64::from(self.grown_window);
+        shared.grown_windows += grown;
+        self.grown_window = u32::try_from(grown).unwrap_or(u32::MAX);
+    }
+
+    /// Takes the first window out of the node's budget.
+    pub(super) fn count_first_window(&mut self, shared: &mut Shared) {
+        shared.first_windows += u64::from(self.first_window);
+        self.counted_window = self.first_window;
+    }
+
     /// Gives back the node's budget.
-    pub(super) fn forget_windows(&mut self, shared: &mut Shared) {
+    pub(crate) fn forget_windows(&mut self, shared: &mut Shared) {
         shared.grown_windows -= u64::from(std::mem::take(&mut self.grown_window));
+        shared.first_windows -= u64::from(std::mem::take(&mut self.counted_window));
     }
 
     /// What a round trip takes on the slowest path; nothing before it was measured.
@@ -179,6 +210,19 @@ impl Connection {
             let said = (Source::Protocol, ChannelCode::Resources.code());
             self.reset(shared, now, handle, said, Error::Limit);
         }
+    }
+}
+
+impl Shared {
+    /// The window that a new connection begins with: less than usual when many have theirs.
+    // spec: 11.3 receiving
+    pub(super) fn first_window(&self) -> u32 {
+        let config = &self.config;
+        let usual = FirstWindows::of(config).connection;
+        let share = config.node_receive_bytes_max as u64 / FIRST_PART;
+        let part = share.saturating_sub(self.first_windows) / FIRST_OF_LEFT;
+        let least = (FIRST_PACKETS * config.packet_size) as u64;
+        u32::try_from(part.max(least)).unwrap_or(u32::MAX).min(usual)
     }
 }
 

@@ -51,7 +51,6 @@ use ending::{Breach, Life};
 use established::Established;
 use handshake::Handshake;
 use heaviest::Heaviest;
-use limits::FirstWindows;
 use opening::Opening;
 use registry::Registry;
 
@@ -80,7 +79,9 @@ pub(crate) struct Connection {
     duties: Duties,
     /// Flow control over all channels, as the receiver.
     intake: Intake,
-    /// By how much its window grew, which counts for the node.
+    /// Its first window, what of it counts for the node, and by how much it grew, which counts too.
+    first_window: u32,
+    counted_window: u32,
     grown_window: u32,
     /// Those of its channels that hold most.
     heaviest: Heaviest,
@@ -104,7 +105,7 @@ impl Connection {
         remote: SocketAddr,
         local: Local,
     ) -> Connection {
-        let config = &shared.config;
+        let (config, first_window) = (&shared.config, shared.first_window());
         let peer_channels_max = config.peer_channels_max.min(config.channels_per_connection_max);
         let peer_channels_max = u32::try_from(peer_channels_max).unwrap_or(u32::MAX);
         Connection {
@@ -121,7 +122,9 @@ impl Connection {
             is_reported: false,
             registry: Registry::new(side, peer_channels_max),
             duties: Duties::default(),
-            intake: Intake::new(FirstWindows::of(config).connection),
+            intake: Intake::new(first_window),
+            first_window,
+            counted_window: 0,
             grown_window: 0,
             heaviest: Heaviest::default(),
             refused: BTreeSet::new(),

@@ -86,6 +86,7 @@ impl Connection {
         connection.peer = asked;
         connection.opening = Some(Box::new(Opening { asked, ..Opening::default() }));
         connection.redial(shared, now)?;
+        connection.count_first_window(shared);
         Ok(connection)
     }
 
@@ -102,7 +103,7 @@ impl Connection {
         if self.established.is_some() {
             return Err(Error::State);
         }
-        let handshake = Handshake::dial(&mut shared.env(), now, opening.asked);
+        let handshake = Handshake::dial(&mut shared.env(self.first_window), now, opening.asked);
         let handshake = handshake.map_err(|_| Error::Crypto)?;
         opening.early_frames.clear();
         opening.early_messages.iter_mut().for_each(|message| message.is_out = false);
@@ -121,9 +122,11 @@ impl Connection {
         packet: &mut [u8],
         is_proven: bool,
     ) -> Option<Connection> {
-        let handshake = Handshake::answer(&mut shared.env(), now, first, packet, is_proven)?;
+        let window = shared.first_window();
+        let handshake = Handshake::answer(&mut shared.env(window), now, first, packet, is_proven)?;
         let (remote, local) = from;
         let mut connection = Connection::new(shared, handle, Side::Responder, remote, local);
+        connection.count_first_window(shared);
         connection.opening = Some(Box::default());
         connection.stats.datagrams_received += 1;
         connection.stats.bytes_received += packet.len() as u64;

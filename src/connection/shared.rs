@@ -33,7 +33,8 @@ pub(crate) struct Shared {
     pub(crate) channels: Slots<Channel>,
     pub(crate) spare_inboxes: SpareInboxes,
     pub(crate) spares: Spares,
-    /// By how much receive windows of connections grew, all together.
+    /// The windows that connections began with, and by how much they grew, all together.
+    pub(crate) first_windows: u64,
     pub(crate) grown_windows: u64,
     /// Channels that their connections left behind.
     pub(super) orphans: BTreeMap<ChannelHandle, Orphan>,
@@ -123,6 +124,7 @@ impl Shared {
             config,
             spare_inboxes: SpareInboxes::default(),
             spares: Spares::default(),
+            first_windows: 0,
             grown_windows: 0,
             orphans: BTreeMap::new(),
             unfinished_bytes: 0,
@@ -180,9 +182,10 @@ impl Shared {
         Ok(received)
     }
 
-    /// What a handshake borrows.
-    pub(super) fn env(&mut self) -> Env<'_> {
+    /// What a handshake borrows. `window`: the connection's first one.
+    pub(super) fn env(&mut self, window: u32) -> Env<'_> {
         Env {
+            window,
             config: &self.config,
             rng: &mut self.rng,
             tls: &self.tls,

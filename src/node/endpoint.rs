@@ -312,7 +312,9 @@ impl Endpoint {
     /// Nothing is left of a connection.
     fn forget(&mut self, now: Time, handle: ConnectionHandle) {
         self.finish_attempt(now, handle);
-        self.table.remove(handle);
+        if let Some(mut member) = self.table.remove(handle) {
+            member.connection.forget_windows(&mut self.shared);
+        }
     }
 
     /// Ends a connection at once, and tells the peer a code.

@@ -44,6 +44,8 @@ use space::Space;
 
 /// What a handshake borrows of its node to begin.
 pub(crate) struct Env<'a> {
+    /// Bytes that the peer may send at first, on all channels together.
+    pub(crate) window: u32,
     pub(crate) config: &'a NodeConfig,
     pub(crate) rng: &'a mut ChaCha12Rng,
     pub(crate) tls: &'a TlsContext,

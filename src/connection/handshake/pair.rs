@@ -58,6 +58,7 @@ impl Node {
 
     pub(crate) fn env(&mut self) -> Env<'_> {
         Env {
+            window: 1 << 18,
             config: &self.config,
             rng: &mut self.rng,
             tls: &self.tls,

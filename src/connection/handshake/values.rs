@@ -14,7 +14,7 @@ pub(super) fn ours(env: &mut Env<'_>, side: Side) -> (Token, Params) {
     let mut token = [0; 8];
     env.rng.fill_bytes(&mut token);
     let token = Token(token);
-    let mut params = of_config(env.config, token);
+    let mut params = of_config(env.config, env.window, token);
     if side == Side::Responder {
         // An initiator's parameters travel in the open.
         params.reset = env.reset_key.map(|key| key.value(token));
@@ -23,15 +23,14 @@ pub(super) fn ours(env: &mut Env<'_>, side: Side) -> (Token, Params) {
 }
 
 /// What a node with these settings says.
-fn of_config(config: &NodeConfig, token: Token) -> Params {
+fn of_config(config: &NodeConfig, window: u32, token: Token) -> Params {
     let mut params = Params::new(token);
     let idle = u64::try_from(config.idle_timeout.as_millis()).unwrap_or(u64::MAX);
     params.idle_timeout_ms = idle.min(IDLE_MS_MAX);
     params.ack_delay_max_us = u64::try_from(config.ack_delay.as_micros()).unwrap_or(u64::MAX);
     params.message_max = config.message_bytes_max as u64;
-    let windows = FirstWindows::of(config);
-    params.data_max = u64::from(windows.connection);
-    params.channel_data_max = u64::from(windows.channel);
+    params.data_max = u64::from(window);
+    params.channel_data_max = u64::from(FirstWindows::of(config).channel);
     params.channels_max = config.peer_channels_max as u64;
     params
 }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::id::{Capabilities, ChannelHandle, ChannelNumber, Side};
 use crate::info::CloseReason;
 use crate::io::Event;
+use crate::time::Time;
 use crate::wire::Writer;
 use crate::wire::codes::ConnectionCode;
 use crate::wire::frame::{ChannelClose, ChannelNew, DataSkip, Frame, Label, Place};
@@ -185,7 +186,7 @@ fn windows_grow_with_the_path_inside_the_budgets() {
         }
         let grown = world.ends[1].shared.grown_windows;
         let window = u64::from(world.connection(1).intake.credit.window());
-        assert_eq!(grown, window - 4 * WINDOW as u64);
+        assert_eq!(grown, window - u64::from(world.connection(1).first_window));
         let reason = CloseReason::default();
         world.with_connection(1, |connection, shared, now| connection.close(shared, now, reason));
         world.run(20 * SECOND);
@@ -203,7 +204,7 @@ fn windows_grow_with_the_path_inside_the_budgets() {
         config.node_receive_bytes_max = 256 << 10;
         config.connection_receive_bytes_max = 16 << 20;
     });
-    assert_eq!(window, 512 << 10, "the node has no more");
+    assert_eq!(window, 256 << 10, "the node has no more");
 }
 
 // spec: 9.5 reset, 11.3 receiving
@@ -284,6 +285,64 @@ fn unfinished_messages_over_the_budget_cost_the_largest_channel() {
     }
     assert_eq!(world.ends[1].shared.unfinished_bytes, 0);
     assert_eq!(world.connection_end(1), None);
+}
+
+// spec: 11.3 receiving
+#[test]
+fn a_window_goes_back_as_it_is_used_while_the_node_is_short() {
+    let mut world = narrow(390, |_| ());
+    let (channel, accepted) = open(&mut world, RELIABLE);
+    for _ in 0..60 {
+        while world.send_message(0, channel, &[1; 20_000]).is_ok() {}
+        world.run(DELAY);
+        while read(&mut world, accepted).is_some() {}
+    }
+    let grown = world.ends[1].shared.grown_windows;
+    assert!(grown > 100_000, "{grown}");
+    let slow = |world: &mut World| {
+        for _ in 0..100 {
+            while read(world, accepted).is_some() {}
+            world.run(SECOND / 20);
+            let _full = world.send_message(0, channel, &[1; 5_000]);
+        }
+        world.ends[1].shared.grown_windows
+    };
+    assert_eq!(slow(&mut world), grown, "nobody else wants it");
+    // Others have the rest of the budget.
+    let budget = world.ends[1].shared.config.node_receive_bytes_max as u64;
+    world.ends[1].shared.first_windows += budget;
+    while slow(&mut world) > 0 {
+        assert!(world.now < Time::ZERO + 10_000 * SECOND, "it never goes back");
+    }
+    let connection = world.connection(1);
+    assert_eq!(connection.intake.credit.window(), connection.first_window);
+    assert_eq!(world.connection_end(0), None);
+}
+
+// spec: 11.3 receiving
+#[test]
+fn first_windows_count_for_the_node_and_are_smaller_when_it_has_given_many() {
+    let usual = u64::from(4 * WINDOW as u32);
+    for (given, first) in [(0, usual), (1 << 40, 4 * 1_232)] {
+        let mut world = World::with(391, |config| {
+            config.lend_messages = false;
+            config.receive_window_min = WINDOW;
+        });
+        world.ends[1].shared.first_windows = given;
+        world.connect();
+        assert_eq!(u64::from(world.connection(1).first_window), first);
+        let established = world.connection(0).established.as_ref().expect("it lives");
+        assert_eq!(established.flow.limit(), first, "as the peer was told");
+        assert_eq!(world.ends[1].shared.first_windows, given + first);
+        let (channel, accepted) = open(&mut world, RELIABLE);
+        assert_eq!(world.send_message(0, channel, &message(1, 50_000)), Ok(()));
+        world.run(5 * SECOND);
+        assert_eq!(read(&mut world, accepted), Some(message(1, 50_000)), "little by little");
+        let reason = CloseReason::default();
+        world.with_connection(1, |connection, shared, now| connection.close(shared, now, reason));
+        world.run(20 * SECOND);
+        assert_eq!(world.ends[1].shared.first_windows, given, "given back");
+    }
 }
 
 // spec: 9.1 ids, 18.3 attacks on resources
