@@ -3744,9 +3744,9 @@ int32_t channeler_quic_receive_sync(struct channeler_node *node,
  * Begins a connection with the peer at `address` without a message, or finds the one that is
  * there.
  *
- * `peer` is who must answer; NULL: somebody who is known. That is for this connection: for one that
- * `channeler_quic_send` makes after its end, the peer must be known (`channeler_quic_trust`).
- * `*connection` becomes its number; it may be NULL.
+ * `peer` is who must answer; NULL: somebody who is known. That is for this connection: for one
+ * that `channeler_quic_send` makes after its end, the peer must be known
+ * (`channeler_quic_trust`). `*connection` becomes its number; it may be NULL.
  * Errors: `CHANNELER_ERR_INVALID_ARGUMENT` (`node` or `address` is NULL), `_INVALID_ADDRESS`,
  * `_IDENTITY` (somebody else is there), `_BANNED`, `_LIMIT` (too many connections are being made
  * or closed), `_UNSUPPORTED` (no `channeler_quic_open` before), `_STATE` (the node was freed),

@@ -52,9 +52,10 @@ class ConnectionClosed(Event):
     peer: PeerId | None
     """Who it was; None: nobody had said."""
     reason: ErrorCode
-    """`CLOSED` (by us), `PEER_CLOSED`, `IDLE`, `TIMEOUT` (nobody answered), `REFUSED`, `IDENTITY`
-    (the peer is not who it should be), `BANNED`, `RESET` (it restarted), `LIMIT` (unused for the longest time
-    when a 33rd began), `SUPERSEDED` (another with the same peer is used), `CRYPTO`, `PROTOCOL`.
+    """`CLOSED` (by us), `PEER_CLOSED`, `IDLE`, `TIMEOUT` (nobody answered), `REFUSED`, `BANNED`,
+    `IDENTITY` (the peer is not who it should be), `RESET` (it restarted), `LIMIT` (unused for the
+    longest time when a 33rd began), `SUPERSEDED` (another with the same peer is used), `CRYPTO`,
+    `PROTOCOL`.
     """
     code: int
     """The number that was said with it, by the side that ended it."""
