@@ -53,7 +53,7 @@ demo-quic: build
 test: target/.setup
 	@scripts/run-checks $(CHECKS)
 
-## build: the shared and the static library, and channelerd, optimised
+## build: the libraries, channelerd and channeler, optimised
 build: $(RELEASE)/libchanneler.so
 
 $(RELEASE)/libchanneler.so: $(SOURCES) | target/.setup-build
@@ -64,7 +64,7 @@ $(RELEASE)/libchanneler.so: $(SOURCES) | target/.setup-build
 lib: target/.setup-build
 	@cargo build --quiet --locked
 
-## install: library, headers, channeler.pc and channelerd below PREFIX (/usr/local), or DESTDIR
+## install: library, headers, channelerd, channeler below PREFIX (/usr/local), DESTDIR before it
 install: $(RELEASE)/libchanneler.so
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' BINDIR='$(BINDIR)' \
 	    VERSION='$(VERSION)' SONAME='$(SONAME)' scripts/install

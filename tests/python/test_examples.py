@@ -24,6 +24,7 @@ SIDES = {
     "send_file": ("receive", "send"),
     "send_lines": ("receive", "send"),
     "telemetry": ("publish", "subscribe"),
+    "daemon_client": ("receive", "send"),
 }
 
 

@@ -138,7 +138,7 @@ class Client:
 
     def send(self, address: str, team: TeamLike, label: str, data: Bytes) -> None:
         """Sends a message, and waits until it is queued for a peer that proved who it is."""
-        self._ask(SEND, send_fields(address, team, label), data)
+        expect(self._ask(SEND, send_fields(address, team, label), data), Done)
 
     def send_many(
         self, address: str, team: TeamLike, label: str, messages: Iterable[Bytes]
@@ -163,7 +163,7 @@ class Client:
 
     def send_sync(self, address: str, data: Bytes) -> None:
         """Sends a sync message, which is of no channel."""
-        self._ask(SEND_SYNC, text(address), data)
+        expect(self._ask(SEND_SYNC, text(address), data), Done)
 
     def receive(
         self,
