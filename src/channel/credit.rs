@@ -122,7 +122,7 @@ impl Credit {
     /// Fits the window between two sizes, now that half of it was used: to twice what comes in a
     /// round trip, as far as that can be told from what came since the time before; of a peer that
     /// the window stops, more might. What comes says nothing while holes are what fills the window:
-    /// a hole lasts a round trip, or several, and each takes what comes in it; so the window
+    /// one lasts a round trip, or several, and holds all that comes in them; so the window
     /// doubles. To be asked each time before the limit is raised.
     pub(crate) fn fit(&mut self, now: Time, rtt: Duration, unfinished: u64, sizes: (u32, u32)) {
         let micros = |nanos: u128| nanos / 1_000;

@@ -34,11 +34,11 @@ pub(super) struct Latest {
 }
 
 impl Latest {
-    /// What a sample tells. What was lost of it counts as delivered, as far as losses are tolerated.
+    /// What a sample tells. What was lost of it counts as delivered, as far as it is tolerated.
     ///
     /// The drafts do not count it. But each round trip with a loss lowers the rate to what it
-    /// delivered, and the next delivers less than that by what it loses again: a link that loses one
-    /// packet in a hundred by itself would be given up by a third within forty round trips.
+    /// delivered, and the next delivers less than that by what it loses again: a link that loses
+    /// one packet in a hundred by itself would be given up by a third within forty round trips.
     fn of(sample: &RateSample, loss_percent: u64) -> Latest {
         // Of all that was sent, not of what arrived.
         let lost = sample.lost.min(sample.delivered * loss_percent / (100 - loss_percent));
