@@ -120,10 +120,11 @@ fmt:
 tidy:
 	$(CARGO_TEST) --test tidy
 
-## clippy: no warning in library, tests, benches
+## clippy: no warning in library, daemon, tests, benches, nor in the library alone
 clippy:
 	cargo clippy --quiet --locked --all-targets -- -D warnings
 	cargo clippy --quiet --locked --all-targets --features sim -- -D warnings
+	cargo clippy --quiet --locked --no-default-features -- -D warnings
 
 ## doc: rustdoc has no complaint
 doc:

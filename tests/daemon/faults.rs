@@ -91,7 +91,7 @@ fn a_request_may_come_a_byte_at_a_time() {
 
 #[test]
 fn a_client_that_never_reads_is_dropped_and_the_others_get_everything() {
-    let tables = "[clients]\nbuffer_bytes = 65536\nstall_timeout_ms = 200\n\
+    let tables = "[clients]\nbuffer_bytes = 65536\nstall_timeout_ms = 1000\n\
                   [messages]\nbytes_max = 2000000\n[quic]\nmessage_bytes_max = 100000\n";
     let (first, mut second) = (Setup::new().start(), Setup::with(tables).start());
     let (mut sender, mut deaf, mut good) = (first.client(), second.client(), second.client());
