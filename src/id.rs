@@ -164,6 +164,10 @@ impl Handle {
         Handle(bits)
     }
 
+    pub(crate) const fn generation(self) -> u32 {
+        (self.0 >> 24 & Handle::GENERATION) as u32
+    }
+
     pub(crate) const fn slot(self) -> usize {
         (self.0 & Handle::SLOT) as usize
     }

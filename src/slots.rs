@@ -13,7 +13,8 @@ pub(crate) struct Slots<T> {
 
 #[derive(Debug)]
 struct Entry<T> {
-    generation: u32,
+    /// Of the value, or of the next one.
+    handle: Handle,
     value: Option<T>,
 }
 
@@ -41,12 +42,14 @@ impl<T> Slots<T> {
             Some(slot) => slot,
             None => {
                 self.grow();
-                self.entries.push(Entry { generation: 1, value: None });
-                u32::try_from(self.entries.len() - 1).expect("tables are capped at SLOTS_MAX")
+                let slot = u32::try_from(self.entries.len()).expect("the cap is SLOTS_MAX");
+                let handle = Handle::pack(self.tag, 1, self.version, slot);
+                self.entries.push(Entry { handle, value: None });
+                slot
             }
         };
         let entry = &mut self.entries[slot as usize];
-        let handle = Handle::pack(self.tag, entry.generation, self.version, slot);
+        let handle = entry.handle;
         match make(handle) {
             Ok(value) => {
                 entry.value = Some(value);
@@ -65,24 +68,20 @@ impl<T> Slots<T> {
         }
         let entry = self.entries.get_mut(handle.slot())?;
         let value = entry.value.take()?;
-        entry.generation = next_generation(entry.generation);
-        self.free.push(u32::try_from(handle.slot()).expect("a slot has 23 bits"));
+        let slot = u32::try_from(handle.slot()).expect("a slot has 23 bits");
+        let generation = next_generation(handle.generation());
+        entry.handle = Handle::pack(self.tag, generation, self.version, slot);
+        self.free.push(slot);
         Some(value)
     }
 
     pub(crate) fn get(&self, handle: Handle) -> Option<&T> {
-        let entry = self.entries.get(handle.slot())?;
-        if Handle::pack(self.tag, entry.generation, self.version, handle.slot() as u32) != handle {
-            return None;
-        }
+        let entry = self.entries.get(handle.slot()).filter(|entry| entry.handle == handle)?;
         entry.value.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
-        let entry = self.entries.get_mut(handle.slot())?;
-        if Handle::pack(self.tag, entry.generation, self.version, handle.slot() as u32) != handle {
-            return None;
-        }
+        let entry = self.entries.get_mut(handle.slot()).filter(|entry| entry.handle == handle)?;
         entry.value.as_mut()
     }
 
@@ -93,10 +92,8 @@ impl<T> Slots<T> {
 
     /// Their handles, in the same order.
     pub(crate) fn handles(&self) -> impl Iterator<Item = Handle> {
-        let used = self.entries.iter().enumerate().filter(|(_, entry)| entry.value.is_some());
-        used.map(|(slot, entry)| {
-            Handle::pack(self.tag, entry.generation, self.version, slot as u32)
-        })
+        let used = self.entries.iter().filter(|entry| entry.value.is_some());
+        used.map(|entry| entry.handle)
     }
 
     pub(crate) fn len(&self) -> usize {

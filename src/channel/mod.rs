@@ -127,7 +127,9 @@ pub(crate) struct Reset {
     pub(crate) code: u64,
     /// What is said with our CHANNEL_RESET, for people.
     pub(crate) text: Box<str>,
-    /// Our own CHANNEL_RESET, or CHANNEL_CLOSE before it, was acknowledged.
+    /// An answer, to which CHANNEL_CLOSE before it had already told our position.
+    pub(crate) is_close_enough: bool,
+    /// Our own CHANNEL_RESET, or a CHANNEL_CLOSE that is enough, was acknowledged.
     pub(crate) is_acknowledged: bool,
 }
 

@@ -387,19 +387,20 @@ impl Connection {
     ) {
         self.drop_queues(shared, handle);
         let Some(channel) = shared.channels.get_mut(handle.0) else { return };
-        let is_enough = is_answer && channel.sending.is_closed();
-        let is_acknowledged = is_enough && channel.sending.is_close_acked();
+        let is_close_enough = is_answer && channel.sending.is_closed();
+        let is_acknowledged = is_close_enough && channel.sending.is_close_acked();
         channel.ending = Ending::Reset(Box::new(Reset {
             is_application: source == Source::Application,
             code: said.code,
             text: said.text.into(),
+            is_close_enough,
             is_acknowledged,
         }));
         channel.pending = Pending::default();
         // A position within the channel's limit that the connection's does not have room for: the
         // peer broke it, and hears of it with what it sends next.
         let _ = channel.receiving.count_rest(&mut self.intake);
-        if !is_enough {
+        if !is_close_enough {
             self.duties.note(handle, channel, Pending::RESET);
         } else if !is_acknowledged {
             self.duties.note(handle, channel, Pending::CLOSE);

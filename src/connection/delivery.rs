@@ -127,18 +127,24 @@ impl Connection {
             return Ok(false);
         }
         let (receiving, intake) = (&mut channel.receiving, &mut self.intake);
-        let (mut messages, mut bytes_received) = (0, 0);
-        let (connection, channel_handle) = (self.handle, handle);
-        let bytes_max = config.message_bytes_max;
-        while let Some(data) =
-            frames.next_data_if(|data| data.bytes.len() <= bytes_max && receiving.is_next(data))
-        {
-            receiving.take_next(&data, intake)?;
-            let at = data.bytes.as_ptr() as usize - buffer.as_ptr() as usize;
-            let bytes = at..at + data.bytes.len();
-            events.push_back(Event::Message { connection, channel: channel_handle, bytes });
+        let (mut messages, mut bytes_received, mut fault) = (0, 0, None);
+        let (connection, bytes_max) = (self.handle, config.message_bytes_max);
+        // One by one, each event would be written twice.
+        events.extend(std::iter::from_fn(|| {
+            let is_wanted =
+                |data: &Data<'_>| data.bytes.len() <= bytes_max && receiving.is_next(data);
+            let data = frames.next_data_if(is_wanted)?;
+            fault = receiving.take_next(&data, intake).err();
+            if fault.is_some() {
+                return None;
+            }
             messages += 1;
             bytes_received += data.bytes.len() as u64;
+            let at = data.bytes.as_ptr() as usize - buffer.as_ptr() as usize;
+            Some(Event::Message { connection, channel: handle, bytes: at..at + data.bytes.len() })
+        }));
+        if let Some(fault) = fault {
+            return Err(fault.into());
         }
         if messages == 0 {
             return Ok(false);

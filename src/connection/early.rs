@@ -51,7 +51,7 @@ impl Connection {
         let ask = ask_of(channel, now, options.lifetime, options.report);
         let backlog = channel.backlog.get_or_insert_with(|| spare_backlogs.take());
         let before = backlog.bytes();
-        backlog.push(message, ask, chunks);
+        backlog.push(message, ask, first, chunks);
         backlog.leave(first);
         *send_queue_bytes += backlog.bytes() - before;
         let data = SentFrame::Messages { channel: handle, first, count: 1, resends: 0 };

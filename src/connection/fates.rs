@@ -124,8 +124,8 @@ impl Connection {
             channel.pending.clear(Pending::CLOSE);
         }
         if let Ending::Reset(reset) = &mut channel.ending {
-            // CHANNEL_CLOSE is enough where it told the position in place of an answer.
-            reset.is_acknowledged |= is_reset || !channel.pending.has(Pending::RESET);
+            // Of a reset of ours the peer must hear, whatever it heard before.
+            reset.is_acknowledged |= is_reset || reset.is_close_enough;
         }
         self.check_gone(shared, now, handle);
     }

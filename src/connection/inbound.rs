@@ -210,20 +210,28 @@ impl Connection {
     ) -> Result<Asks, Breach> {
         let mut asks = Asks::No;
         let mut frames = Frames::new(inbound.place, &buffer[payload]);
+        let of_data = |breach| Breach { message_type: Kind::Data.code(), ..breach };
         loop {
-            let of_data = |breach| Breach { message_type: Kind::Data.code(), ..breach };
-            if self.lend_next(shared, inbound, buffer, &mut frames).map_err(of_data)? {
-                asks = if asks == Asks::No { Asks::Yes } else { asks };
+            let mut has_data = self.lend_next(shared, inbound, buffer, &mut frames);
+            if has_data.is_ok()
+                && let Some(data) = frames.next_data_if(|_| true)
+            {
+                has_data = self.handle_data(shared, inbound, buffer, &data).map(|()| true);
             }
-            let Some(frame) = frames.next() else { break };
-            let frame = frame?;
-            asks = match frame.asks() {
-                Asks::No => asks,
-                Asks::Yes if asks == Asks::AtOnce => asks,
-                Asks::Yes | Asks::AtOnce => frame.asks(),
-            };
-            let handled = self.handle_frame(shared, inbound, buffer, &frame);
-            handled.map_err(|breach| Breach { message_type: frame.message_type(), ..breach })?;
+            if has_data.map_err(of_data)? {
+                asks = if asks == Asks::No { Asks::Yes } else { asks };
+            } else {
+                let Some(frame) = frames.next() else { break };
+                let frame = frame?;
+                asks = match frame.asks() {
+                    Asks::No => asks,
+                    Asks::Yes if asks == Asks::AtOnce => asks,
+                    Asks::Yes | Asks::AtOnce => frame.asks(),
+                };
+                let handled = self.handle_frame(shared, inbound, buffer, &frame);
+                handled
+                    .map_err(|breach| Breach { message_type: frame.message_type(), ..breach })?;
+            }
             if !self.is_listening() {
                 break;
             }

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod application;
+mod batch;
 mod channels;
 mod control;
 mod delivery;

@@ -2,20 +2,16 @@
 //! place.
 
 use super::Connection;
-use super::application::write_lead;
+use super::batch::{Batch, Filling, Run, note_data};
 use super::ending::Life;
 use super::established::Established;
-use super::established::Flow;
 use super::shared::Shared;
 use super::turns::Next;
-use crate::channel::{
-    Channel, Framing, HEADER_SIZE, LEAD_MAX, Opening, Order, Output, Packet, Piece, Stop, TAG_SIZE,
-};
+use crate::channel::{Framing, HEADER_SIZE, Opening, Packet, Stop, TAG_SIZE};
 use crate::crypto::SealInfo;
-use crate::id::{ChannelHandle, ChannelNumber};
+use crate::id::ChannelNumber;
 use crate::io::{EcnMark, Transmit};
 use crate::path::SentFrame;
-use crate::recovery::SentPackets;
 use crate::time::Time;
 use crate::wire::long::DATAGRAM_SIZE;
 use crate::wire::short;
@@ -23,79 +19,6 @@ use crate::wire::short;
 /// Packets that only acknowledge, after which one asks to be acknowledged itself: else both sides
 /// would remember for ever what was long settled.
 const SILENT_PACKETS_MAX: u32 = 32;
-
-/// Packets of one channel, and what those hold that its backlog filled.
-#[derive(Debug, Default)]
-struct Batch {
-    packets: Vec<Packet>,
-    pieces: Vec<Piece>,
-}
-
-/// How a backlog is to fill packets.
-struct Filling {
-    framing: Framing,
-    most: usize,
-    kept_max: usize,
-}
-
-impl Filling {
-    // spec: 11.2 sending
-    fn fill(
-        &self,
-        flow: &mut Flow,
-        channel: &mut Channel,
-        buf: &mut Vec<u8>,
-        batch: &mut Batch,
-    ) -> Stop {
-        let mut room = [0; LEAD_MAX];
-        let lead: &[u8] = match channel.opening {
-            // spec: 9.2 opening: every packet with data carries CHANNEL_NEW until it is known
-            Opening::Announced => write_lead(channel, &mut room),
-            Opening::Known | Opening::Open => &[],
-        };
-        let order = Order {
-            framing: self.framing,
-            lead,
-            may_split: channel.resends(),
-            credit: flow.room(),
-            most: self.most.min(self.framing.segments_max),
-            kept_max: self.kept_max,
-        };
-        let Some(backlog) = &mut channel.backlog else { return Stop::Done };
-        let before = channel.sending.position();
-        let Batch { packets, pieces } = batch;
-        let mut output = Output { buf, packets, pieces, resent: 0 };
-        let stop = backlog.fill(&mut channel.sending, &order, &mut output);
-        channel.counts.bytes_resent += output.resent;
-        flow.advance(channel.sending.position() - before);
-        stop
-    }
-}
-
-/// Notes what a packet holds.
-#[inline]
-fn note_data(
-    sent: &mut SentPackets<SentFrame>,
-    channel: ChannelHandle,
-    packet: &Packet,
-    pieces: &[Piece],
-) {
-    if pieces.is_empty() {
-        let (first, count, charge) = (packet.first, packet.count as u16, packet.charge);
-        return sent.note(SentFrame::Data { channel, first, count, charge });
-    }
-    for piece in pieces {
-        sent.note(match *piece {
-            Piece::Whole { first, count, resends } => {
-                SentFrame::Messages { channel, first, count, resends }
-            }
-            // The lower half tells them apart: no backlog holds so many.
-            Piece::Part { number, offset, len, resends } => {
-                SentFrame::Part { channel, number: number as u32, offset, len, resends }
-            }
-        });
-    }
-}
 
 /// Every path carries packets of so many bytes, which CHANNEL_NEW with the longest label and a
 /// fragment fit; whatever size is configured.
@@ -230,7 +153,7 @@ impl Connection {
         self.transmit_control(shared, now, allowed > 0, buf)
     }
 
-    /// A batch of the channel whose turn it is.
+    /// A batch of the channels whose turn it is.
     fn transmit_data(
         &mut self,
         shared: &mut Shared,
@@ -238,32 +161,24 @@ impl Connection {
         budget: u64,
         buf: &mut Vec<u8>,
     ) -> Option<(usize, usize)> {
-        let mut batch = Batch {
-            packets: std::mem::take(&mut shared.scratch.packets),
-            pieces: std::mem::take(&mut shared.scratch.pieces),
-        };
-        let mut taken = None;
+        let mut batch = std::mem::take(&mut shared.scratch.batch);
         while let Some(next) = self.duties.turns.next(&mut shared.channels) {
-            if let Some(number) = self.take_packets(shared, next, budget, buf, &mut batch) {
-                taken = Some((next.channel, number));
+            if !self.take_packets(shared, next, budget, buf, &mut batch) {
                 break;
             }
         }
         let mut sent = None;
-        if let Some(channel) = taken
-            && !batch.packets.is_empty()
-        {
-            self.report_writable(shared, channel.0);
-            sent = Some(self.seal_data(shared, now, channel, &mut batch, buf));
+        if !batch.packets.is_empty() {
+            batch.runs.iter().for_each(|run| self.report_writable(shared, run.channel));
+            sent = Some(self.seal_data(shared, now, &mut batch, buf));
         }
-        batch.packets.clear();
-        batch.pieces.clear();
-        (shared.scratch.packets, shared.scratch.pieces) = (batch.packets, batch.pieces);
+        batch.clear();
+        shared.scratch.batch = batch;
         sent.filter(|(len, _)| *len > 0)
     }
 
-    /// Moves packets of a channel to `buf`; the channel's id, or none when it has nothing that may
-    /// leave.
+    /// Moves packets of a channel to `buf`, behind those of others. Whether another channel's may
+    /// follow.
     fn take_packets(
         &mut self,
         shared: &mut Shared,
@@ -271,31 +186,42 @@ impl Connection {
         budget: u64,
         buf: &mut Vec<u8>,
         batch: &mut Batch,
-    ) -> Option<ChannelNumber> {
+    ) -> bool {
         let handle = next.channel;
         let Shared { channels, pool, send_queue_bytes, config, .. } = &mut *shared;
-        let channel = channels.get_mut(handle.0)?;
-        let established = self.established.as_mut()?;
+        let Some(channel) = channels.get_mut(handle.0) else { return true };
+        let Some(established) = self.established.as_mut() else { return false };
         let carrier = established.carriers.current();
+        let before = batch.packets.len();
         // The window lets the last packet pass that begins inside of it.
         let in_window = budget.div_ceil(self.paths.current().packet_size as u64);
         let number_len = channel.outbox.number_len().unwrap_or_else(|| carrier.number_len(0));
         let most = in_window.min(established.epochs.seals_left());
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let most = most.min(carrier.numbers_left(number_len));
-        let most = if next.is_right { most.min(1) } else { most };
+        let most = if next.is_right { most.min(before + 1) } else { most };
+        // A buffer of its own, or a size of its own.
+        let is_apart = !channel.outbox.is_empty() || channel.opening == Opening::Announced;
+        if before > 0 && (is_apart || most <= before) {
+            self.duties.turns.put_back(next, channel);
+            return false;
+        }
+        let packet_size = self.paths.current().packet_size.max(PACKET_LEAST);
+        let framing = Framing { packet_size, segments_max: config.segments_max, number_len };
         let mut stop = Stop::Full;
         if !channel.outbox.is_empty() {
             *send_queue_bytes -= channel.outbox.take(most, buf, &mut batch.packets, pool);
         } else if most > 0 && channel.backlog.is_some() {
-            let packet_size = self.paths.current().packet_size.max(PACKET_LEAST);
-            let framing = Framing { packet_size, segments_max: config.segments_max, number_len };
-            let filling = Filling { framing, most, kept_max: Connection::kept_max(config) };
+            let others_wait = self.duties.turns.has_ready();
+            let padding_max = if others_wait { carrier.cheap_bytes() } else { 0 };
+            let kept_max = Connection::kept_max(config);
+            let filling = Filling { framing, most, kept_max, padding_max };
             let resent = channel.counts.bytes_resent;
             stop = filling.fill(&mut established.flow, channel, buf, batch);
             self.stats.bytes_resent += channel.counts.bytes_resent - resent;
         }
-        let bytes: usize = batch.packets.iter().map(|packet| packet.size).sum();
+        let bytes: usize = batch.packets[before..].iter().map(|packet| packet.size).sum();
+        let packets = batch.packets.len() - before;
         self.duties.turns.on_sent(next, channel, bytes as u64);
         self.on_stop(handle, channel, stop);
         channel.turn.is_ready &= stop == Stop::Full && channel.wants_to_send();
@@ -306,7 +232,11 @@ impl Connection {
             // CHANNEL_CLOSE waited for that.
             self.duties.note_again(handle, channel);
         }
-        (!batch.packets.is_empty() || most == 0).then_some(channel.number)
+        if packets == 0 {
+            return before == 0 && most > 0;
+        }
+        batch.runs.push(Run { channel: handle, number: channel.number, packets });
+        !is_apart && batch.has_room(&framing)
     }
 
     /// Seals packets that lie in `buf` one behind the other. What is owed to the peer goes into the
@@ -315,7 +245,6 @@ impl Connection {
         &mut self,
         shared: &mut Shared,
         now: Time,
-        channel: (ChannelHandle, ChannelNumber),
         batch: &mut Batch,
         buf: &mut Vec<u8>,
     ) -> (usize, usize) {
@@ -325,37 +254,52 @@ impl Connection {
         let Some(established) = &mut self.established else { return (0, 0) };
         established.set_busy(now);
         established.asked_at.get_or_insert(now);
-        let stride = batch.packets.first().map_or(0, |packet| packet.size);
+        let path = self.paths.current_id();
         let count = batch.packets.len();
-        let (mut start, mut pieces) = (0, &batch.pieces[..]);
-        for (index, packet) in batch.packets.iter().enumerate() {
-            let bytes = &mut buf[start..start + packet.size];
-            let sent = &mut established.carriers.current_mut().sent;
-            let number = sent.begin(&mut shared.rng);
-            if packet.has_lead {
-                sent.note(SentFrame::New(channel.0));
+        let (mut start, mut sealed, mut pieces) = (0, 0, &batch.pieces[..]);
+        'sealing: for run in &batch.runs {
+            for packet in &batch.packets[sealed..sealed + run.packets] {
+                let bytes = &mut buf[start..start + packet.size];
+                let sent = &mut established.carriers.current_mut().sent;
+                let number = sent.begin(&mut shared.rng);
+                if packet.has_lead {
+                    sent.note(SentFrame::New(run.channel));
+                }
+                let (own, others) = pieces.split_at(usize::from(packet.pieces));
+                note_data(sent, run.channel, packet, own);
+                if sealed + 1 == count {
+                    frames.iter().for_each(|frame| sent.note(*frame));
+                }
+                let number_len = packet.number_len;
+                let info = SealInfo { channel: run.number, path, number, number_len };
+                if !established.seal(now, &info, bytes, true, true) {
+                    break 'sealing;
+                }
+                (start, sealed, pieces) = (start + packet.size, sealed + 1, others);
             }
-            let (own, others) = pieces.split_at(usize::from(packet.pieces));
-            note_data(sent, channel.0, packet, own);
-            if index + 1 == count {
-                frames.iter().for_each(|frame| sent.note(*frame));
-            }
-            let number_len = packet.number_len;
-            let path = self.paths.current_id();
-            let info = SealInfo { channel: channel.1, path, number, number_len };
-            if !established.seal(now, &info, bytes, true, true) {
-                break;
-            }
-            (start, pieces) = (start + packet.size, others);
         }
         let probes = &mut established.carriers.current_mut().probes;
         *probes = probes.saturating_sub(count as u8);
-        // The keys were used up: what did not leave is as good as lost.
-        for piece in pieces {
-            self.piece_lost(shared, now, channel.0, *piece, false);
+        if sealed < count {
+            self.lose_unsealed(shared, now, batch, sealed);
         }
         shared.scratch.frames = frames;
-        (start, stride)
+        (start, batch.stride())
+    }
+
+    /// The keys were used up: what did not leave is as good as lost.
+    fn lose_unsealed(&mut self, shared: &mut Shared, now: Time, batch: &Batch, sealed: usize) {
+        let runs = batch.runs.iter().flat_map(|run| std::iter::repeat_n(run, run.packets));
+        let mut pieces = &batch.pieces[..];
+        for (index, (run, packet)) in runs.zip(&batch.packets).enumerate() {
+            let (own, others) = pieces.split_at(usize::from(packet.pieces));
+            if index >= sealed {
+                own.iter().for_each(|piece| {
+                    self.piece_lost(shared, now, run.channel, *piece, false);
+                });
+            }
+            pieces = others;
+        }
     }
 
     /// Appends what is owed to the peer to the last of some packets.

@@ -118,7 +118,7 @@ impl Connection {
         let ask = ask_of(channel, now, lifetime, report);
         let goes_once = fits && channel.backlog.is_none() && !channel.resends();
         let mut packed = None;
-        if goes_once && ask == Ask::default() {
+        if goes_once && !ask.is_some() {
             let packing = Packing { registry: &self.registry, config, pool, packet_size };
             packed = self.established.as_mut().and_then(|one| packing.pack(one, channel, message));
         }
@@ -132,9 +132,8 @@ impl Connection {
             }
             None => {
                 let backlog = channel.backlog.get_or_insert_with(|| spare_backlogs.take());
-                let before = backlog.bytes();
-                backlog.push(message, ask, chunks);
-                *send_queue_bytes += backlog.bytes() - before;
+                backlog.push(message, ask, channel.sending.next(), chunks);
+                *send_queue_bytes += message.len() + CHARGE as usize;
                 if let Some(at) = ask.expires {
                     self.duties.expiring.note(handle, channel, at);
                 }

@@ -6,9 +6,7 @@ use std::net::SocketAddr;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::channel::{
-    CHARGE, Channel, Chunks, Packet, Piece, Pool, Report, SpareBacklogs, SpareInboxes, Spares,
-};
+use crate::channel::{CHARGE, Channel, Chunks, Pool, Report, SpareBacklogs, SpareInboxes, Spares};
 use crate::config::NodeConfig;
 use crate::crypto::{Identity, PublicKey, ResetKey, TlsContext};
 use crate::error::Error;
@@ -19,6 +17,7 @@ use crate::path::{Fate, SentFrame};
 use crate::slots::Slots;
 use crate::stats::{DropReason, NodeStats};
 
+use super::batch::Batch;
 use super::handshake::Env;
 use super::heaviest::Heaviest;
 use super::orphans::Orphan;
@@ -63,8 +62,7 @@ pub(crate) struct Shared {
 /// Lists that calls use and leave empty.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    pub(super) packets: Vec<Packet>,
-    pub(super) pieces: Vec<Piece>,
+    pub(super) batch: Batch,
     pub(super) reports: Vec<Report>,
     pub(super) frames: Vec<SentFrame>,
     pub(super) fates: Vec<(SentFrame, Fate)>,

@@ -88,6 +88,21 @@ impl Turns {
         self.next_by_right(channels).or_else(|| self.next_by_place(channels))
     }
 
+    /// Undoes `next`: it is that channel's turn still.
+    pub(super) fn put_back(&mut self, next: Next, channel: &mut Channel) {
+        let priority = usize::from(channel.priority).min(PRIORITIES - 1);
+        let turn = &mut channel.turn;
+        turn.is_ready = true;
+        if next.is_right {
+            turn.has_right = true;
+            self.rights.push_front((next.channel, turn.right_at));
+        } else {
+            turn.is_listed = true;
+            // Entries count from 1: of those equal to it, it is the first.
+            self.waiting[priority].push(Reverse((turn.pass, 0, next.channel.0.to_bits())));
+        }
+    }
+
     fn next_by_right(&mut self, channels: &mut Slots<Channel>) -> Option<Next> {
         while self.right_credit > 0 {
             let (handle, at) = *self.rights.front().filter(|(_, at)| *at <= self.sent)?;

@@ -54,11 +54,12 @@ impl Events {
         // Not left in place: should the handler panic, none of them is reported again.
         let mut queue = std::mem::take(&mut self.queue);
         let result = queue.iter().try_for_each(|event| report(event, handler, bytes, owner));
-        for event in queue.drain(..) {
+        for event in &mut queue {
             if let Event::Assembled { bytes, .. } = event {
-                self.spent.push(bytes);
+                self.spent.push(std::mem::take(bytes));
             }
         }
+        queue.clear();
         self.queue = queue;
         result
     }

@@ -179,6 +179,12 @@ impl Carrier {
         budget
     }
 
+    /// Bytes that the path carries in less time than a system call takes.
+    pub(crate) fn cheap_bytes(&self) -> usize {
+        let bytes = self.congestion.pacing_rate() / (1_000_000_000 / CALL_NANOS);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
     /// The mark that packets leave with.
     // spec: 13.5 congestion control
     #[inline]
@@ -393,6 +399,9 @@ fn settings(config: &NodeConfig, token: Token) -> Settings {
         seed: u64::from_le_bytes(token.0),
     }
 }
+
+/// What a system call takes that sends packets, apart from them.
+const CALL_NANOS: u64 = 2_000;
 
 /// Packets that one probe timeout may send.
 // spec: 13.2 differences from RFC 9002

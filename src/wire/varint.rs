@@ -29,11 +29,11 @@ pub const fn encoded_len(value: u64) -> usize {
 }
 
 /// Values below this take at most four bytes.
-pub(super) const SHORT_END: u64 = 0x1020_4080;
+pub(crate) const SHORT_END: u64 = 0x1020_4080;
 
 /// The encoding of a value below `SHORT_END`: its bytes as the low ones of a number, and how many.
 #[inline]
-pub(super) const fn encode_short(value: u64) -> (u64, usize) {
+pub(crate) const fn encode_short(value: u64) -> (u64, usize) {
     if value < 0x80 {
         return (value, 1);
     }

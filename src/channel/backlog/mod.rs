@@ -50,6 +50,8 @@ struct Message {
     /// Where its bytes are in the store.
     start: u64,
     len: u32,
+    /// Bytes before them that precede it in a packet, if it has no number yet. 0: it fits none.
+    head: u8,
     /// Its bytes below that were acknowledged.
     acked: u32,
     /// What few messages have; see `Extras`.
@@ -103,6 +105,14 @@ pub(crate) struct Ask {
     pub(crate) expires: Option<Time>,
     /// The number to report its fate with.
     pub(crate) report: Option<u64>,
+}
+
+impl Ask {
+    /// Whether anything is asked.
+    #[inline]
+    pub(crate) fn is_some(&self) -> bool {
+        self.expires.is_some() || self.report.is_some()
+    }
 }
 
 /// The fate of a message whose sender asked for it.
@@ -182,17 +192,19 @@ impl SpareBacklogs {
 }
 
 impl Backlog {
-    /// Takes a message in, to be sent behind the others.
-    pub(crate) fn push(&mut self, message: &[u8], ask: Ask, chunks: &mut Chunks) {
+    /// Takes a message in, to be sent behind the others. `next` is the channel's next number.
+    #[inline]
+    pub(crate) fn push(&mut self, message: &[u8], ask: Ask, next: u64, chunks: &mut Chunks) {
         let len = u32::try_from(message.len()).expect("the caller bounds messages");
         let mut extra = 0;
-        if ask != Ask::default() {
+        if ask.is_some() {
             self.extras.entry(&mut extra).ask = ask;
             self.expiring += u32::from(ask.expires.is_some());
         }
-        let start = self.store.end();
-        self.store.push(message, chunks);
-        self.messages.push_back(Message { start, len, acked: 0, extra, is_settled: false });
+        let head = pack::head_of(next + self.unsent_messages() as u64, message.len());
+        let start = self.store.push(head, message, chunks);
+        let head = head.len as u8;
+        self.messages.push_back(Message { start, len, head, acked: 0, extra, is_settled: false });
         self.bytes += charge(len);
         self.unsent += charge(len);
     }

@@ -2,6 +2,7 @@
 
 use super::super::outbox::{Framing, HEADER_SIZE, Packet, TAG_SIZE};
 use super::super::send::{Room, Sending};
+use super::store::Head;
 use super::{Backlog, CHARGE, Lost, Piece, WHOLE, charge};
 use crate::config::BATCH_BYTES_MAX;
 use crate::wire::frame::Data;
@@ -16,10 +17,12 @@ pub(crate) struct Order<'a> {
     pub(crate) may_split: bool,
     /// Charge that the connection's limit has room for.
     pub(crate) credit: u64,
-    /// Packets at most.
+    /// Packets at most, those in the output included.
     pub(crate) most: usize,
     /// Bytes that messages may hold in memory beyond which nothing new is begun.
     pub(crate) kept_max: usize,
+    /// Padding that may be added so that packets of others can follow. 0: there are none.
+    pub(crate) padding_max: usize,
 }
 
 /// Where packets go.
@@ -55,7 +58,8 @@ struct Payload<'a> {
 }
 
 impl Backlog {
-    /// Puts messages into packets equal in size but for the last, at the front of the buffer.
+    /// Puts messages into packets equal in size but for the last, behind those of the output, which
+    /// are all equal.
     pub(crate) fn fill(
         &mut self,
         sending: &mut Sending,
@@ -68,7 +72,8 @@ impl Backlog {
         let limit = sending.position().saturating_add(order.credit);
         let number_len = order.framing.number_len;
         let start = HEADER_SIZE + number_len;
-        let (mut stride, mut used) = (order.framing.packet_size, 0);
+        let mut stride = output.packets.first().map_or(order.framing.packet_size, |one| one.size);
+        let mut used = output.packets.len() * stride;
         while output.packets.len() < order.most && used + stride <= BATCH_BYTES_MAX {
             if output.buf.len() < used + stride {
                 output.buf.resize(used + stride, 0);
@@ -92,8 +97,13 @@ impl Backlog {
             let mut size = end + TAG_SIZE;
             let is_first = output.packets.is_empty();
             // A little padding keeps packets equal.
-            let is_near = stride - size <= stride / 8;
-            if !is_first && stop == Stop::Full && is_near {
+            let is_near = match stop {
+                Stop::Full => !is_first && stride - size <= order.padding_max.max(stride / 8),
+                Stop::Done | Stop::Channel(_) | Stop::Connection | Stop::Kept => {
+                    stride - size <= order.padding_max
+                }
+            };
+            if is_near {
                 payload.out[end..].fill(0);
                 size = stride;
             }
@@ -156,7 +166,7 @@ impl Backlog {
     }
 
     /// Puts new messages into the packet while they fit whole and nothing limits them: what most
-    /// are, and for small ones all that there is to do.
+    /// are. They lie behind their heads as the packet has them, and take one copy.
     fn fill_whole(
         &mut self,
         sending: &mut Sending,
@@ -169,26 +179,23 @@ impl Backlog {
             return;
         }
         let kept = order.kept_max.saturating_add(1).saturating_sub(self.bytes - self.unsent) as u64;
-        let credit = sending.left(limit);
-        let (first, mut number, mut spent) = (sending.next(), sending.next(), 0);
+        let (room, credit) = (payload.room(), sending.left(limit));
+        let (mut count, mut len, mut spent) = (0, 0, 0);
         for message in self.messages.range(self.numbered..) {
-            let len = message.len as usize;
-            let head = Data::overhead(number, 0, len);
-            let cost = charge(message.len) as u64;
-            let is_within = spent < kept && spent + cost <= credit;
-            if !is_within || payload.room() < head + len {
+            let longer = len + usize::from(message.head) + message.len as usize;
+            let cost = spent + charge(message.len) as u64;
+            if message.head == 0 || longer > room || cost > credit || spent >= kept {
                 break;
             }
-            let out = payload.take(head + len);
-            let mut writer = Writer::new(out);
-            write_head(&mut writer, number, 0, true, message.len).expect("it was measured");
-            self.store.copy(message.start, &mut out[head..]);
-            (number, spent, self.cut) = (number + 1, spent + cost, message.len);
+            (count, len, spent) = (count + 1, longer, cost);
+            self.cut = message.len;
         }
-        let count = (number - first) as usize;
-        if count == 0 {
-            return;
-        }
+        let Some(message) = self.messages.get(self.numbered).filter(|_| count > 0) else { return };
+        let first = sending.next();
+        let out = payload.take(len);
+        self.store.copy(message.start - u64::from(message.head), out);
+        let head = head_of(first, message.len as usize);
+        debug_assert!(out.starts_with(&head.bytes.to_be_bytes()[..head.len]), "the next number");
         if self.numbered == 0 {
             self.base = first;
         }
@@ -356,6 +363,25 @@ impl Payload<'_> {
 const DATA: u8 = 20;
 const FINAL: u8 = 1;
 const OFFSET: u8 = 1 << 1;
+
+/// What comes before message `number` of `len` bytes in a packet that has room for all of it.
+/// Nothing for one that no packet has room for, or that comes late: it is written when it leaves.
+// spec: 8.14 DATA
+#[inline]
+pub(super) fn head_of(number: u64, len: usize) -> Head {
+    if number >= varint::SHORT_END || len > WHOLE_MAX {
+        return Head::default();
+    }
+    let (number, number_len) = varint::encode_short(number);
+    let (body, body_len) = varint::encode_short((1 + number_len + len) as u64);
+    let kind = u64::from(DATA) << (8 * body_len) | body;
+    let head = (kind << 8 | u64::from(FINAL)) << (8 * number_len) | number;
+    let len = 2 + body_len + number_len;
+    Head { bytes: head << (8 * (Head::LEN_MAX - len)), len }
+}
+
+/// A message that is larger is sent in pieces, whatever the path.
+const WHOLE_MAX: usize = 1 << 14;
 
 /// Writes what of DATA comes before its bytes.
 // spec: 8.14 DATA

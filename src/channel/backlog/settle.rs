@@ -1,6 +1,7 @@
 //! What becomes of messages: acknowledged piece by piece, lost, given up, too old.
 
 use super::super::send::Sending;
+use super::pack::head_of;
 use super::store::Store;
 use super::{Backlog, Chunks, Lost, Piece, Report, WHOLE, charge};
 use crate::error::Error;
@@ -35,7 +36,7 @@ impl Backlog {
                 }
             }
         }
-        self.pop_settled(settling.chunks);
+        self.pop_settled(settling);
     }
 
     fn acknowledge_row(&mut self, first: u64, count: u16, settling: &mut Settling<'_>) {
@@ -171,7 +172,7 @@ impl Backlog {
                 }
             }
         }
-        self.pop_settled(settling.chunks);
+        self.pop_settled(settling);
         given_up
     }
 
@@ -225,8 +226,8 @@ impl Backlog {
                 None => {}
             }
         }
-        self.drop_discarded(expired.discarded);
-        self.pop_settled(settling.chunks);
+        self.drop_discarded(expired.discarded, settling);
+        self.pop_settled(settling);
         expired
     }
 
@@ -239,8 +240,8 @@ impl Backlog {
                 discarded += 1;
             }
         }
-        self.drop_discarded(discarded);
-        self.pop_settled(settling.chunks);
+        self.drop_discarded(discarded, settling);
+        self.pop_settled(settling);
         discarded
     }
 
@@ -254,8 +255,9 @@ impl Backlog {
         self.unsent -= charge(message.len);
     }
 
-    /// Takes out what was discarded, all at once: one by one would move the rest as often.
-    fn drop_discarded(&mut self, discarded: u64) {
+    /// Takes out what was discarded, all at once: one by one would move the rest as often. What is
+    /// behind it gets lower numbers.
+    fn drop_discarded(&mut self, discarded: u64, settling: &mut Settling<'_>) {
         if discarded == 0 {
             return;
         }
@@ -264,6 +266,7 @@ impl Backlog {
             index += 1;
             index <= numbered || !message.is_settled
         });
+        self.compact(settling);
     }
 
     /// Tells what became of a message, if that was asked for, and frees its extra.
@@ -287,7 +290,7 @@ impl Backlog {
 
     /// Forgets settled messages at the front, and their bytes.
     #[inline]
-    fn pop_settled(&mut self, chunks: &mut Chunks) {
+    fn pop_settled(&mut self, settling: &mut Settling<'_>) {
         while self.numbered > 0 && self.messages[0].is_settled {
             let Some(message) = self.messages.pop_front() else { break };
             self.bytes -= charge(message.len);
@@ -295,28 +298,33 @@ impl Backlog {
             self.numbered -= 1;
         }
         match self.messages.front() {
-            Some(front) => self.store.release(front.start, chunks),
+            Some(front) => {
+                self.store.release(front.start - u64::from(front.head), settling.chunks);
+            }
             None => {
                 self.lost.clear();
-                self.store.release(self.store.end(), chunks);
+                self.store.release(self.store.end(), settling.chunks);
             }
         }
         if self.store.len() > 2 * self.bytes + STORE_SLACK {
-            self.compact(chunks);
+            self.compact(settling);
         }
     }
 
-    /// Moves the bytes together, as most between them are of messages that never left.
+    /// Moves the bytes together, as most between them are of messages that never left, and writes
+    /// the heads anew.
     #[cold]
-    fn compact(&mut self, chunks: &mut Chunks) {
+    fn compact(&mut self, settling: &mut Settling<'_>) {
         let (mut compact, mut bytes) = (Store::default(), Vec::new());
-        for message in &mut self.messages {
+        let first = settling.sending.next() - self.numbered as u64;
+        for (message, number) in self.messages.iter_mut().zip(first..) {
             bytes.resize(message.len as usize, 0);
             self.store.copy(message.start, &mut bytes);
-            message.start = compact.end();
-            compact.push(&bytes, chunks);
+            let head = head_of(number, bytes.len());
+            message.head = head.len as u8;
+            message.start = compact.push(head, &bytes, settling.chunks);
         }
-        self.store.release(self.store.end(), chunks);
+        self.store.release(self.store.end(), settling.chunks);
         self.store = compact;
     }
 }

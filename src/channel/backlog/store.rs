@@ -26,6 +26,21 @@ impl Chunks {
     }
 }
 
+/// What comes before a message in a packet that holds all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Head {
+    /// The first bytes of it. A number, since bytes written one by one and read together at once
+    /// have the processor wait.
+    pub(super) bytes: u64,
+    /// How many they are.
+    pub(super) len: usize,
+}
+
+impl Head {
+    /// Bytes of the longest.
+    pub(super) const LEN_MAX: usize = 8;
+}
+
 /// A queue of bytes, each with a position for as long as it is there.
 #[derive(Debug, Default)]
 pub(super) struct Store {
@@ -37,7 +52,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Position of what is pushed next.
+    /// Position behind the last byte.
     pub(super) fn end(&self) -> u64 {
         self.end
     }
@@ -47,19 +62,26 @@ impl Store {
         (self.end - self.base) as usize
     }
 
-    /// Appends bytes: most lie in one chunk, and take one copy of a known length.
+    /// Appends a message behind its head; where it begins. Most lie in one chunk, and take one
+    /// copy.
     #[inline]
-    pub(super) fn push(&mut self, bytes: &[u8], chunks: &mut Chunks) {
+    pub(super) fn push(&mut self, head: Head, message: &[u8], chunks: &mut Chunks) -> u64 {
         let used = self.len();
-        let (last, at) = (used / CHUNK_SIZE, used % CHUNK_SIZE);
-        let end = at + bytes.len();
-        match self.chunks.get_mut(last).and_then(|chunk| chunk.get_mut(at..end)) {
+        let at = used % CHUNK_SIZE;
+        let end = at + Head::LEN_MAX + message.len();
+        let chunk = self.chunks.get_mut(used / CHUNK_SIZE);
+        match chunk.and_then(|chunk| chunk.get_mut(at..end)) {
             Some(room) => {
-                room.copy_from_slice(bytes);
-                self.end += bytes.len() as u64;
+                room[..Head::LEN_MAX].copy_from_slice(&head.bytes.to_be_bytes());
+                room[head.len..][..message.len()].copy_from_slice(message);
+                self.end += (head.len + message.len()) as u64;
             }
-            None => self.push_across(bytes, chunks),
+            None => {
+                self.push_across(&head.bytes.to_be_bytes()[..head.len], chunks);
+                self.push_across(message, chunks);
+            }
         }
+        self.end - message.len() as u64
     }
 
     fn push_across(&mut self, mut bytes: &[u8], chunks: &mut Chunks) {
@@ -124,7 +146,10 @@ mod tests {
     fn bytes_are_found_by_position_across_chunks_until_they_are_released() {
         let (mut store, mut chunks) = (Store::default(), Chunks::default());
         let all: Vec<u8> = (0..100_000_u32).map(|number| (number % 251) as u8).collect();
-        all.chunks(999).for_each(|part| store.push(part, &mut chunks));
+        for part in all.chunks(999) {
+            let start = store.push(Head::default(), part, &mut chunks);
+            assert_eq!(store.end(), start + part.len() as u64);
+        }
         for (start, len) in [(0, 1), (8_000, 20_000), (99_999, 1), (8_192, 8_192)] {
             let mut out = vec![0; len];
             store.copy(start as u64, &mut out);
@@ -137,8 +162,25 @@ mod tests {
         assert_eq!(out, all[50_000..50_010]);
         store.release(100_000, &mut chunks);
         assert_eq!(chunks.0.len(), 13);
-        store.push(b"more", &mut chunks);
+        store.push(Head::default(), b"more", &mut chunks);
         store.copy(100_000, &mut out[..4]);
         assert_eq!((&out[..4], chunks.0.len()), (&b"more"[..], 12));
+    }
+
+    #[test]
+    fn messages_lie_back_to_back_behind_their_heads() {
+        let (mut store, mut chunks) = (Store::default(), Chunks::default());
+        let mut all = Vec::new();
+        for number in 0..5_000_u32 {
+            let len = number as usize % 7;
+            let head = Head { bytes: u64::from(number) << 32, len };
+            let message = [!number as u8; 5];
+            all.extend_from_slice(&head.bytes.to_be_bytes()[..len]);
+            assert_eq!(store.push(head, &message, &mut chunks), all.len() as u64);
+            all.extend_from_slice(&message);
+        }
+        let mut out = vec![0; all.len()];
+        store.copy(0, &mut out);
+        assert_eq!(out, all);
     }
 }

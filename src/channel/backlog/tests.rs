@@ -16,6 +16,7 @@ struct Bench {
     reports: Vec<Report>,
     credit: u64,
     splits: bool,
+    padding: usize,
 }
 
 /// What one packet held.
@@ -35,15 +36,18 @@ impl Bench {
             reports: Vec::new(),
             credit: u64::MAX,
             splits: true,
+            padding: 0,
         }
     }
 
     fn push(&mut self, byte: u8, len: usize) {
-        self.backlog.push(&vec![byte; len], Ask::default(), &mut self.chunks);
+        let next = self.sending.next();
+        self.backlog.push(&vec![byte; len], Ask::default(), next, &mut self.chunks);
     }
 
     fn push_asking(&mut self, len: usize, expires: Option<Time>, report: Option<u64>) {
-        self.backlog.push(&vec![1; len], Ask { expires, report }, &mut self.chunks);
+        let next = self.sending.next();
+        self.backlog.push(&vec![1; len], Ask { expires, report }, next, &mut self.chunks);
     }
 
     fn fill(&mut self, most: usize) -> (Vec<Sent>, Stop) {
@@ -59,6 +63,7 @@ impl Bench {
             credit: self.credit,
             most,
             kept_max: 1 << 20,
+            padding_max: self.padding,
         };
         let (mut buf, mut packets, mut pieces) = (Vec::new(), Vec::new(), Vec::new());
         let before = self.sending.position();

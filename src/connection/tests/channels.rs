@@ -208,6 +208,27 @@ fn a_reset_drops_what_waits_and_ends_both_directions() {
 
 // spec: 9.5 reset
 #[test]
+fn a_lost_reset_goes_again_though_the_close_before_it_was_acknowledged() {
+    let mut world = World::with(7, |config| config.half_close = true);
+    world.connect();
+    let (channel, accepted) = open_both(&mut world, NONE);
+    let closed =
+        world.with_connection(0, |connection, shared, _| connection.close_channel(shared, channel));
+    assert_eq!(closed, Ok(()));
+    // The close is on its way.
+    world.run(DELAY / 2);
+    lose(&mut world, 1);
+    let reset = world.with_connection(0, |connection, shared, now| {
+        connection.reset_channel(shared, now, channel, CloseReason::default())
+    });
+    assert_eq!(reset, Ok(()));
+    world.run(SECOND * 5);
+    assert_eq!(world.channel_end(1, accepted), Some(Error::PeerClosed));
+    assert!((0..2).all(|end| world.ends[end].shared.channels.len() == 0), "nothing is left");
+}
+
+// spec: 9.5 reset
+#[test]
 fn resets_and_closes_get_through_a_lossy_network() {
     for seed in 0..8 {
         let mut world = World::connected(100 + seed);

@@ -30,7 +30,7 @@ impl<'a> Data<'a> {
     // spec: 10.1 numbers and fragments
     pub const FRAGMENT_LEN_MIN: usize = 64;
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Data<'a>, Malformed> {
         let flags = reader.u8()?;
         let number = reader.varint()?;

@@ -377,6 +377,7 @@ impl<'a> Iterator for Frames<'a> {
     fn next(&mut self) -> Option<Result<Frame<'a>, FrameError>> {
         match self.next_data_if(|_| true) {
             Some(data) => Some(Ok(Frame::Data(data))),
+            None if self.rest.is_empty() && !self.is_empty => None,
             None => self.next_other(),
         }
     }
