@@ -1927,7 +1927,7 @@ typedef struct channeler_quic_options {
      */
     uint64_t connection_receive_messages_max;
     /**
-     * Bytes queued for one peer at which sends are `CHANNELER_ERR_WOULD_BLOCK`. Default 4 MiB.
+     * Bytes queued for one peer at which sends are `CHANNELER_ERR_WOULD_BLOCK`. Default 1 MiB.
      */
     uint64_t send_queue_bytes_max;
     /**

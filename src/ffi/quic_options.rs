@@ -60,7 +60,7 @@ pub struct channeler_quic_options {
     pub connection_receive_bytes_max: u64,
     /// The same of one connection, in messages. Default 16384.
     pub connection_receive_messages_max: u64,
-    /// Bytes queued for one peer at which sends are `CHANNELER_ERR_WOULD_BLOCK`. Default 4 MiB.
+    /// Bytes queued for one peer at which sends are `CHANNELER_ERR_WOULD_BLOCK`. Default 1 MiB.
     pub send_queue_bytes_max: u64,
     /// A connection ends after this long without a packet from the peer. Default 30 s; 0: never.
     pub idle_timeout_ns: u64,

@@ -17,8 +17,9 @@ impl Gate {
         let quantum = (rate / 1_000).clamp(2 * mtu, QUANTUM_MAX.max(2 * mtu));
         let budget = self.pacer.budget(now, rate, quantum);
         self.is_closed = budget == 0;
-        match usize::try_from(budget / mtu).unwrap_or(usize::MAX) {
-            0 if budget > 0 || is_urgent => 1,
+        // Rounded up, and paid for later: else a datagram would leave alone behind each burst.
+        match usize::try_from(budget.div_ceil(mtu)).unwrap_or(usize::MAX) {
+            0 if is_urgent => 1,
             datagrams => datagrams,
         }
     }

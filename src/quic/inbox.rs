@@ -27,7 +27,9 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct Line {
     kept: VecDeque<Kept>,
-    store: Store,
+    small: Store,
+    /// Those that were put together from pieces stay in what that was done in.
+    large: VecDeque<Vec<u8>>,
 }
 
 /// What messages take up.
@@ -68,7 +70,7 @@ pub(super) struct Origin {
     pub(super) peer: PeerId,
 }
 
-/// A message that waits. Its frame is in the store.
+/// A message that waits, apart from its frame.
 #[derive(Debug)]
 struct Kept {
     origin: Origin,
@@ -77,7 +79,7 @@ struct Kept {
     team: u16,
     label: u16,
     message: u16,
-    is_first_of_block: bool,
+    is_large: bool,
 }
 
 impl Inbox {
@@ -135,18 +137,19 @@ impl Inbox {
         let (kept, which) = Kept::read(origin, &frame)?;
         let line = self.line_mut(which);
         let was_empty = line.kept.is_empty();
-        if len > OWN_BLOCK_BYTES {
-            line.store.push_whole(frame);
-            line.kept.push_back(kept);
+        if len > SMALL_BYTES_MAX {
+            line.large.push_back(frame);
+            line.kept.push_back(Kept { is_large: true, ..kept });
         } else {
-            line.push(kept, &frame);
+            line.small.push(&frame);
+            line.kept.push_back(kept);
         }
         self.count(len);
         Ok(was_empty.then_some(which))
     }
 
-    /// Keeps a small frame that is there as a whole, if there is room. Returns the queue when it was
-    /// empty.
+    /// Keeps a frame of at most `SMALL_BYTES_MAX` that is there as a whole, if there is room.
+    /// Returns the queue when it was empty.
     #[inline]
     pub(super) fn take(
         &mut self,
@@ -160,7 +163,8 @@ impl Inbox {
         let (kept, which) = Kept::read(origin, frame)?;
         let line = self.line_mut(which);
         let was_empty = line.kept.is_empty();
-        line.push(kept, frame);
+        line.small.push(frame);
+        line.kept.push_back(kept);
         self.count(frame.len());
         Ok((admission, was_empty.then_some(which)))
     }
@@ -173,7 +177,10 @@ impl Inbox {
             Queue::Syncs => &self.syncs,
         };
         let kept = line.kept.front()?;
-        let frame = line.store.front(kept.frame);
+        let frame = match (kept.is_large, line.large.front()) {
+            (true, Some(large)) => large,
+            (true, None) | (false, _) => line.small.front(kept.frame),
+        };
         let (head, message) = frame.split_at(kept.message.into());
         let team_id = head[kept.team.into()..].first_chunk().copied().unwrap_or_default();
         let label = std::str::from_utf8(&head[kept.label.into()..]);
@@ -191,8 +198,10 @@ impl Inbox {
     pub(super) fn pop(&mut self, which: Queue) -> Option<QuicConnection> {
         let line = self.line_mut(which);
         let kept = line.kept.pop_front()?;
-        let is_last = line.kept.front().is_none_or(|next| next.is_first_of_block);
-        line.store.pop(kept.frame, is_last);
+        match kept.is_large {
+            true => drop(line.large.pop_front()),
+            false => line.small.pop(kept.frame),
+        }
         let connection = kept.origin.connection;
         self.find(connection);
         for share in [&mut self.total, &mut self.latest.1] {
@@ -257,16 +266,8 @@ impl Inbox {
     }
 }
 
-impl Line {
-    #[inline]
-    fn push(&mut self, kept: Kept, frame: &[u8]) {
-        let is_first_of_block = self.store.push(frame);
-        self.kept.push_back(Kept { is_first_of_block, ..kept });
-    }
-}
-
 impl Kept {
-    /// What is where in a frame, as the first of its block; and which queue it is for.
+    /// What is where in a small frame, and which queue it is for.
     #[inline]
     fn read(origin: Origin, frame: &[u8]) -> Result<(Kept, Queue), FrameError> {
         let (head, size) = QuicMessage::read(frame)?;
@@ -281,7 +282,7 @@ impl Kept {
             }
         };
         let frame = frame.len();
-        Ok((Kept { origin, frame, team, label, message, is_first_of_block: true }, which))
+        Ok((Kept { origin, frame, team, label, message, is_large: false }, which))
     }
 }
 
@@ -293,8 +294,8 @@ impl Share {
     }
 }
 
-/// Frames above it that arrived in pieces are kept as they were put together.
-const OWN_BLOCK_BYTES: usize = 8 << 10;
+/// Bytes of a frame that is copied to where small ones lie.
+pub(super) const SMALL_BYTES_MAX: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {

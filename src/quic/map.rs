@@ -44,8 +44,8 @@ impl Map {
         Some(entry.connection)
     }
 
-    /// Puts a connection in, and counts that as a use. Returns the one that it takes the place of: that of the
-    /// same address, or in a full map the one that was unused for the longest time.
+    /// Puts a connection in, and counts that as a use. Returns the one that it takes the place of:
+    /// that of the same address, or in a full map the one that was unused for the longest time.
     pub(super) fn insert(
         &mut self,
         address: SocketAddr,

@@ -60,6 +60,11 @@ pub(super) struct Member {
     pub(super) cut: u64,
     pub(super) messages_sent: u64,
     pub(super) messages_received: u64,
+    /// What QUIC may keep, as it was told last.
+    window: u64,
+    /// Losses that were seen, and until how many bytes are written they count.
+    losses: u64,
+    is_lossy_until: u64,
     /// Packets lost when QUIC last had nothing to send.
     lost_packets: u64,
     /// When QUIC, the gate or a deadline wants a call.
@@ -156,6 +161,9 @@ impl Member {
             cut: 0,
             messages_sent: 0,
             messages_received: 0,
+            window: 0,
+            losses: 0,
+            is_lossy_until: 0,
             lost_packets: 0,
             due: None,
             wants_transmit: true,
@@ -202,6 +210,7 @@ impl Member {
         if must_wait || self.is_over() {
             return;
         }
+        self.fit_window(shared.config.send_window_bytes as u64);
         while let Some(stopped) = self.outbox.flush(&mut self.connection) {
             self.on_stopped(stopped, shared);
         }
@@ -210,6 +219,23 @@ impl Member {
         }
         if self.outbox.take_writable() && self.drains.is_none() {
             shared.events.push_back(QuicEvent::Writable { address: self.address });
+        }
+    }
+
+    /// Lets QUIC keep what may leave soon, and not much more: what lies about for long has left the
+    /// processor's cache when it is needed. After a loss it keeps all that it may, as everything
+    /// behind a hole stays until that is filled.
+    fn fit_window(&mut self, max: u64) {
+        let (losses, written) = (self.gauge.losses(), self.outbox.written());
+        if losses != self.losses {
+            self.losses = losses;
+            self.is_lossy_until = written.saturating_add(max.saturating_mul(LOSS_MEMORY));
+        }
+        let soon = self.connection.congestion_state().window().saturating_add(AHEAD_BYTES);
+        let window = if written < self.is_lossy_until { max } else { soon.min(max) };
+        if window != self.window {
+            self.window = window;
+            self.connection.set_send_window(window);
         }
     }
 
@@ -409,3 +435,9 @@ impl Member {
         });
     }
 }
+
+/// Bytes that QUIC gets beyond what it may have in flight: some batches.
+const AHEAD_BYTES: u64 = 256 << 10;
+
+/// Send windows that must pass without a loss before a connection counts as one that loses nothing.
+const LOSS_MEMORY: u64 = 8;

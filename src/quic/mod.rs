@@ -44,6 +44,8 @@ mod message;
 mod outbound;
 mod outbox;
 mod places;
+#[cfg(feature = "sim")]
+mod play;
 mod reader;
 mod shared;
 mod store;
@@ -61,6 +63,8 @@ pub use config::{
 pub use drops::{QUIC_DROPS, QuicDrop};
 pub use events::{QuicChannel, QuicConnection, QuicEvent, QuicInfo, QuicStats, Waiting};
 pub use message::{FrameError, LABEL_BYTES_MAX, TeamId};
+#[cfg(feature = "sim")]
+pub use play::play_frames;
 
 use clock::{Calendar, Clock};
 use map::Map;

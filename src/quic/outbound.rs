@@ -64,7 +64,7 @@ fn transmit_of(
     segments_max: usize,
     buf: &mut Vec<u8>,
 ) -> Option<Transmit> {
-    let mtu = usize::from(member.connection.stats().path.current_mtu);
+    let mtu = usize::from(member.connection.current_mtu());
     // In bits a second; controllers that only have a window leave pacing to QUIC.
     let rate = member.connection.congestion_state().metrics().pacing_rate.map(|bits| bits / 8);
     let allowed = match rate {

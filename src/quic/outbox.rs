@@ -28,6 +28,8 @@ pub(super) struct Outbox {
     is_full: bool,
     hash_key: (u64, u64),
     queued_bytes: usize,
+    /// Bytes that QUIC took so far, on all lanes.
+    written: u64,
     queued_bytes_max: usize,
     window: u64,
     /// The lane that has given QUIC a part of a large frame. Others wait with theirs, so that the
@@ -79,6 +81,7 @@ impl Outbox {
             is_full: false,
             hash_key,
             queued_bytes: 0,
+            written: 0,
             queued_bytes_max,
             window: window as u64,
             large: None,
@@ -136,6 +139,7 @@ impl Outbox {
             let before = lane.written;
             let result = lane.write(connection, stream, index, &mut self.large);
             self.queued_bytes -= (lane.written - before) as usize;
+            self.written += lane.written - before;
             lane.forget(self.window);
             if let Err(code) = result {
                 // What is behind it waits for the next call.
@@ -217,6 +221,10 @@ impl Outbox {
 
     pub(super) fn queued_bytes(&self) -> usize {
         self.queued_bytes
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Messages of which it is not known that they arrived.

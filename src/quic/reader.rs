@@ -3,14 +3,15 @@
 use bytes::{Buf, Bytes};
 use quinn_proto::{Connection, ReadError, StreamId};
 
-use super::inbox::{Admission, Inbox, Origin, Queue};
+use super::inbox::{Admission, Inbox, Origin, Queue, SMALL_BYTES_MAX};
 use super::message::{FrameError, LENGTH_SIZE};
 
 /// Bytes taken from QUIC at once.
 const READ_MAX: usize = 64 << 10;
 
 /// Room made at once for a frame that is still arriving: what a peer announces costs it something.
-const ROOM_MAX: usize = 64 << 10;
+/// A message of 64 KiB with its head fits, so that it is not moved while it arrives.
+const ROOM_MAX: usize = 96 << 10;
 
 /// Frames read from one stream before the next stream has its turn.
 const FRAMES_PER_TURN: usize = 64;
@@ -76,18 +77,38 @@ impl Reader {
                     Err(ReadError::Reset(_)) => return Progress::Reset,
                 }
             }
-            match self.take_whole(frame_bytes_max, origin, inbox, harvest) {
-                Ok(true) => {}
-                Ok(false) => return Progress::Held,
-                Err(error) => return Progress::Refused(error),
-            }
-            match self.step(frame_bytes_max, origin, inbox, harvest) {
+            match self.digest(frame_bytes_max, origin, inbox, harvest) {
                 Ok(true) => {}
                 Ok(false) => return Progress::Held,
                 Err(error) => return Progress::Refused(error),
             }
         }
         Progress::Yields
+    }
+
+    /// Takes from `rest`, at most to the end of a frame that lies in several chunks; false when no
+    /// room can be made for one.
+    pub(super) fn digest(
+        &mut self,
+        frame_bytes_max: usize,
+        origin: Origin,
+        inbox: &mut Inbox,
+        harvest: &mut Harvest,
+    ) -> Result<bool, FrameError> {
+        Ok(self.take_whole(frame_bytes_max, origin, inbox, harvest)?
+            && self.step(frame_bytes_max, origin, inbox, harvest)?)
+    }
+
+    /// Gives it bytes as QUIC would: all that it had was looked at.
+    #[cfg(feature = "sim")]
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.rest = Bytes::copy_from_slice(bytes);
+    }
+
+    /// Whether there is something to look at.
+    #[cfg(feature = "sim")]
+    pub(super) fn is_hungry(&self) -> bool {
+        self.rest.is_empty() && !(self.frame.is_none() && self.length_read == LENGTH_SIZE)
     }
 
     /// Gives back the room of an unfinished frame; whether there was one.
@@ -120,8 +141,8 @@ impl Reader {
         let mut has_room = true;
         while let Some((length, behind)) = rest.split_first_chunk::<LENGTH_SIZE>() {
             let wanted = u32::from_be_bytes(*length) as usize;
-            // What is wrong with a length is said elsewhere.
-            let is_good = (1..=frame_bytes_max).contains(&wanted);
+            // Large frames, and lengths that are wrong, are for `step`.
+            let is_good = (1..=frame_bytes_max.min(SMALL_BYTES_MAX)).contains(&wanted);
             let Some((frame, behind)) = behind.split_at_checked(wanted).filter(|_| is_good) else {
                 break;
             };

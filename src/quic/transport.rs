@@ -125,14 +125,25 @@ impl ConnectionIdGenerator for Ids {
     }
 }
 
-/// Watches how much of a connection is in flight, which quinn-proto tells its controller only.
+/// Watches what quinn-proto tells the controller of a connection only.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Gauge(Arc<AtomicU64>);
+pub(super) struct Gauge(Arc<Dials>);
+
+#[derive(Debug, Default)]
+struct Dials {
+    in_flight: AtomicU64,
+    losses: AtomicU64,
+}
 
 impl Gauge {
     /// Bytes in flight; after losses it may be more than there are, until the next ACK.
     pub(super) fn in_flight(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// How often losses were told of.
+    pub(super) fn losses(&self) -> u64 {
+        self.0.losses.load(Ordering::Relaxed)
     }
 }
 
@@ -155,7 +166,7 @@ struct GaugedController {
 
 impl Controller for GaugedController {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        self.gauge.0.fetch_add(bytes, Ordering::Relaxed);
+        self.gauge.0.in_flight.fetch_add(bytes, Ordering::Relaxed);
         self.inner.on_sent(now, bytes, last_packet_number);
     }
 
@@ -177,7 +188,7 @@ impl Controller for GaugedController {
         app_limited: bool,
         largest_packet_num_acked: Option<u64>,
     ) {
-        self.gauge.0.store(in_flight, Ordering::Relaxed);
+        self.gauge.0.in_flight.store(in_flight, Ordering::Relaxed);
         self.inner.on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
     }
 
@@ -188,6 +199,9 @@ impl Controller for GaugedController {
         is_persistent_congestion: bool,
         lost_bytes: u64,
     ) {
+        if lost_bytes > 0 {
+            self.gauge.0.losses.fetch_add(1, Ordering::Relaxed);
+        }
         self.inner.on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
     }
 

@@ -54,7 +54,7 @@ fn ten_thousand_messages_each_way_when_quinn_dials_per_channel() {
 fn a_link_that_loses_datagrams_loses_no_message() {
     for role in [Role::WeDial, Role::QuinnDials] {
         for policy in [StreamPolicy::Ordered, StreamPolicy::PerChannel] {
-            exchange(role, policy, 500, Some(0.02));
+            exchange(role, policy, 10_000, Some(0.02));
         }
     }
 }

@@ -23,7 +23,13 @@ pub const TARGETS: &[Target] = &[
     ("params", params),
     ("handshake", handshake),
     ("connection", connection),
+    ("quic_frames", quic_frames),
 ];
+
+/// Plays the bytes of a stream to the reader of QUIC messages: see `play_frames`.
+pub fn quic_frames(data: &[u8]) {
+    channeler::quic::play_frames(data);
+}
 
 /// Plays a script against a whole connection: see `play_connection`.
 pub fn connection(data: &[u8]) {
