@@ -98,7 +98,10 @@ impl Peer {
 
     /// As `send`, but where the queue is full it waits until that has room.
     pub(crate) fn send_patiently(&self, channel: ChannelHandle, message: &[u8]) {
-        let is_writable = |event: &Event| matches!(event, Event::Writable { channel: which, .. } if *which == channel);
+        let is_writable = |event: &Event| {
+            let Event::Writable { channel: which, .. } = event else { return false };
+            *which == channel
+        };
         loop {
             let sent = self.engine.with_node(|node, now| node.send(now, channel, message));
             match sent.expect("lock") {
