@@ -1,6 +1,8 @@
-//! Aim: a flood of first flights leaves a node's memory flat, and honest peers get in.
+//! Aim: a flood of first flights leaves a node's memory flat, and honest peers get in; the channels
+//! that a peer opens cost what its limit allows.
 //! Method: a million first flights (100,000 in a debug build, as in `make test`; `make soak` runs
-//! the million) from as many addresses, 100,000 in a second; the bytes that live are counted.
+//! the million) from as many addresses, 100,000 in a second; 100,000 channels of a peer that the
+//! test plays; the bytes that live are counted.
 
 #[path = "bench/alloc.rs"]
 #[expect(dead_code, reason = "only live bytes are read here")]
@@ -10,10 +12,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use channeler::crypto::LevelKeys;
-use channeler::id::{AttemptId, Side};
+use channeler::id::{AttemptId, Capabilities, ChannelNumber, Side};
 use channeler::io::{Event, Local, Receive};
 use channeler::node::{Dial, DropReason};
-use channeler::sim::{Link, Random, World};
+use channeler::sim::{Link, Puppet, Random, World};
+use channeler::wire::frame::{ChannelNew, Frame, Label};
 
 #[global_allocator]
 static COUNTING: alloc::Counting = alloc::Counting;
@@ -26,6 +29,12 @@ const WELL_FORMED: u64 = if cfg!(debug_assertions) { 16 } else { 2 };
 /// Bytes that the flood may hold at any time: 256 half-open handshakes, of which each may keep
 /// 32 KiB, and lists.
 const HELD_MAX: usize = 256 * (32 << 10) + (1 << 20);
+/// Channels that a peer opens at once.
+const CHANNELS: u32 = 100_000;
+/// What `peer_channels_max` is by default.
+const DEFAULT_MAX: usize = 4_096;
+/// Bytes that each may hold.
+const CHANNEL_BYTES_MAX: usize = 1_024;
 
 // spec: 7.9 cookies, 7.10 half-open limits, 18.3 attacks on resources
 #[test]
@@ -62,6 +71,48 @@ fn a_flood_of_first_flights_holds_little_and_honest_peers_connect_within_a_secon
     assert!(stats.dropped(DropReason::NotOpened) < 1_000, "asked before anything is derived");
     world.run_for(Duration::from_secs(30));
     assert_eq!(world.node(1).stats().connections, 2, "only the honest ones are left");
+}
+
+// spec: 9.1 ids, 18.3 attacks on resources
+#[test]
+fn a_hundred_thousand_channels_of_one_peer_cost_what_its_limit_allows() {
+    for most in [CHANNELS as usize, DEFAULT_MAX] {
+        let mut world = World::new(1);
+        world.add(|config| {
+            config.peer_channels_max = most;
+            config.channels_per_connection_max = CHANNELS as usize;
+        });
+        let from = SocketAddr::from(([10, 88, 0, 9], 9));
+        let mut puppet = Puppet::connect(&mut world, 0, from, 7);
+        world.take_events(0);
+        let before = alloc::live_bytes();
+        let (mut opened, mut held) = (0, 0);
+        for first in (0..CHANNELS).step_by(20) {
+            let frames: Vec<_> = (first..first + 20).map(new_channel).collect();
+            puppet.send(&mut world, ChannelNumber::NONE, &frames);
+            if first % 1_000 == 980 {
+                // The last ones included.
+                puppet.run(&mut world, Duration::from_millis(50));
+                puppet.take(&mut world);
+                let events = world.take_events(0);
+                let is_new = |event: &Event| matches!(event, Event::ChannelOpened { .. });
+                opened += events.iter().filter(|happened| is_new(&happened.event)).count();
+                drop(events);
+                held = held.max(alloc::live_bytes().saturating_sub(before));
+            }
+        }
+        assert!(opened > most * 9 / 10 && opened <= most, "{opened} of {most}");
+        assert!(held < CHANNEL_BYTES_MAX * most, "{held} bytes for {most}");
+        let is_kept = world.node(0).stats().channels as usize == most;
+        assert_eq!(is_kept, most == CHANNELS as usize, "else it broke the limit, and is gone");
+    }
+}
+
+fn new_channel(index: u32) -> Frame<'static> {
+    let channel = ChannelNumber::new(Side::Initiator, index);
+    let capabilities = Capabilities::RESEND;
+    let (limit, label) = (1_000, Label::default());
+    Frame::ChannelNew(ChannelNew { channel, capabilities, limit, priority: 3, weight: 16, label })
 }
 
 /// Feeds one first flight from an address of its own.
