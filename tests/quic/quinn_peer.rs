@@ -186,7 +186,7 @@ fn play(
             checker.check(&channel.label, &target[..len]);
             is_idle = false;
         }
-        if is_idle {
+        if is_idle && (checker.count < count || sent < count) {
             // Readable, or writable.
             match heard.recv_timeout(PATIENCE).expect("something happens") {
                 QuicEvent::ConnectionClosed { reason, said, .. } => {
