@@ -1,6 +1,7 @@
 //! Application messages in: put together, in the order of their channel, to the application.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::inbound::Inbound;
 use super::shared::Shared;
@@ -11,7 +12,7 @@ use crate::channel::{
 };
 use crate::config::NodeConfig;
 use crate::error::Error;
-use crate::id::{Capabilities, ChannelHandle};
+use crate::id::{Capabilities, ChannelHandle, ConnectionHandle};
 use crate::info::Received;
 use crate::io::Event;
 use crate::stats::{DropReason, NodeStats};
@@ -127,24 +128,16 @@ impl Connection {
             return Ok(false);
         }
         let (receiving, intake) = (&mut channel.receiving, &mut self.intake);
-        let (mut messages, mut bytes_received, mut fault) = (0, 0, None);
-        let (connection, bytes_max) = (self.handle, config.message_bytes_max);
-        // One by one, each event would be written twice.
-        events.extend(std::iter::from_fn(|| {
-            let is_wanted =
-                |data: &Data<'_>| data.bytes.len() <= bytes_max && receiving.is_next(data);
-            let data = frames.next_data_if(is_wanted)?;
-            fault = receiving.take_next(&data, intake).err();
-            if fault.is_some() {
-                return None;
-            }
+        let (mut messages, mut bytes_received) = (0, 0);
+        let bytes_max = config.message_bytes_max;
+        while let Some(data) =
+            frames.next_data_if(|data| data.bytes.len() <= bytes_max && receiving.is_next(data))
+        {
+            receiving.take_next(&data, intake)?;
             messages += 1;
             bytes_received += data.bytes.len() as u64;
             let at = data.bytes.as_ptr() as usize - buffer.as_ptr() as usize;
-            Some(Event::Message { connection, channel: handle, bytes: at..at + data.bytes.len() })
-        }));
-        if let Some(fault) = fault {
-            return Err(fault.into());
+            push_lent(events, self.handle, handle, at..at + data.bytes.len());
         }
         if messages == 0 {
             return Ok(false);
@@ -294,6 +287,22 @@ impl Connection {
         }
         spare_inboxes.put(&mut channel.inbox);
     }
+}
+
+/// Reports a lent message. Where there is room the event is written in place: else it is built
+/// apart and copied, and the processor waits for that.
+#[inline]
+fn push_lent(
+    events: &mut VecDeque<Event>,
+    connection: ConnectionHandle,
+    channel: ChannelHandle,
+    bytes: Range<usize>,
+) {
+    if events.len() == events.capacity() {
+        events.reserve(1);
+        return events.push_back(Event::Message { connection, channel, bytes });
+    }
+    events.push_back(Event::Message { connection, channel, bytes });
 }
 
 impl Outlet<'_> {

@@ -405,7 +405,7 @@ fn read_frame<'a>(reader: &mut Reader<'a>, place: Place) -> Result<Frame<'a>, Fr
 }
 
 /// Reads a length, and with `read` all of a body that is so long.
-#[inline]
+#[inline(always)]
 fn read_body<'a, T>(
     reader: &mut Reader<'a>,
     read: impl FnOnce(&mut Reader<'a>) -> Result<T, Malformed>,
