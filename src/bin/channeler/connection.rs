@@ -85,7 +85,7 @@ fn unreachable_text(path: &Path, error: &io::Error) -> Failure {
         "this user may not use it: run this with sudo, or see `mode` and `users` of [socket] in \
          channelerd.toml"
     } else {
-        "start it: sudo systemctl start channelerd.socket, or sudo channelerd &\n\
+        "start it: sudo systemctl start channelerd, or sudo channelerd &\n\
          if its socket is elsewhere: --socket PATH, or the environment variable CHANNELER_SOCKET"
     };
     Failure::Failed(format!("no daemon at {shown}: {error}\n{what_next}"))
