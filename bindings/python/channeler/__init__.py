@@ -3,8 +3,8 @@
 A `Node` is our end of all connections; `Node.connect` begins one, `Connection.open_channel` opens a
 channel on it, `Channel.send` sends a message. `channeler.aio` has the same for asyncio.
 
-`channeler.daemon` needs no library, but a running `channelerd`; therefore the library is loaded when
-something of it is first named.
+`channeler.daemon` needs no library, but a running `channelerd`; therefore the library is loaded
+when something of it is first named.
 """
 
 from typing import TYPE_CHECKING

@@ -76,8 +76,8 @@ Print a message that came, the oldest that nobody has taken; wait for one if the
   --count N, -n N      N messages
   --wait SECONDS, -w   how long to wait for each; 0: only what is there
   --verbose, -v        before each message: from where and of which channel
-  --json               {\"address\": .., \"peer\": .., \"team\": .., \"label\": .., \"text\": ..}, and
-                       \"base64\" in place of \"text\" where the message is not UTF-8
+  --json               {\"address\": .., \"peer\": .., \"team\": .., \"label\": .., \"text\": ..},
+                       and \"base64\" in place of \"text\" where the message is not UTF-8
   --raw, -r            the bytes of the messages, with nothing between them
 
 Else each message is followed by a line end, and on a terminal control characters become `?`.

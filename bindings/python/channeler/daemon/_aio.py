@@ -49,15 +49,15 @@ _NUMBER_MAX = 0x7FFF_FFFF
 class AsyncClient:
     """The same as `Client` for asyncio: `async with AsyncClient() as client`. Tasks may share it.
 
-    A call whose task is cancelled cancels its request. A message that was on its way to it then goes
-    to the next `receive` that it matches.
+    A call whose task is cancelled cancels its request. A message that was on its way to it then
+    goes to the next `receive` that it matches.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         """`path` is as in `Client`. It connects when it is entered."""
         self.path = socket_path(path)
         self._frames = Frames()
-        # By number: who waits for the answer. Who was cancelled stays until it cannot come any more.
+        # By number: who waits for the answer. Who was cancelled stays until it cannot come.
         self._pending: dict[int, asyncio.Future[Answer]] = {}
         # By the number of a cancel: that of what it cancels.
         self._cancels: dict[int, int] = {}

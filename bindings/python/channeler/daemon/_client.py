@@ -60,7 +60,8 @@ def socket_path(path: str | os.PathLike[str] | None) -> str:
 def unavailable(path: str, error: OSError) -> DaemonUnavailable:
     """Why there is no daemon, and what to do."""
     what = error.strerror or error
-    return DaemonUnavailable(f"no daemon at {path}: {what}; channelerd must run, see docs/daemon.md")
+    advice = "channelerd must run, see docs/daemon.md"
+    return DaemonUnavailable(f"no daemon at {path}: {what}; {advice}")
 
 
 class _Socket:

@@ -114,7 +114,8 @@ class Filter:
             label = b"\x01" + text(self.label)
         elif self.label_prefix is not None:
             label = b"\x02" + text(self.label_prefix)
-        return b"\x00" + address + option(None if self.team is None else team_bytes(self.team)) + label
+        team = option(None if self.team is None else team_bytes(self.team))
+        return b"\x00" + address + team + label
 
 
 EVERY_MESSAGE = Filter()
