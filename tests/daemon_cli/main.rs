@@ -61,6 +61,8 @@ fn lines_leave_as_they_come_and_the_end_of_the_daemon_is_told_while_there_is_inp
     let mut input = sender.0.stdin.take().expect("it is piped");
     input.write_all(b"first\n").expect("it reads");
     assert_eq!(bert.client(&["receive"]).run().good().out, "first\n");
+    // The answer to the first is in the sender's socket once a later question has its answer.
+    anna.client(&["status"]).run().good();
     anna.kill();
     input.write_all(b"second\n").expect("it reads");
     sender.end().failed(1, &["channeler: the daemon has gone", "1 messages were sent"]);
