@@ -143,7 +143,7 @@ impl<'a> QuicMessage<'a> {
 
     /// Reads a head of any form, and says what is wrong with one that is none.
     #[cold]
-    fn read_any(frame: &'a [u8]) -> Result<(QuicMessage<'a>, usize), FrameError> {
+    pub(super) fn read_any(frame: &'a [u8]) -> Result<(QuicMessage<'a>, usize), FrameError> {
         if frame.is_empty() {
             return Err(FrameError::Empty);
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::config::{QuicConfig, Trust};
 use super::events::{QuicConnection, Waiting};
 use super::inbox::{Inbox, Origin, Queue};
-use super::message::{FrameError, LABEL_BYTES_MAX, LENGTH_SIZE, QuicMessage};
+use super::message::{FrameError, LENGTH_SIZE, QuicMessage};
 use super::reader::{Harvest, Reader};
 use crate::crypto::Identity;
 use crate::id::PeerId;
@@ -100,7 +100,8 @@ impl Play {
             return false;
         }
         let frame = self.next_frame().expect("what waits was sent");
-        let (head, message) = plain(&frame).expect("what waits is good");
+        let (head, size) = QuicMessage::read_any(&frame).expect("what waits is good");
+        let message = &frame[size..];
         let (which, team, label) = match head {
             QuicMessage::Sync => (Queue::Syncs, [0; 32], ""),
             QuicMessage::ChannelMessage { team_id, label } => (Queue::Messages, team_id, label),
@@ -124,7 +125,7 @@ impl Play {
             long if long > self.frame_bytes_max => FrameError::TooLong,
             _ => {
                 let frame = self.next_frame().expect("it had the whole frame");
-                plain(&frame).expect_err("a good frame was refused")
+                QuicMessage::read_any(&frame).expect_err("a good frame was refused")
             }
         };
         assert_eq!(error, expected);
@@ -144,29 +145,6 @@ impl Play {
         let (total, share) = (self.inbox.total(), self.inbox.share(ORIGIN.connection));
         assert_eq!((total, share), Default::default(), "something is left");
         assert!(self.is_refused || self.next_frame().is_none(), "a frame was not delivered");
-    }
-}
-
-/// A frame as postcard alone reads it.
-fn plain(frame: &[u8]) -> Result<(QuicMessage<'_>, &[u8]), FrameError> {
-    let (head, message) = postcard::take_from_bytes(frame).map_err(|error| {
-        let label = frame.get(33..).map(postcard::take_from_bytes::<u64>);
-        let is_long = label.is_some_and(|read| read.is_ok_and(|(len, _)| len > 256));
-        if error == postcard::Error::DeserializeUnexpectedEnd {
-            if is_long { FrameError::LabelTooLong } else { FrameError::Truncated }
-        } else if error == postcard::Error::DeserializeBadUtf8 {
-            FrameError::LabelNotText
-        } else if error == postcard::Error::DeserializeBadVarint {
-            FrameError::Truncated
-        } else {
-            FrameError::UnknownVariant
-        }
-    })?;
-    match head {
-        QuicMessage::ChannelMessage { label, .. } if label.len() > LABEL_BYTES_MAX => {
-            Err(FrameError::LabelTooLong)
-        }
-        QuicMessage::ChannelMessage { .. } | QuicMessage::Sync => Ok((head, message)),
     }
 }
 
