@@ -8,6 +8,8 @@ mod world;
 
 use std::io::{Read, Write};
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -66,6 +68,30 @@ fn lines_leave_as_they_come_and_the_end_of_the_daemon_is_told_while_there_is_inp
     anna.kill();
     input.write_all(b"second\n").expect("it reads");
     sender.end().failed(1, &["channeler: the daemon has gone", "1 messages were sent"]);
+}
+
+#[test]
+fn a_long_send_shows_how_far_it_is_on_a_terminal() {
+    let folder = Folder::new();
+    let anna = Daemon::start(&folder, "anna", "accept_any = true");
+    // Takes little at once, so that the send lasts for as long as nobody receives.
+    let limits = "accept_any = true\n[messages]\ncount_max = 16\n\
+                  [quic]\nconnection_receive_messages_max = 16";
+    let bert = Daemon::start(&folder, "bert", limits);
+    let file = folder.file("long", &vec![b'x'; 8_000_000]);
+    let file = file.to_str().expect("it is text");
+    let words = ["send", &bert.address, TEAM, "file", "--file", file, "--chunk", "4000"];
+    let sender = anna.client(&words).on_terminal().start();
+    // What takes less than a second draws nothing: it must find that it lasts.
+    thread::sleep(Duration::from_millis(1_100));
+    let received = bert.client(&["receive", "--raw", "--count", "2000"]).run();
+    assert_eq!((received.code, received.bytes.len()), (0, 8_000_000));
+    let screen = sender.end();
+    assert_eq!((screen.code, screen.err.as_str()), (0, ""));
+    let bars: Vec<&str> = screen.out.split('\r').filter(|bar| bar.contains('[')).collect();
+    assert!(bars.len() > 1 && !bars[0].contains("100 %"), "{bars:?}");
+    let last = bars.last().expect("there are some");
+    assert!(last.starts_with("[##############################] 100 %  8.0 MB"), "{last}");
 }
 
 #[test]

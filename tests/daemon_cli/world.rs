@@ -135,6 +135,24 @@ impl Client {
         Client(command)
     }
 
+    /// The same on a terminal: what that shows is in its standard output. No word may have a space.
+    pub(crate) fn on_terminal(self) -> Client {
+        let words = std::iter::once(self.0.get_program()).chain(self.0.get_args());
+        let words: Vec<&str> = words.map(|word| word.to_str().expect("it is text")).collect();
+        let mut command = Command::new("script");
+        command.args([
+            "--quiet",
+            "--return",
+            "--flush",
+            "--command",
+            &words.join(" "),
+            "/dev/null",
+        ]);
+        command.envs(self.0.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Client(command)
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(self) -> Ended {
         self.start().end()
