@@ -108,8 +108,7 @@ pub(super) fn is_in_callback(node: &channeler_node) -> bool {
 pub(super) unsafe fn free(node: *const channeler_node) -> Result<(), Failure> {
     // SAFETY: the caller promises a shell, and shells stay.
     let node: &'static channeler_node = unsafe { &*node };
-    let close = |state| (state & CLOSED == 0).then_some((state + 1) | CLOSED);
-    if node.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, close).is_err() {
+    if !node.count_in(CLOSED) {
         return Err(freed());
     }
     let live = Live(node);
@@ -160,9 +159,23 @@ impl channeler_node {
     }
 
     fn enter(&'static self) -> Option<Live> {
-        let count = |state| (state & CLOSED == 0).then_some(state + 1);
-        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, count).ok()?;
-        Some(Live(self))
+        self.count_in(0).then(|| Live(self))
+    }
+
+    /// Counts a call that enters, and sets `mark`, unless the node is closed; whether it did.
+    // By hand: `fetch_update` is deprecated from Rust 1.99, and 1.89 does not know its new name.
+    #[inline]
+    fn count_in(&self, mark: u32) -> bool {
+        let mut state = self.state.load(Ordering::Acquire);
+        while state & CLOSED == 0 {
+            let next = (state + 1) | mark;
+            let (good, bad) = (Ordering::AcqRel, Ordering::Acquire);
+            match self.state.compare_exchange_weak(state, next, good, bad) {
+                Ok(_) => return true,
+                Err(found) => state = found,
+            }
+        }
+        false
     }
 
     fn leave(&self) {
