@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::Bound;
+use std::time::{Duration, Instant};
 
 use quinn_proto::{Connection, ConnectionHandle, Dir, StreamEvent, StreamId};
 
@@ -65,8 +66,8 @@ pub(super) struct Member {
     /// Losses that were seen, and until how many bytes are written they count.
     losses: u64,
     is_lossy_until: u64,
-    /// Packets lost when QUIC last had nothing to send.
-    lost_packets: u64,
+    /// Bytes that were written when QUIC last sent nothing.
+    rest_at: u64,
     /// When QUIC, the gate or a deadline wants a call.
     pub(super) due: Option<Time>,
     pub(super) wants_transmit: bool,
@@ -164,7 +165,7 @@ impl Member {
             window: 0,
             losses: 0,
             is_lossy_until: 0,
-            lost_packets: 0,
+            rest_at: 0,
             due: None,
             wants_transmit: true,
             is_urgent: false,
@@ -341,16 +342,26 @@ impl Member {
         self.outbox.queued_bytes() == 0 && (is_new || self.connection.streams().send_streams() == 0)
     }
 
-    /// QUIC has nothing to send: what was lost was sent again.
-    pub(super) fn note_rest(&mut self) {
-        self.lost_packets = self.connection.stats().path.lost_packets;
-        self.note_quiet();
+    /// QUIC sent nothing at `at`: it has nothing to send, or must not now.
+    pub(super) fn note_rest(&mut self, at: Instant) {
+        let written = self.outbox.written();
+        if written != self.rest_at {
+            self.rest_at = written;
+            self.gauge.note_work();
+        }
+        // With nothing in flight, only QUIC's pacer or a path that is not validated holds it back.
+        let soon = at + self.connection.rtt() * PACER_RTTS + PACER_BURST;
+        let wakes_soon = self.connection.poll_timeout().is_some_and(|wakes| wakes <= soon);
+        let may_be_held = wakes_soon || self.moves.is_some();
+        if self.gauge.in_flight() == 0 && !may_be_held && self.outbox.queued_bytes() == 0 {
+            self.outbox.note_quiet();
+        }
     }
 
     /// If nothing is in flight, waits to be sent again, or waits here, all of it has arrived.
     fn note_quiet(&mut self) {
-        let is_all_sent = self.connection.stats().path.lost_packets == self.lost_packets;
-        if is_all_sent && self.gauge.in_flight() == 0 && self.outbox.queued_bytes() == 0 {
+        let is_all_sent = self.outbox.queued_bytes() == 0 && self.outbox.written() == self.rest_at;
+        if is_all_sent && self.gauge.is_all_acked() {
             self.outbox.note_quiet();
         }
     }
@@ -438,6 +449,13 @@ impl Member {
 
 /// Bytes that QUIC gets beyond what it may have in flight: some batches.
 const AHEAD_BYTES: u64 = 256 << 10;
+
+/// Round trips for which QUIC's pacer holds a datagram back at most: with its smallest window, of two
+/// datagrams, it waits until it has gathered ten at 5/4 of the window a round trip.
+const PACER_RTTS: u32 = 5;
+
+/// What it gathers at most where the window is large.
+const PACER_BURST: Duration = Duration::from_millis(10);
 
 /// Send windows that must pass without a loss before a connection counts as one that loses nothing.
 const LOSS_MEMORY: u64 = 8;

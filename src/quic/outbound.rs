@@ -77,7 +77,7 @@ fn transmit_of(
     let datagrams = allowed.min(segments_max).min(BATCH_BYTES_MAX / mtu).max(1);
     buf.clear();
     let Some(transmit) = member.connection.poll_transmit(at, datagrams, buf) else {
-        member.note_rest();
+        member.note_rest(at);
         return None;
     };
     member.is_urgent = false;

@@ -1,7 +1,7 @@
 //! How quinn-proto is set up: nothing in it asks the system, and what it needs follows from a seed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::{hkdf, hmac};
@@ -133,12 +133,23 @@ pub(super) struct Gauge(Arc<Dials>);
 struct Dials {
     in_flight: AtomicU64,
     losses: AtomicU64,
+    is_all_acked: AtomicBool,
 }
 
 impl Gauge {
     /// Bytes in flight; after losses it may be more than there are, until the next ACK.
     pub(super) fn in_flight(&self) -> u64 {
         self.0.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last ACK was for everything in flight, when QUIC had nothing else to send.
+    pub(super) fn is_all_acked(&self) -> bool {
+        self.0.is_all_acked.load(Ordering::Relaxed)
+    }
+
+    /// QUIC may have something to send again.
+    pub(super) fn note_work(&self) {
+        self.0.is_all_acked.store(false, Ordering::Relaxed);
     }
 
     /// How often losses were told of.
@@ -167,6 +178,7 @@ struct GaugedController {
 impl Controller for GaugedController {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
         self.gauge.0.in_flight.fetch_add(bytes, Ordering::Relaxed);
+        self.gauge.note_work();
         self.inner.on_sent(now, bytes, last_packet_number);
     }
 
@@ -188,7 +200,9 @@ impl Controller for GaugedController {
         app_limited: bool,
         largest_packet_num_acked: Option<u64>,
     ) {
+        let is_all_acked = in_flight == 0 && app_limited;
         self.gauge.0.in_flight.store(in_flight, Ordering::Relaxed);
+        self.gauge.0.is_all_acked.store(is_all_acked, Ordering::Relaxed);
         self.inner.on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
     }
 

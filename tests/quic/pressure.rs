@@ -63,6 +63,37 @@ fn a_reader_that_does_not_read_blocks_the_sender_and_then_gets_everything() {
 }
 
 #[test]
+fn a_close_that_runs_out_of_time_never_counts_too_few_messages_as_undelivered() {
+    let mut cut_short = 0;
+    for seed in 0..20 {
+        let mut world = World::with(seed, 2, |config| {
+            config.streams = [StreamPolicy::Ordered, StreamPolicy::PerChannel][seed as usize % 2];
+            config.send_queue_bytes_max = 4 << 20;
+        });
+        world.network.set_all(Link::lossy(10 * MS, if seed % 3 == 0 { 0.02 } else { 0.0 }));
+        world.send(0, 1, "x", b"first");
+        world.settle();
+        assert_eq!(world.receive_all(1).len(), 1);
+        for number in 0..40_u8 {
+            world.send(0, 1, ["x", "y"][usize::from(number) % 2], &[number; 50_000]);
+        }
+        let to = world.address(1);
+        assert_eq!(world.call(0, |quic, now| quic.close(now, to)), Ok(()));
+        world.run((5 + 4 * seed as u32) * MS);
+        // All that was in flight is known to have arrived, and QUIC has not sent the rest.
+        world.stall(0, Duration::from_secs(6));
+        world.settle();
+        let QuicEvent::ConnectionClosed { undelivered, .. } = *world.closed(0) else {
+            panic!("it was asked for an end");
+        };
+        let missing = 40 - world.receive_all(1).len() as u64;
+        assert!(undelivered >= missing, "seed {seed}: {missing} missing, {undelivered} told");
+        cut_short += u64::from(missing > 0);
+    }
+    assert!(cut_short > 10, "{cut_short} are too few to show anything");
+}
+
+#[test]
 fn one_peer_that_floods_does_not_keep_another_waiting() {
     let mut world = World::with(2, 3, small);
     world.network.set_all(Link::with_delay(3 * MS));

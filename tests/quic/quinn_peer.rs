@@ -14,6 +14,7 @@ use channeler::io::Event;
 use channeler::quic::{QuicConfig, QuicEvent, StreamPolicy, Trust};
 use channeler::sim::Random;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::tls;
 use super::world::{TEAM, identity};
@@ -127,8 +128,9 @@ fn exchange(role: Role, policy: StreamPolicy, count: usize, loss: Option<f64>) {
             }
         };
         let connection = connection.await.expect("a connection");
-        let sending = tokio::spawn(send_all(connection.clone(), policy, count));
-        let receiving = tokio::spawn(receive_all(connection.clone(), policy, count));
+        let (back, halves) = tokio::sync::mpsc::unbounded_channel();
+        let sending = tokio::spawn(send_all(connection.clone(), policy, count, back));
+        let receiving = tokio::spawn(receive_all(connection.clone(), policy, count, halves));
         sending.await.expect("all was sent");
         receiving.await.expect("all was received");
         // Until we have everything and close it.
@@ -198,8 +200,8 @@ fn play(
                 | QuicEvent::SyncReadable
                 | QuicEvent::Writable { .. }
                 | QuicEvent::FrameRefused { .. }
-                | QuicEvent::MessagesLost { .. }
                 | QuicEvent::AddressChanged { .. } => {}
+                QuicEvent::MessagesLost { count, .. } => panic!("{count} are lost"),
             }
         }
     }
@@ -222,13 +224,23 @@ fn wait_connected(heard: &Receiver<QuicEvent>) -> SocketAddr {
     }
 }
 
-async fn send_all(connection: quinn::Connection, policy: StreamPolicy, count: usize) {
+/// The other halves of its streams go to `back`: we may send on them.
+async fn send_all(
+    connection: quinn::Connection,
+    policy: StreamPolicy,
+    count: usize,
+    back: UnboundedSender<quinn::RecvStream>,
+) {
     let mut streams = Vec::new();
     for number in 0..count {
         let index = if policy == StreamPolicy::Ordered { 0 } else { number % LABELS };
         if streams.len() <= index {
             streams.push(match policy {
-                StreamPolicy::Ordered => connection.open_bi().await.expect("a stream").0,
+                StreamPolicy::Ordered => {
+                    let (sending, receiving) = connection.open_bi().await.expect("a stream");
+                    back.send(receiving).expect("it is read as long as there is something");
+                    sending
+                }
                 StreamPolicy::PerChannel => connection.open_uni().await.expect("a stream"),
             });
         }
@@ -240,13 +252,19 @@ async fn send_all(connection: quinn::Connection, policy: StreamPolicy, count: us
 }
 
 /// Takes frames from any stream until there are `count`.
-async fn receive_all(connection: quinn::Connection, policy: StreamPolicy, count: usize) {
+async fn receive_all(
+    connection: quinn::Connection,
+    policy: StreamPolicy,
+    count: usize,
+    mut halves: UnboundedReceiver<quinn::RecvStream>,
+) {
     let checker = Arc::new(Mutex::new(Checker::new(policy)));
     let (done, mut all) = tokio::sync::mpsc::unbounded_channel::<()>();
     loop {
         let stream = tokio::select! {
             stream = connection.accept_uni() => stream.ok(),
             stream = connection.accept_bi() => stream.ok().map(|(_, stream)| stream),
+            Some(stream) = halves.recv() => Some(stream),
             _ = all.recv() => return,
         };
         let Some(stream) = stream else {
@@ -262,7 +280,7 @@ async fn receive_stream(
     mut stream: quinn::RecvStream,
     checker: Arc<Mutex<Checker>>,
     count: usize,
-    done: tokio::sync::mpsc::UnboundedSender<()>,
+    done: UnboundedSender<()>,
 ) {
     let mut length = [0; 4];
     while stream.read_exact(&mut length).await.is_ok() {
@@ -293,6 +311,8 @@ fn engine(policy: StreamPolicy, events: Sender<QuicEvent>) -> Engine {
     let peers: Vec<PeerId> = vec![identity(2).peer_id()];
     let mut config = QuicConfig::new(Trust::RawKeys { identity: identity(1), peers });
     config.streams = policy;
+    // As long as the test itself waits, on a machine that has other things to do.
+    config.drain_timeout = PATIENCE;
     let handler = Box::new(Listener(events));
     Engine::with_quic_channels(EngineConfig::default(), None, config, handler).expect("settings")
 }

@@ -166,6 +166,33 @@ impl World {
         }
     }
 
+    /// A node sleeps for so long, as a machine may, and then hears all at once what came meanwhile
+    /// and that its time is over.
+    pub(crate) fn stall(&mut self, number: usize, span: Duration) {
+        let end = self.now + span;
+        let mut missed = Vec::new();
+        while let Some(next) = self.network.next_arrival().filter(|next| *next <= end) {
+            self.now = next;
+            while let Some(arrival) = self.network.arrive(next) {
+                if arrival.to == self.nodes[number].address {
+                    missed.push(arrival);
+                    continue;
+                }
+                let found = self.nodes.iter().position(|node| node.address == arrival.to);
+                let other = found.expect("nobody else is there");
+                self.nodes[other].end.handle(next, arrival.from, arrival.ecn, &arrival.bytes);
+                self.drain(other);
+            }
+        }
+        self.now = end;
+        let sleeper = &mut self.nodes[number].end;
+        for arrival in missed {
+            sleeper.handle(end, arrival.from, arrival.ecn, &arrival.bytes);
+        }
+        sleeper.handle_timeout(end);
+        self.drain(number);
+    }
+
     /// Until all have what they were sent: nobody has anything more to do for a second.
     pub(crate) fn settle(&mut self) {
         self.run(Duration::from_secs(1));
