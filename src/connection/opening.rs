@@ -278,6 +278,10 @@ impl Connection {
             early: &opening.early_frames,
         };
         let mut established = Box::new(Established::new(shared, now, begun, complete));
+        if self.side == Side::Initiator {
+            // The responder has yet to read our flight; its answer finds the keys ready.
+            established.epochs.prepare();
+        }
         for (number, received) in opening.early_numbers.drain(..) {
             established.take_early(number, received);
         }

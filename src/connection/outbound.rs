@@ -51,6 +51,10 @@ impl Connection {
         }
         let mut ecn = EcnMark::None;
         let sent = self.transmit_long(shared, now, buf);
+        if sent.is_none() && self.handshake.is_some() {
+            // An initiator is complete when its flight has left.
+            self.drain_handshake(shared, now);
+        }
         let sent = sent.or_else(|| match &mut self.life {
             Life::Open | Life::Lingering(_) => {
                 let established = self.established.as_ref();

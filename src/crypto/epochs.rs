@@ -44,7 +44,8 @@ struct Receiver {
     /// Of the epoch before, until it is erased.
     last: Option<Secret>,
     current: Secret,
-    next: Secret,
+    /// Derived when a packet of the next epoch comes.
+    next: Option<Secret>,
     headers: HeaderKeys,
     /// When the first packet of this epoch was opened.
     moved_at: Time,
@@ -170,7 +171,7 @@ impl Epochs {
             suite,
             send: Sender {
                 epoch: 0,
-                headers: ours.header_keys(),
+                headers: HeaderKeys::new(suite),
                 secret: ours,
                 sealed: 0,
                 acknowledged_at: None,
@@ -178,8 +179,8 @@ impl Epochs {
             receive: Receiver {
                 epoch: 0,
                 last: None,
-                next: theirs.next(),
-                headers: theirs.header_keys(),
+                next: None,
+                headers: HeaderKeys::new(suite),
                 current: theirs,
                 moved_at: Time::ZERO,
             },
@@ -233,7 +234,7 @@ impl Epochs {
             .expect("a packet is shorter than what an AEAD takes");
         tag.copy_from_slice(sealed.as_ref());
         self.send.sealed += 1;
-        mask(self.send.headers.masks(), packet);
+        mask(self.send.headers.masks(&self.send.secret), packet);
         Ok(epoch)
     }
 
@@ -256,7 +257,7 @@ impl Epochs {
         if packet.len() < short::SIZE_MIN || packet[0] & FORM_MASK != Flags::FORM {
             return Err(OpenError::Layout);
         }
-        let header = unmask(self.receive.headers.masks(), packet);
+        let header = unmask(self.receive.headers.masks(&self.receive.current), packet);
         if header.channel != ChannelNumber::NONE && !is_possible(header.channel) {
             return Err(OpenError::Channel);
         }
@@ -344,6 +345,23 @@ impl Epochs {
         is_active
     }
 
+    /// Derives the keys for packets of no channel in both directions, which are else derived when
+    /// the first packet needs them: for somebody who has to wait for a peer anyway.
+    pub fn prepare(&mut self) {
+        let Epochs { send, receive, keys, .. } = self;
+        let none = ChannelNumber::NONE;
+        for (direction, epoch, secret, headers) in [
+            (Direction::Seal, send.epoch, &send.secret, &mut send.headers),
+            (Direction::Open, receive.epoch, &receive.current, &mut receive.headers),
+        ] {
+            headers.masks(secret);
+            let id = KeyId::new(direction, epoch, none);
+            if keys.find(id).is_none() {
+                keys.insert(id, secret.channel_key(none));
+            }
+        }
+    }
+
     /// The epoch in which packets are sealed.
     pub fn send_epoch(&self) -> u32 {
         self.send.epoch
@@ -404,8 +422,8 @@ impl Epochs {
         }
         self.keys.erase(Direction::Open, self.receive.epoch.wrapping_sub(1));
         let receive = &mut self.receive;
-        let after = receive.next.next();
-        let current = std::mem::replace(&mut receive.next, after);
+        receive.headers.derive(&receive.current);
+        let current = receive.next.take().unwrap_or_else(|| receive.current.next());
         receive.last = Some(std::mem::replace(&mut receive.current, current));
         receive.epoch += 1;
         receive.moved_at = now;
@@ -417,6 +435,7 @@ impl Epochs {
 
     fn advance_send(&mut self) {
         let send = &mut self.send;
+        send.headers.derive(&send.secret);
         self.keys.erase(Direction::Seal, send.epoch);
         send.secret = send.secret.next();
         send.epoch += 1;
@@ -463,11 +482,11 @@ impl Receiver {
         }
     }
 
-    fn secret(&self, epoch: u32) -> Option<&Secret> {
+    fn secret(&mut self, epoch: u32) -> Option<&Secret> {
         if epoch == self.epoch {
             Some(&self.current)
         } else if epoch > self.epoch {
-            Some(&self.next)
+            Some(self.next.get_or_insert_with(|| self.current.next()))
         } else {
             self.last.as_ref()
         }

@@ -12,22 +12,30 @@ use rustls::crypto::hmac::{Hmac, Key, Tag};
 use rustls::crypto::tls13::{Hkdf, HkdfUsingHmac};
 use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls13CipherSuite};
 
+use super::lean::{LeanHkdf, NoRecords};
+
 /// `TLS_AES_128_GCM_SHA256`, for level 0.
 pub(super) static AES_128_GCM: LazyLock<Tls13CipherSuite> =
     LazyLock::new(|| with_hkdf(cipher_suite::TLS13_AES_128_GCM_SHA256, &HKDF_SHA256));
 
-/// `TLS_AES_256_GCM_SHA384`.
+/// `TLS_AES_256_GCM_SHA384`, for handshakes.
 pub(super) static AES_256_GCM: LazyLock<Tls13CipherSuite> =
-    LazyLock::new(|| with_hkdf(cipher_suite::TLS13_AES_256_GCM_SHA384, &HKDF_SHA384));
+    LazyLock::new(|| with_hkdf(cipher_suite::TLS13_AES_256_GCM_SHA384, &LEAN_SHA384));
 
-/// `TLS_CHACHA20_POLY1305_SHA256`.
+/// `TLS_CHACHA20_POLY1305_SHA256`, for handshakes.
 pub(super) static CHACHA20_POLY1305: LazyLock<Tls13CipherSuite> =
-    LazyLock::new(|| with_hkdf(cipher_suite::TLS13_CHACHA20_POLY1305_SHA256, &HKDF_SHA256));
+    LazyLock::new(|| with_hkdf(cipher_suite::TLS13_CHACHA20_POLY1305_SHA256, &LEAN_SHA256));
 
-static HKDF_SHA256: HkdfUsingHmac<'static> = HkdfUsingHmac(&Hash(hmac::HMAC_SHA256));
-static HKDF_SHA384: HkdfUsingHmac<'static> = HkdfUsingHmac(&Hash(hmac::HMAC_SHA384));
+/// HKDF over SHA-256.
+pub(super) static HKDF_SHA256: HkdfUsingHmac<'static> = HkdfUsingHmac(&Hash(hmac::HMAC_SHA256));
 
-/// The provider's suite, but for its HKDF.
+/// HKDF over SHA-384.
+pub(super) static HKDF_SHA384: HkdfUsingHmac<'static> = HkdfUsingHmac(&Hash(hmac::HMAC_SHA384));
+
+static LEAN_SHA256: &LeanHkdf = &LeanHkdf::new(&HKDF_SHA256, 32);
+static LEAN_SHA384: &LeanHkdf = &LeanHkdf::new(&HKDF_SHA384, 48);
+
+/// The provider's suite, but for its HKDF, and without records.
 fn with_hkdf(suite: SupportedCipherSuite, hkdf: &'static dyn Hkdf) -> Tls13CipherSuite {
     let suite = suite.tls13().expect("the suites are of TLS 1.3");
     Tls13CipherSuite {
@@ -37,7 +45,7 @@ fn with_hkdf(suite: SupportedCipherSuite, hkdf: &'static dyn Hkdf) -> Tls13Ciphe
             confidentiality_limit: suite.common.confidentiality_limit,
         },
         hkdf_provider: hkdf,
-        aead_alg: suite.aead_alg,
+        aead_alg: &NoRecords,
         quic: suite.quic,
     }
 }
@@ -84,14 +92,13 @@ mod tests {
     #[test]
     fn it_agrees_with_the_providers_own() {
         let suites = [
-            (cipher_suite::TLS13_AES_128_GCM_SHA256, &AES_128_GCM),
-            (cipher_suite::TLS13_AES_256_GCM_SHA384, &AES_256_GCM),
-            (cipher_suite::TLS13_CHACHA20_POLY1305_SHA256, &CHACHA20_POLY1305),
+            (cipher_suite::TLS13_AES_128_GCM_SHA256, &HKDF_SHA256),
+            (cipher_suite::TLS13_AES_256_GCM_SHA384, &HKDF_SHA384),
         ];
         let (salt, secret, info) = (bytes(48), bytes(64), [&bytes(7)[..], &bytes(100)]);
         for (theirs, ours) in suites {
             let theirs = theirs.tls13().expect("of TLS 1.3").hkdf_provider;
-            let outputs = [theirs, ours.hkdf_provider].map(|hkdf| {
+            let outputs = [theirs, ours as &dyn Hkdf].map(|hkdf| {
                 let mut outputs = Vec::new();
                 for salt in [None, Some(&salt[..])] {
                     for expander in

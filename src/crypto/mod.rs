@@ -33,6 +33,7 @@ mod cookie;
 mod epochs;
 mod hkdf;
 mod identity;
+mod lean;
 mod level;
 mod replay;
 mod reset;

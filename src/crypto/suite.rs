@@ -4,7 +4,7 @@ use rustls::CipherSuite;
 use rustls::SupportedCipherSuite;
 use rustls::Tls13CipherSuite;
 use rustls::crypto::cipher::{AeadKey, Iv};
-use rustls::crypto::tls13::{HkdfExpander, OkmBlock};
+use rustls::crypto::tls13::{Hkdf, HkdfExpander, OkmBlock};
 use rustls::quic::{Algorithm, HeaderProtectionKey, PacketKey};
 use zeroize::Zeroizing;
 
@@ -54,6 +54,13 @@ impl Suite {
         match self {
             Suite::Aes256Gcm => &hkdf::AES_256_GCM,
             Suite::ChaCha20Poly1305 => &hkdf::CHACHA20_POLY1305,
+        }
+    }
+
+    fn hkdf(self) -> &'static dyn Hkdf {
+        match self {
+            Suite::Aes256Gcm => &hkdf::HKDF_SHA384,
+            Suite::ChaCha20Poly1305 => &hkdf::HKDF_SHA256,
         }
     }
 
@@ -130,17 +137,17 @@ impl Secret {
 
     /// The keys that mask packet numbers and channel ids, from the first secret of a direction.
     // spec: 6.4 header keys
-    pub(super) fn header_keys(&self) -> HeaderKeys {
+    fn header_keys(&self) -> Zeroizing<[[u8; 32]; 2]> {
         let mut bytes = Zeroizing::new([[0; 32]; 2]);
         let expander = self.expander();
         expand(&*expander, b"hn", b"", &mut bytes[0]);
         expand(&*expander, b"hc", b"", &mut bytes[1]);
-        HeaderKeys { suite: self.suite, bytes, masks: None }
+        bytes
     }
 
     /// Preparing it costs as much as an output or two.
     fn expander(&self) -> Box<dyn HkdfExpander> {
-        self.suite.tls13().hkdf_provider.expander_for_okm(&OkmBlock::new(self.as_bytes()))
+        self.suite.hkdf().expander_for_okm(&OkmBlock::new(self.as_bytes()))
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -166,7 +173,8 @@ fn expand(expander: &dyn HkdfExpander, label: &[u8], context: &[u8], output: &mu
 /// keeps the bytes only.
 pub(super) struct HeaderKeys {
     suite: Suite,
-    bytes: Zeroizing<[[u8; 32]; 2]>,
+    /// Derived when they are first needed.
+    bytes: Option<Zeroizing<[[u8; 32]; 2]>>,
     masks: Option<Masks>,
 }
 
@@ -177,14 +185,25 @@ pub(super) struct Masks {
 }
 
 impl HeaderKeys {
+    pub(super) fn new(suite: Suite) -> HeaderKeys {
+        HeaderKeys { suite, bytes: None, masks: None }
+    }
+
+    /// Makes them independent of the secret, before that goes.
+    pub(super) fn derive(&mut self, first: &Secret) -> &[[u8; 32]; 2] {
+        self.bytes.get_or_insert_with(|| first.header_keys())
+    }
+
+    /// `first` is the first secret of the direction, of which they come; after `derive` any.
     #[inline]
-    pub(super) fn masks(&mut self) -> &Masks {
-        self.masks.get_or_insert_with(|| {
+    pub(super) fn masks(&mut self, first: &Secret) -> &Masks {
+        if self.masks.is_none() {
             let algorithm = self.suite.algorithm();
             let [number, channel] =
-                self.bytes.map(|key| algorithm.header_protection_key(AeadKey::from(key)));
-            Masks { number, channel }
-        })
+                self.derive(first).map(|key| algorithm.header_protection_key(AeadKey::from(key)));
+            self.masks = Some(Masks { number, channel });
+        }
+        self.masks.as_ref().expect("they were just made")
     }
 
     /// Keeps the bytes only.

@@ -220,8 +220,15 @@ impl fmt::Debug for ReceivedTickets {
 // spec: 3.3 TLS profile
 pub(super) fn name_of(peer: Option<PeerId>) -> ServerName<'static> {
     let text = match peer {
-        Some(peer) => format!("{:032x}.invalid", u128::from_be_bytes(peer.0)),
-        None => "invalid".to_owned(),
+        Some(peer) => {
+            let mut text = String::with_capacity(2 * peer.0.len() + ".invalid".len());
+            for byte in peer.0 {
+                let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+                text.extend([digit(byte >> 4), digit(byte & 15)]);
+            }
+            text + ".invalid"
+        }
+        None => String::from("invalid"),
     };
     ServerName::try_from(text).expect("hex digits and letters are a DNS name")
 }

@@ -119,7 +119,8 @@ impl TlsContext {
             .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(key)));
         server.alpn_protocols = vec![ALPN.to_vec()];
         server.session_storage = Arc::clone(&issued) as _;
-        server.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
+        let issues_tickets = options.tickets_issued_max > 0;
+        server.send_tls13_tickets = if issues_tickets { TICKETS_PER_HANDSHAKE } else { 0 };
         server.max_early_data_size = if options.early_data { u32::MAX } else { 0 };
         server.key_log = Arc::clone(&key_log) as _;
         server.time_provider = Arc::clone(&clock) as _;
@@ -223,6 +224,10 @@ struct Lines(OnceLock<KeyLog>);
 impl rustls::KeyLog for Lines {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         let Some(log) = self.0.get() else { return };
+        // The application traffic secrets, which are not derived.
+        if secret.is_empty() {
+            return;
+        }
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         log(&format!("{label} {} {}", hex(client_random), hex(secret)));
     }

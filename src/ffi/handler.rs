@@ -22,7 +22,7 @@ use crate::quic::QuicEvent;
 /// Buffers that wait to be given back; a further one is `Limit`. As many as events by default.
 const RELEASES_MAX: usize = 65_536;
 
-/// Lines of the key log that wait for a turn; further ones are lost. Some four are one handshake's.
+/// Lines of the key log that wait for a turn; further ones are lost. Three are one handshake's.
 const KEY_LINES_MAX: usize = 4_096;
 
 /// The function that takes a buffer back.

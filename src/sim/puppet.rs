@@ -72,19 +72,19 @@ impl Puppet {
         end.dial(world.now());
         world.add_station(address);
         let deadline = world.now() + Duration::from_secs(10);
-        while end.complete.is_none() {
+        loop {
             assert!(world.now() < deadline, "no handshake: {:?}", end.failure);
             while let Some(bytes) = end.poll_transmit(world.now()) {
                 world.inject(address, world.address(node), &bytes);
+            }
+            // The initiator has nothing more to say; the short packet after it confirms.
+            if end.complete.is_some() {
+                break;
             }
             world.run_for(Duration::from_millis(1));
             for inbox in world.take_inbox(address) {
                 receive_long(&mut end, world.now(), inbox.bytes);
             }
-        }
-        // What the initiator still has to say; the short packet after it confirms.
-        while let Some(bytes) = end.poll_transmit(world.now()) {
-            world.inject(address, world.address(node), &bytes);
         }
         let complete = end.complete.as_ref().expect("the loop ended");
         let (params, next_number) = (complete.params.clone(), complete.next_number);

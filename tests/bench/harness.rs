@@ -78,16 +78,33 @@ impl Run {
     pub(crate) fn medians_of<const N: usize>(
         &self,
         unit: &str,
+        measures: [(&str, &mut dyn FnMut() -> f64); N],
+    ) -> [f64; N] {
+        self.medians_in_slices(unit, 1, measures)
+    }
+
+    /// The same where a sample is the median of several slices, in which all take turns.
+    pub(crate) fn medians_in_slices<const N: usize>(
+        &self,
+        unit: &str,
+        slices: usize,
         mut measures: [(&str, &mut dyn FnMut() -> f64); N],
     ) -> [f64; N] {
         let mut values = [const { Vec::new() }; N];
         // The machine drifts from turn to turn, which the ratio of two medians does not see.
         let mut ratios = [const { Vec::new() }; N];
         for sample in 1..=self.samples() {
-            let mut place = 0..N;
-            let turn = measures.each_mut().map(|(_, measure)| {
-                if self.is_alone && place.next() != Some(0) { f64::NAN } else { measure() }
-            });
+            let mut turns = [const { Vec::new() }; N];
+            for _ in 0..slices {
+                for (place, (_, measure)) in measures.iter_mut().enumerate() {
+                    turns[place].push(if self.is_alone && place > 0 {
+                        f64::NAN
+                    } else {
+                        measure()
+                    });
+                }
+            }
+            let turn = turns.map(median);
             let mut text = format!("{:.1} {unit}", turn[0]);
             for (index, value) in turn.into_iter().enumerate() {
                 values[index].push(value);

@@ -215,7 +215,7 @@ TEST(V1, TheKeyLogTellsTheSameOnBothSides)
     both.b.make(std::move(callbacks[1]));
     both.open();
     for (std::vector<std::string> &each : lines) std::sort(each.begin(), each.end());
-    EXPECT_GE(lines[0].size(), 4u);
+    EXPECT_GE(lines[0].size(), 3u);
     EXPECT_EQ(lines[0], lines[1]);
     EXPECT_EQ(lines[0][0].rfind("CLIENT_", 0), 0u);
 }

@@ -30,7 +30,8 @@ pub(crate) enum HandshakeEvent {
         payload: Vec<u8>,
     },
     /// Short packets can be sealed and opened. At a responder this is confirmed (7.7) as well, and
-    /// the handshake is done; at an initiator it stays until `confirm`.
+    /// the handshake is done; at an initiator it comes when its last flight has left, and the
+    /// handshake stays until `confirm`.
     Complete(Box<Complete>),
     /// The attempt failed on this side. What it still has to say (a close) comes out of
     /// `poll_transmit`; drop it when `is_over`.

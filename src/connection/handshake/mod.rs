@@ -253,14 +253,26 @@ impl Handshake {
     /// The owner's checks passed, or nothing is left to check.
     fn complete(&mut self, now: Time) {
         let State::Deciding { .. } = self.state else { return };
+        match self.side {
+            // The flight leaves first: the responder works on it while secrets are made here.
+            Side::Initiator => self.state = State::Complete,
+            Side::Responder => self.finish(now),
+        }
+    }
+
+    /// An initiator whose flight has left: what the handshake made is told once.
+    fn finish_complete(&mut self, now: Time) {
+        if matches!(self.state, State::Complete) && self.session.is_some() {
+            self.finish(now);
+        }
+    }
+
+    fn finish(&mut self, now: Time) {
         match self.made(now) {
             Err(code) => self.fail_closing(now, code),
             Ok(complete) => {
-                self.state = match self.side {
-                    Side::Initiator => State::Complete,
-                    Side::Responder => State::Confirmed,
-                };
                 if self.side == Side::Responder {
+                    self.state = State::Confirmed;
                     self.forget_keys();
                 }
                 self.events.push_back(HandshakeEvent::Complete(Box::new(complete)));

@@ -46,7 +46,8 @@ struct Part {
 
 impl Handshake {
     /// Adds one datagram's long packets to `buf`, if any are to be sent; call it until it gives
-    /// none. `joins`: the caller will add a short packet if there is room for one.
+    /// none. Then an initiator whose peer was accepted has its secrets made: there is an event.
+    /// `joins`: the caller will add a short packet if there is room for one.
     pub(crate) fn poll_transmit(
         &mut self,
         rng: &mut ChaCha12Rng,
@@ -65,6 +66,7 @@ impl Handshake {
             | State::Complete => self.draft_flight(rng, now, &mut draft),
         }
         if draft.end == 0 {
+            self.finish_complete(now);
             return None;
         }
         let must_be_full = draft.parts[0]

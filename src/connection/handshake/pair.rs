@@ -373,7 +373,13 @@ impl End {
     pub(crate) fn poll_transmit(&mut self, now: Time) -> Option<Vec<u8>> {
         let handshake = self.handshake.as_mut()?;
         let mut bytes = Vec::new();
-        let datagram = handshake.poll_transmit(&mut self.node.rng, now, &mut bytes, false)?;
+        let datagram = handshake.poll_transmit(&mut self.node.rng, now, &mut bytes, false);
+        let Some(datagram) = datagram else {
+            // An initiator that has nothing more to send is complete.
+            let side = handshake.side;
+            self.take_events(now, side);
+            return None;
+        };
         assert_eq!(datagram.len, bytes.len());
         assert!((1..=DATAGRAM_SIZE).contains(&bytes.len()), "{} bytes", bytes.len());
         Some(bytes)
