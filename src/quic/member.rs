@@ -450,8 +450,8 @@ impl Member {
 /// Bytes that QUIC gets beyond what it may have in flight: some batches.
 const AHEAD_BYTES: u64 = 256 << 10;
 
-/// Round trips for which QUIC's pacer holds a datagram back at most: with its smallest window, of two
-/// datagrams, it waits until it has gathered ten at 5/4 of the window a round trip.
+/// Round trips for which QUIC's pacer holds a datagram back at most: with its smallest window, of
+/// two datagrams, it waits until it has gathered ten at 5/4 of the window a round trip.
 const PACER_RTTS: u32 = 5;
 
 /// What it gathers at most where the window is large.

@@ -28,10 +28,15 @@ fn a_daemon_that_is_killed_and_comes_back_loses_nothing_silently() {
     watch.done(&Request::Watch, b"");
     client.follow(ALL);
     let (address, to) = (second.address, second.address());
+    // However fast it is, half of all is left for the daemon that came back, more than queues hold.
+    let (came_back, is_back) = std::sync::mpsc::channel();
     let before = std::thread::spawn(move || follow(client, LAST));
     let writer = std::thread::spawn(move || {
         let mut refused = Vec::new();
         for number in 0..=LAST {
+            if number == LAST / 2 {
+                is_back.recv().expect("the daemon comes back");
+            }
             let mut message = [0; 2_000];
             message[..4].copy_from_slice(&number.to_be_bytes());
             sender.ask_with(&Request::Send { address: &to, team: TEAM, label: "x" }, &message);
@@ -50,6 +55,7 @@ fn a_daemon_that_is_killed_and_comes_back_loses_nothing_silently() {
     let second = setup.start();
     let mut client = second.client();
     client.follow(ALL);
+    came_back.send(()).expect("the second half waits for it");
     let after = std::thread::spawn(move || follow(client, LAST));
 
     let refused = writer.join().expect("the sender's daemon is there all the time");
