@@ -85,10 +85,20 @@ impl TlsContext {
     // spec: 3.3 TLS profile
     pub fn new(identity: &Identity, options: TlsOptions) -> TlsContext {
         assert!(!options.suites.is_empty(), "a node speaks at least one cipher suite");
+        let provider = provider(&options);
+        TlsContext::with_provider(identity, options, provider)
+    }
+
+    /// The same with other suites and groups than those of `options`.
+    pub(super) fn with_provider(
+        identity: &Identity,
+        options: TlsOptions,
+        provider: CryptoProvider,
+    ) -> TlsContext {
         let clock = Arc::new(Clock::default());
         let issued = Arc::new(IssuedTickets::new(Arc::clone(&clock), options.tickets_issued_max));
         let received = Arc::new(ReceivedTickets::new(options.tickets_received_max));
-        let provider = Arc::new(provider(&options));
+        let provider = Arc::new(provider);
         // The first random byte of a process costs aws-lc some 40 ms: better now than in the first
         // handshake. A failure shows there.
         let _seeded = provider.secure_random.fill(&mut [0]);

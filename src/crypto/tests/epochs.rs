@@ -22,6 +22,20 @@ fn what_one_side_seals_the_other_opens() {
     }
 }
 
+#[test]
+fn what_is_prepared_is_neither_derived_again_nor_different() {
+    let (mut a, mut b) = End::pair(Suite::Aes256Gcm);
+    assert_eq!(a.epochs.channel_keys(), 0);
+    a.epochs.prepare();
+    a.epochs.prepare();
+    assert_eq!(a.epochs.channel_keys(), 2);
+    let packet = a.seal(ChannelNumber::NONE.0, b"there").0;
+    assert_eq!(b.open(&packet).expect("it opens").1, b"there");
+    let packet = b.seal(ChannelNumber::NONE.0, b"and back").0;
+    assert_eq!(a.open(&packet).expect("it opens").1, b"and back");
+    assert_eq!((a.epochs.channel_keys(), b.epochs.channel_keys()), (2, 2));
+}
+
 // spec: 5.1, 5.5
 #[test]
 fn numbers_of_every_length_are_read_and_the_spin_bit_is_kept() {

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::crypto::aws_lc_rs::cipher_suite;
+
 use super::super::session::CryptoLevel;
 use super::super::{
     AttemptIds, Epochs, Identity, LevelKeys, Limits, ReplayWindow, SealInfo, Session, Suite,
-    TlsContext, TlsError, TlsOptions, TlsOutput,
+    TlsContext, TlsError, TlsOptions, TlsOutput, ed25519_of,
 };
 use super::{at, hex, layout};
 use crate::id::{AttemptId, ChannelNumber, PathId, PeerId, Side};
@@ -207,6 +209,40 @@ fn secrets_are_bound_to_the_ids_of_the_attempt_and_follow_from_the_key_log() {
     ] {
         assert_eq!(secret.as_bytes(), export(&exporter, label));
     }
+}
+
+// spec: 3.3 TLS profile
+#[test]
+fn a_peer_that_derives_all_that_tls_knows_derives_the_same_keys() {
+    for suite in
+        [cipher_suite::TLS13_AES_256_GCM_SHA384, cipher_suite::TLS13_CHACHA20_POLY1305_SHA256]
+    {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.cipher_suites = vec![suite];
+        provider.signature_verification_algorithms = ed25519_of(&provider);
+        let identity = Identity::from_seed([1; 32]);
+        let context = TlsContext::with_provider(&identity, TlsOptions::default(), provider);
+        let (theirs, ours) = (Party { identity, context }, Party::new(2));
+        for (a, b) in [(&theirs, &ours), (&ours, &theirs)] {
+            // The second time by a ticket.
+            for is_resumed in [false, true] {
+                let (dialer, answerer) = meet(NOW, a, b, Some(b.id()));
+                assert_eq!(dialer.session.is_resumed(), is_resumed);
+                check_level_1(&dialer, &answerer);
+                check_short_packets(&dialer.session, &answerer.session);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_node_that_keeps_no_tickets_issues_none() {
+    let options = TlsOptions { tickets_issued_max: 0, ..TlsOptions::default() };
+    let (a, b) = (Party::new(1), Party::with(2, options));
+    let (mut dialer, mut answerer) = (a.dial(NOW, Some(b.id())), b.answer(NOW));
+    shake(NOW, &mut dialer, &mut answerer).expect("a good handshake");
+    assert!(answerer.session.is_complete());
+    assert!(answerer.session.tickets(NOW).is_empty());
 }
 
 /// RFC 8446 7.5 with SHA-384 over HMAC alone.

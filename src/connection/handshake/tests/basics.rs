@@ -17,6 +17,23 @@ fn handshake_takes_one_round_trip_and_three_datagrams() {
     assert!(pair.initiator.handshake().is_over() && pair.responder.handshake().is_over());
 }
 
+// spec: 7.3 complete: the flight may go
+#[test]
+fn an_initiators_last_flight_leaves_before_its_secrets_are_made() {
+    let mut pair = pair(classical);
+    let now = pair.now;
+    let hello = pair.initiator.poll_transmit(now).expect("a hello");
+    pair.deliver(Side::Responder, hello);
+    let answer = pair.responder.poll_transmit(now).expect("an answer");
+    pair.deliver(Side::Initiator, answer);
+    let flight = pair.initiator.poll_transmit(now).expect("its flight");
+    assert!(pair.initiator.complete.is_none());
+    pair.deliver(Side::Responder, flight);
+    assert!(pair.responder.complete.is_some());
+    assert_eq!(pair.initiator.poll_transmit(now), None);
+    assert!(pair.initiator.complete.is_some());
+}
+
 // spec: 4.4 the last may be a short packet, which then has the padding
 #[test]
 fn caller_that_joins_a_short_packet_fills_the_datagram_itself() {
