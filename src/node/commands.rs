@@ -108,6 +108,14 @@ impl Endpoint {
         channel: ChannelHandle,
         message: &[u8],
     ) -> Result<(), Error> {
+        if self.shared.send_alike(channel, message) {
+            return Ok(());
+        }
+        self.send_any(now, channel, message)
+    }
+
+    #[inline(never)]
+    fn send_any(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
         if self.shared.is_orphan(channel) {
             return Err(Error::Closed);
         }

@@ -14,7 +14,6 @@ mod reply;
 mod reset;
 mod table;
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -25,7 +24,7 @@ use crate::crypto::{Identity, KeyLog};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 pub use crate::info::{ChannelInfo, CloseReason, ConnectionInfo, Dial, Received};
-use crate::io::{Event, Receive, SendError, Transmit, canonical};
+use crate::io::{Event, EventQueue, Receive, SendError, Transmit, canonical};
 pub use crate::stats::{ChannelStats, ConnectionStats, DropReason, EcnState, NodeStats};
 use crate::time::Time;
 use crate::v0;
@@ -146,9 +145,9 @@ impl Node {
     }
 
     /// Moves all that `poll_event` has to the back of `events`.
-    pub fn take_events(&mut self, events: &mut VecDeque<Event>) {
+    pub fn take_events(&mut self, events: &mut EventQueue) {
         if let Some(v1) = &mut self.v1 {
-            v1.take_events(events);
+            events.append(v1.events_mut());
         }
         if let Some(v0) = &mut self.v0 {
             v0.take_events(events);
@@ -634,16 +633,21 @@ impl Node {
         let events_max = self.config().events_max;
         for start in run.clone().step_by(from.stride.max(1)) {
             let one = start..(start + from.stride.max(1)).min(run.end);
-            let events = match (&mut self.v1, &mut self.v0) {
-                (Some(v1), _) => v1.events_mut(),
-                (None, Some(v0)) => v0.events_mut(),
+            let waiting = match (&mut self.v1, &mut self.v0) {
+                (Some(v1), _) => v1.events_mut().len(),
+                (None, Some(v0)) => v0.events_mut().len(),
                 (None, None) => return,
             };
-            if events.len() >= events_max {
+            if waiting >= events_max {
                 self.drop_run(from, one, DropReason::EventQueueFull);
                 continue;
             }
-            events.push_back(Event::Datagram { from: address, bytes: one.clone() });
+            let event = Event::Datagram { from: address, bytes: one.clone() };
+            match (&mut self.v1, &mut self.v0) {
+                (Some(v1), _) => v1.events_mut().push_back(event),
+                (None, Some(v0)) => v0.events_mut().push_back(event),
+                (None, None) => return,
+            }
             self.loose.datagrams_received += 1;
             self.loose.bytes_received += one.len() as u64;
         }

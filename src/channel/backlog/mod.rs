@@ -8,6 +8,7 @@ mod pack;
 mod ranges;
 mod settle;
 mod store;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use crate::error::Error;
 use crate::time::Time;
 use ranges::Ranges;
 use store::Store;
+use tail::Tail;
 
 /// Messages to be sent, and those sent whose fate matters.
 #[derive(Debug, Default)]
@@ -29,6 +31,8 @@ pub(crate) struct Backlog {
     store: Store,
     /// The numbered ones first, in a row from `base` on.
     messages: VecDeque<Message>,
+    /// Messages behind those, without a number, that need no entry each.
+    tail: Tail,
     base: u64,
     numbered: usize,
     /// Bytes of the last numbered message that left.
@@ -193,20 +197,47 @@ impl SpareBacklogs {
 
 impl Backlog {
     /// Takes a message in, to be sent behind the others. `next` is the channel's next number.
-    #[inline]
     pub(crate) fn push(&mut self, message: &[u8], ask: Ask, next: u64, chunks: &mut Chunks) {
         let len = u32::try_from(message.len()).expect("the caller bounds messages");
+        let head = pack::head_of(next + self.unsent_messages() as u64, message.len());
+        let start = self.store.push(head, message, chunks);
+        self.bytes += charge(len);
+        self.unsent += charge(len);
+        if head.len != 0 && !ask.is_some() {
+            if !self.tail.extend(len, head) {
+                self.list_tail(usize::MAX);
+                self.tail = Tail::new(start, len, head);
+            }
+            return;
+        }
+        self.list_tail(usize::MAX);
         let mut extra = 0;
         if ask.is_some() {
             self.extras.entry(&mut extra).ask = ask;
             self.expiring += u32::from(ask.expires.is_some());
         }
-        let head = pack::head_of(next + self.unsent_messages() as u64, message.len());
-        let start = self.store.push(head, message, chunks);
         let head = head.len as u8;
         self.messages.push_back(Message { start, len, head, acked: 0, extra, is_settled: false });
-        self.bytes += charge(len);
-        self.unsent += charge(len);
+    }
+
+    /// As `push`, of a message for which nothing is asked, if it is like the one before and simply
+    /// follows it. Whether it was.
+    #[inline]
+    pub(crate) fn push_alike(&mut self, message: &[u8]) -> bool {
+        let Some(head) = self.tail.next_head(message.len()) else { return false };
+        if !self.store.push_inside(head, message) {
+            return false;
+        }
+        self.tail.advance(head);
+        let charge = message.len() + CHARGE as usize;
+        self.bytes += charge;
+        self.unsent += charge;
+        true
+    }
+
+    /// Gives entries to the first messages of the tail, up to so many.
+    fn list_tail(&mut self, most: usize) {
+        self.messages.extend(self.tail.take(most));
     }
 
     /// The oldest message that waits leaves as number `number`, in a packet of somebody else's.
@@ -218,6 +249,9 @@ impl Backlog {
 
     /// Gives the oldest message without one its number; how long the message is.
     fn number_next(&mut self, number: u64) -> Option<u32> {
+        if self.numbered == self.messages.len() {
+            self.list_tail(1);
+        }
         let len = self.messages.get(self.numbered)?.len;
         if self.numbered == 0 {
             self.base = number;
@@ -245,7 +279,7 @@ impl Backlog {
 
     /// Whether it holds nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.messages.is_empty() && self.tail.is_empty()
     }
 
     /// Charge of all messages in it: what it holds of the node's memory.
@@ -260,7 +294,7 @@ impl Backlog {
 
     /// Messages that were not begun.
     pub(crate) fn unsent_messages(&self) -> usize {
-        self.messages.len() - self.numbered
+        self.messages.len() - self.numbered + self.tail.len()
     }
 
     /// When the first message ends that has a lifetime.
@@ -275,12 +309,15 @@ impl Backlog {
         last.is_some_and(|last| self.cut < self.messages[last].len)
     }
 
-    /// The message that goes on next, and from where.
-    fn next_new(&self) -> Option<(usize, u32)> {
+    /// The message that goes on next: how long it is, and what of it left.
+    fn next_new(&self) -> Option<(u32, u32)> {
         if self.is_begun() {
-            return Some((self.numbered - 1, self.cut));
+            return Some((self.messages[self.numbered - 1].len, self.cut));
         }
-        (self.numbered < self.messages.len()).then_some((self.numbered, 0))
+        match self.messages.get(self.numbered) {
+            Some(message) => Some((message.len, 0)),
+            None => self.tail.message_len().map(|len| (len, 0)),
+        }
     }
 
     /// Where a numbered message is, unless it is settled.

@@ -136,14 +136,13 @@ impl Backlog {
             }
         }
         self.fill_whole(sending, order, limit, payload, (pieces, from));
-        while let Some((index, offset)) = self.next_new() {
-            let message = self.messages[index];
-            let is_new = index == self.numbered;
+        while let Some((whole, offset)) = self.next_new() {
+            let is_new = offset == 0;
             if is_new && self.bytes - self.unsent > order.kept_max {
                 return Stop::Kept;
             }
-            let number = if is_new { sending.next() } else { self.base + index as u64 };
-            let rest = message.len - offset;
+            let number = if is_new { sending.next() } else { sending.next() - 1 };
+            let rest = whole - offset;
             let Some(len) = order.cut(payload, number, (offset, rest), true) else {
                 return Stop::Full;
             };
@@ -160,7 +159,7 @@ impl Backlog {
             sending.spend(u64::from(len + head));
             self.cut = offset + len;
             self.unsent -= (len + head) as usize;
-            self.write(payload, index, (offset, len), 0, (pieces, from));
+            self.write(payload, self.numbered - 1, (offset, len), 0, (pieces, from));
         }
         Stop::Done
     }
@@ -189,6 +188,21 @@ impl Backlog {
             }
             (count, len, spent) = (count + 1, longer, cost);
             self.cut = message.len;
+        }
+        if self.numbered + count == self.messages.len()
+            && let Some(one) = self.tail.message_len()
+        {
+            let (stride, charge) = (self.tail.stride(), charge(one) as u64);
+            let fitting = (room - len) / stride;
+            let afforded = (credit - spent) / charge;
+            let wanted = kept.saturating_sub(spent).div_ceil(charge);
+            let more = fitting.min(afforded.min(wanted) as usize).min(self.tail.len());
+            if more > 0 {
+                self.list_tail(more);
+                (count, len, spent) =
+                    (count + more, len + more * stride, spent + more as u64 * charge);
+                self.cut = one;
+            }
         }
         let Some(message) = self.messages.get(self.numbered).filter(|_| count > 0) else { return };
         let first = sending.next();

@@ -3,6 +3,7 @@
 use super::super::send::Sending;
 use super::pack::head_of;
 use super::store::Store;
+use super::tail::Tail;
 use super::{Backlog, Chunks, Lost, Piece, Report, WHOLE, charge};
 use crate::error::Error;
 use crate::time::Time;
@@ -234,6 +235,7 @@ impl Backlog {
     /// Drops messages that were not begun and are longer than the peer takes; how many.
     pub(crate) fn discard_larger(&mut self, most: u64, settling: &mut Settling<'_>) -> u64 {
         let mut discarded = 0;
+        self.list_tail(usize::MAX);
         for index in self.numbered..self.messages.len() {
             if u64::from(self.messages[index].len) > most {
                 self.discard(index, Error::TooLarge, settling.reports);
@@ -283,6 +285,7 @@ impl Backlog {
             self.report(index, Some(reason), reports);
         }
         self.messages.clear();
+        self.tail = Tail::default();
         self.lost.clear();
         (self.numbered, self.bytes, self.unsent, self.cut) = (0, 0, 0, 0);
         self.store.release(self.store.end(), chunks);
@@ -297,15 +300,12 @@ impl Backlog {
             self.base += 1;
             self.numbered -= 1;
         }
-        match self.messages.front() {
-            Some(front) => {
-                self.store.release(front.start - u64::from(front.head), settling.chunks);
-            }
-            None => {
-                self.lost.clear();
-                self.store.release(self.store.end(), settling.chunks);
-            }
+        let front = self.messages.front();
+        let needed = front.map(|front| front.start - u64::from(front.head)).or(self.tail.begin());
+        if self.numbered == 0 {
+            self.lost.clear();
         }
+        self.store.release(needed.unwrap_or(self.store.end()), settling.chunks);
         if self.store.len() > 2 * self.bytes + STORE_SLACK {
             self.compact(settling);
         }
@@ -315,6 +315,7 @@ impl Backlog {
     /// the heads anew.
     #[cold]
     fn compact(&mut self, settling: &mut Settling<'_>) {
+        self.list_tail(usize::MAX);
         let (mut compact, mut bytes) = (Store::default(), Vec::new());
         let first = settling.sending.next() - self.numbered as u64;
         for (message, number) in self.messages.iter_mut().zip(first..) {

@@ -84,6 +84,24 @@ impl Store {
         self.end - message.len() as u64
     }
 
+    /// As `push`, if the last chunk has room; whether it has.
+    #[inline]
+    pub(super) fn push_inside(&mut self, head: Head, message: &[u8]) -> bool {
+        let at = self.len() % CHUNK_SIZE;
+        let end = at + Head::LEN_MAX + message.len();
+        let Some(room) = self.chunks.back_mut().and_then(|chunk| chunk.get_mut(at..end)) else {
+            return false;
+        };
+        // Else the last chunk is full, or another's.
+        if at == 0 {
+            return false;
+        }
+        room[..Head::LEN_MAX].copy_from_slice(&head.bytes.to_be_bytes());
+        room[head.len..][..message.len()].copy_from_slice(message);
+        self.end += (head.len + message.len()) as u64;
+        true
+    }
+
     fn push_across(&mut self, mut bytes: &[u8], chunks: &mut Chunks) {
         while !bytes.is_empty() {
             let used = self.len();

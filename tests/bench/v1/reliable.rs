@@ -102,10 +102,15 @@ struct Sender {
 impl Sender {
     /// Queues messages under one lock; false when a queue got full.
     fn send(&mut self, engine: &Engine) -> bool {
-        let count = BATCH_BYTES / self.message.len();
+        let env = |name: &str, or: usize| std::env::var(name).map_or(or, |it| it.parse().unwrap());
+        let count = env("BATCH", BATCH_BYTES) / self.message.len();
+        let run = env("RUN", 1);
         let result = engine.with_node(|node, now| {
-            for _ in 0..count {
-                node.send(now, self.channels[self.turn], &self.message)?;
+            for _ in 0..count / run {
+                let channel = self.channels[self.turn];
+                for _ in 0..run {
+                    node.send(now, channel, &self.message)?;
+                }
                 self.turn = (self.turn + 1) % self.channels.len();
             }
             Ok(())
