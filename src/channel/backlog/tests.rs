@@ -43,7 +43,8 @@ impl Bench {
     fn push(&mut self, byte: u8, len: usize) {
         let next = self.sending.next();
         let message = vec![byte; len];
-        if !self.backlog.push_alike(&message) {
+        let mut one = std::iter::once(&message[..]).peekable();
+        if self.backlog.push_alike(&mut one, usize::MAX).0 == 0 {
             self.backlog.push(&message, Ask::default(), next, &mut self.chunks);
         }
     }

@@ -318,7 +318,7 @@ fn messages_of_one_size_in_a_row_are_read_at_once_as_they_are_one_by_one() {
     let bytes: Vec<u8> = (0..=255).collect();
     // Where each begins, its length, and how many follow each other; flags and numbers that do not
     // follow between them.
-    let rows = [(0, 3, 200), (200, 3, 5), (206, 3, 2), (208, 64, 7), (16_500, 130, 30), (9, 1, 1)];
+    let rows = [(0, 5, 200), (200, 5, 5), (206, 5, 2), (208, 64, 7), (16_500, 130, 30), (9, 1, 1)];
     let mut frames = Vec::new();
     for (first, len, count) in rows {
         for number in first..first + count {
