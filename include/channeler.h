@@ -3012,7 +3012,8 @@ int32_t channeler_channel_send_buffer_with(struct channeler_node *node,
                                            void *user_data);
 
 /**
- * Queues several messages, to one channel or many, at the cost of one lock; each is copied.
+ * Queues several messages, to one channel or many, at the cost of one lock; each is copied. Those
+ * of one size for one channel that follow each other cost little more than their bytes.
  *
  * They are taken in order, up to the first that fails; `*sent` becomes the number taken, **also on
  * failure** (but not when a pointer is NULL), so that the failed message is `messages[*sent]`.

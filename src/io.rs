@@ -1,10 +1,13 @@
 //! What goes in and out of the core: datagrams and events, as plain data.
 
+mod queue;
+
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::ops::Range;
 
 use crate::error::Error;
 use crate::id::{ChannelHandle, ChannelId, ConnectionHandle, PeerId};
+pub use queue::EventQueue;
 
 /// Our end of a datagram: which socket, and which of its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

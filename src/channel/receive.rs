@@ -136,7 +136,7 @@ impl Receiving {
     ) -> Result<Arrival, Fault> {
         check_data(data, desk.message_max)?;
         if self.is_next(data) {
-            self.take_next(data, desk.intake)?;
+            self.take_next(data.bytes.len(), 1, desk.intake)?;
             return Ok(Arrival::Deliver { skipped: 0 });
         }
         if data.number < self.floor {
@@ -157,12 +157,24 @@ impl Receiving {
         is_whole && data.number == self.floor && self.apart.is_none()
     }
 
-    /// Takes such a message, which is to be delivered.
+    /// Takes `count` such messages of `len` bytes, which are to be delivered.
     #[inline]
-    pub(crate) fn take_next(&mut self, data: &Data<'_>, intake: &mut Intake) -> Result<(), Fault> {
-        self.receive(charge_of(data.bytes.len() as u64), intake)?;
-        self.floor += 1;
+    pub(crate) fn take_next(
+        &mut self,
+        len: usize,
+        count: u64,
+        intake: &mut Intake,
+    ) -> Result<(), Fault> {
+        self.receive(count * charge_of(len as u64), intake)?;
+        self.floor += count;
         Ok(())
+    }
+
+    /// How many messages of `len` bytes the limits have room for.
+    // spec: 11.3 receiving
+    #[inline]
+    pub(crate) fn room(&self, len: usize, intake: &Intake) -> u64 {
+        self.credit.left().min(intake.credit.left()) / charge_of(len as u64)
     }
 
     fn arrive_apart(&mut self, data: &Data<'_>, desk: &mut Desk<'_>) -> Result<Arrival, Fault> {

@@ -1,8 +1,5 @@
 //! Application messages in: put together, in the order of their channel, to the application.
 
-use std::collections::VecDeque;
-use std::ops::Range;
-
 use super::inbound::Inbound;
 use super::shared::Shared;
 use super::{Breach, Connection};
@@ -12,9 +9,9 @@ use crate::channel::{
 };
 use crate::config::NodeConfig;
 use crate::error::Error;
-use crate::id::{Capabilities, ChannelHandle, ConnectionHandle};
+use crate::id::{Capabilities, ChannelHandle};
 use crate::info::Received;
-use crate::io::Event;
+use crate::io::{Event, EventQueue};
 use crate::stats::{DropReason, NodeStats};
 use crate::time::Time;
 use crate::wire::codes::ConnectionCode;
@@ -42,7 +39,7 @@ enum Message<'a> {
 /// Where messages go: to an event, or to the channel's inbox.
 struct Outlet<'a> {
     config: &'a NodeConfig,
-    events: &'a mut VecDeque<Event>,
+    events: &'a mut EventQueue,
     stats: &'a mut NodeStats,
     spare_inboxes: &'a mut SpareInboxes,
     spares: &'a mut Spares,
@@ -130,14 +127,16 @@ impl Connection {
         let (receiving, intake) = (&mut channel.receiving, &mut self.intake);
         let (mut messages, mut bytes_received) = (0, 0);
         let bytes_max = config.message_bytes_max;
-        while let Some(data) =
-            frames.next_data_if(|data| data.bytes.len() <= bytes_max && receiving.is_next(data))
-        {
-            receiving.take_next(&data, intake)?;
-            messages += 1;
-            bytes_received += data.bytes.len() as u64;
-            let at = data.bytes.as_ptr() as usize - buffer.as_ptr() as usize;
-            push_lent(events, self.handle, handle, at..at + data.bytes.len());
+        while let Some(row) = frames.next_row_if(
+            |data| data.bytes.len() <= bytes_max && receiving.is_next(data),
+            |data| receiving.room(data.bytes.len(), intake),
+        ) {
+            let (len, count) = (row.first.len(), row.count);
+            receiving.take_next(len, count as u64, intake)?;
+            messages += count as u64;
+            bytes_received += (count * len) as u64;
+            let at = row.first.as_ptr() as usize - buffer.as_ptr() as usize;
+            events.push_row(self.handle, handle, at..at + len, (row.stride, count));
         }
         if messages == 0 {
             return Ok(false);
@@ -287,22 +286,6 @@ impl Connection {
         }
         spare_inboxes.put(&mut channel.inbox);
     }
-}
-
-/// Reports a lent message. Where there is room the event is written in place: else it is built
-/// apart and copied, and the processor waits for that.
-#[inline]
-fn push_lent(
-    events: &mut VecDeque<Event>,
-    connection: ConnectionHandle,
-    channel: ChannelHandle,
-    bytes: Range<usize>,
-) {
-    if events.len() == events.capacity() {
-        events.reserve(1);
-        return events.push_back(Event::Message { connection, channel, bytes });
-    }
-    events.push_back(Event::Message { connection, channel, bytes });
 }
 
 impl Outlet<'_> {

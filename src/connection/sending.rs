@@ -1,6 +1,7 @@
 //! Messages of the application on their way into packets: the queues of a channel, and what holds
 //! them.
 
+use std::iter::Peekable;
 use std::time::Duration;
 
 use super::Connection;
@@ -263,6 +264,36 @@ impl Connection {
     /// Bytes that a channel may hold beyond what waits.
     pub(super) fn kept_max(config: &NodeConfig) -> usize {
         config.send_queue_bytes_max.saturating_mul(KEPT_TIMES)
+    }
+}
+
+impl Shared {
+    /// Queues messages as `Connection::send` would, while they are like the one before them on a
+    /// channel that waits for its turn anyway, as most small ones are: then they take little more
+    /// than their bytes. How many were.
+    #[inline]
+    pub(crate) fn send_alike<'a>(
+        &mut self,
+        handle: ChannelHandle,
+        messages: &mut Peekable<impl Iterator<Item = &'a [u8]>>,
+    ) -> usize {
+        let Some(channel) = self.channels.get_mut(handle.0) else { return 0 };
+        let Some(backlog) = &mut channel.backlog else { return 0 };
+        let is_simple = channel.turn.is_ready
+            && channel.ending == Ending::None
+            && channel.message_lifetime.is_zero()
+            && channel.outbox.is_empty();
+        if !is_simple || self.ready.back() != Some(&channel.connection) {
+            return 0;
+        }
+        let own = self.config.send_queue_bytes_max.saturating_sub(backlog.unsent_bytes());
+        let all = self.config.node_send_queue_bytes_max.saturating_sub(self.send_queue_bytes);
+        let (count, len) = backlog.push_alike(messages, own.min(all));
+        channel.counts.messages_sent += count as u64;
+        channel.counts.bytes_sent += (count * len) as u64;
+        self.stats.messages_sent += count as u64;
+        self.send_queue_bytes += count * (len + CHARGE as usize);
+        count
     }
 }
 

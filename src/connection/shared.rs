@@ -12,7 +12,7 @@ use crate::crypto::{Identity, PublicKey, ResetKey, TlsContext};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PathId, Token, Version};
 use crate::info::Received;
-use crate::io::Event;
+use crate::io::{Event, EventQueue};
 use crate::path::{Fate, SentFrame};
 use crate::slots::Slots;
 use crate::stats::{DropReason, NodeStats};
@@ -50,7 +50,7 @@ pub(crate) struct Shared {
     pub(crate) send_queue_bytes: usize,
     /// Channels that wait for room in the node's queue, each once.
     pub(crate) blocked: VecDeque<ChannelHandle>,
-    pub(crate) events: VecDeque<Event>,
+    pub(crate) events: EventQueue,
     pub(crate) stats: NodeStats,
     /// Connections that may have something to send, each once.
     pub(crate) ready: VecDeque<ConnectionHandle>,
@@ -133,7 +133,7 @@ impl Shared {
             chunks: Chunks::default(),
             send_queue_bytes: 0,
             blocked: VecDeque::new(),
-            events: VecDeque::new(),
+            events: EventQueue::default(),
             stats: NodeStats::default(),
             ready: VecDeque::new(),
             notices: VecDeque::new(),

@@ -1,11 +1,9 @@
 //! From a node's events to a handler's callbacks; written once, for the engine and for sans-IO.
 
-use std::collections::VecDeque;
-
 use super::Handler;
 use crate::error::Error;
 use crate::id::ConnectionHandle;
-use crate::io::Event;
+use crate::io::{Event, EventQueue};
 use crate::node::Node;
 
 /// Who owns the node that events come from. Both methods are called with no lock held.
@@ -26,7 +24,7 @@ pub trait Owner {
 /// nothing.
 #[derive(Debug, Default)]
 pub struct Events {
-    queue: VecDeque<Event>,
+    queue: EventQueue,
     /// Buffers of messages that were reported, for the node to use again.
     spent: Vec<Vec<u8>>,
 }
@@ -53,13 +51,23 @@ impl Events {
     ) -> Result<(), Error> {
         // Not left in place: should the handler panic, none of them is reported again.
         let mut queue = std::mem::take(&mut self.queue);
-        let result = queue.iter().try_for_each(|event| report(event, handler, bytes, owner));
-        for event in &mut queue {
-            if let Event::Assembled { bytes, .. } = event {
-                self.spent.push(std::mem::take(bytes));
+        let result = queue.entries().try_for_each(|(event, count, stride)| match event {
+            Event::Message { connection, channel, bytes: first } => {
+                let mut place = first.clone();
+                for _ in 0..count {
+                    if owner.is_closed() {
+                        break;
+                    }
+                    let (connection, channel) = (*connection, *channel);
+                    let event = Event::Message { connection, channel, bytes: place.clone() };
+                    handler.event(&event, &bytes[place.clone()]);
+                    place = place.start + stride..place.end + stride;
+                }
+                Ok(())
             }
-        }
-        queue.clear();
+            other => report(other, handler, bytes, owner),
+        });
+        queue.clear(&mut self.spent);
         self.queue = queue;
         result
     }

@@ -1,5 +1,6 @@
 //! What the application asks of the v1 half of a node.
 
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -108,6 +109,34 @@ impl Endpoint {
         channel: ChannelHandle,
         message: &[u8],
     ) -> Result<(), Error> {
+        if self.shared.send_alike(channel, &mut iter::once(message).peekable()) == 1 {
+            return Ok(());
+        }
+        self.send_any(now, channel, message)
+    }
+
+    /// As `send` each; how many were taken, and why the next one was not.
+    #[inline]
+    pub(super) fn send_many<'a>(
+        &mut self,
+        now: Time,
+        channel: ChannelHandle,
+        messages: impl Iterator<Item = &'a [u8]>,
+    ) -> (usize, Result<(), Error>) {
+        let mut messages = messages.peekable();
+        let mut taken = 0;
+        loop {
+            taken += self.shared.send_alike(channel, &mut messages);
+            let Some(message) = messages.next() else { return (taken, Ok(())) };
+            if let Err(error) = self.send_any(now, channel, message) {
+                return (taken, Err(error));
+            }
+            taken += 1;
+        }
+    }
+
+    #[inline(never)]
+    fn send_any(&mut self, now: Time, channel: ChannelHandle, message: &[u8]) -> Result<(), Error> {
         if self.shared.is_orphan(channel) {
             return Err(Error::Closed);
         }

@@ -16,7 +16,7 @@ use crate::connection::{Notice, Shared};
 use crate::crypto::{Identity, KeyLog, TlsContext, TlsOptions};
 use crate::error::Error;
 use crate::id::{ConnectionHandle, PeerId};
-use crate::io::{Event, SendError, Transmit};
+use crate::io::{Event, EventQueue, SendError, Transmit};
 use crate::stats::DropReason;
 use crate::time::Time;
 use crate::wire::codes::ConnectionCode;
@@ -190,21 +190,12 @@ impl Endpoint {
         self.shared.config.segments_max = segments.clamp(1, BATCH_SEGMENTS_MAX);
     }
 
-    pub(super) fn events_mut(&mut self) -> &mut VecDeque<Event> {
+    pub(super) fn events_mut(&mut self) -> &mut EventQueue {
         &mut self.shared.events
     }
 
     pub(super) fn has_events(&self) -> bool {
         !self.shared.events.is_empty()
-    }
-
-    /// Moves all events to the back of `events`.
-    pub(super) fn take_events(&mut self, events: &mut VecDeque<Event>) {
-        if events.is_empty() {
-            std::mem::swap(events, &mut self.shared.events);
-        } else {
-            events.append(&mut self.shared.events);
-        }
     }
 
     /// Takes back the buffer of a message.

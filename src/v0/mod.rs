@@ -18,7 +18,7 @@ use crate::config::{BATCH_SEGMENTS_MAX, ChannelConfig, NodeConfig, Profile};
 use crate::error::Error;
 use crate::id::{ChannelHandle, ConnectionHandle, PeerId, Version};
 use crate::info::{ChannelInfo, ConnectionInfo, Received};
-use crate::io::{Event, Local, Receive, SendError, Transmit, canonical};
+use crate::io::{Event, EventQueue, Local, Receive, SendError, Transmit, canonical};
 use crate::stats::{ChannelStats, ConnectionStats, DropReason, NodeStats};
 use crate::time::Time;
 use connection::{Shared, State};
@@ -123,12 +123,8 @@ impl Endpoint {
     }
 
     /// Moves all that `poll_event` has to the back of `events`.
-    pub(crate) fn take_events(&mut self, events: &mut VecDeque<Event>) {
-        if events.is_empty() {
-            std::mem::swap(events, &mut self.shared.events);
-        } else {
-            events.append(&mut self.shared.events);
-        }
+    pub(crate) fn take_events(&mut self, events: &mut EventQueue) {
+        events.append_events(&mut self.shared.events);
     }
 
     /// Whether `poll_transmit` may have something right now, without waiting for company.

@@ -28,6 +28,10 @@ pub const fn encoded_len(value: u64) -> usize {
     len
 }
 
+/// What the last byte holds of a value. While that is not all ones, the encoding of the next value
+/// is greater by 1, as a number.
+pub(crate) const GROUP_MASK: u64 = GROUP as u64;
+
 /// Values below this take at most four bytes.
 pub(crate) const SHORT_END: u64 = 0x1020_4080;
 

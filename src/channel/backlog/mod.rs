@@ -8,10 +8,12 @@ mod pack;
 mod ranges;
 mod settle;
 mod store;
+mod tail;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
+use std::iter::Peekable;
 
 pub(crate) use pack::{Order, Output, Stop};
 pub(crate) use settle::Settling;
@@ -22,14 +24,17 @@ use crate::error::Error;
 use crate::time::Time;
 use ranges::Ranges;
 use store::Store;
+use tail::Tail;
 
 /// Messages to be sent, and those sent whose fate matters.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     store: Store,
-    /// The numbered ones first, in a row from `base` on.
+    /// By rising number, behind them those that have none yet.
     messages: VecDeque<Message>,
-    base: u64,
+    /// Messages behind those, without a number, that need no entry each.
+    tail: Tail,
+    /// Entries that have a number.
     numbered: usize,
     /// Bytes of the last numbered message that left.
     cut: u32,
@@ -44,12 +49,16 @@ pub(crate) struct Backlog {
     expiring: u32,
 }
 
-/// One message.
+/// One message; or several of one size that left in one packet, each with the next number, and of
+/// which nothing else is to be told.
 #[derive(Debug, Clone, Copy)]
 struct Message {
+    /// `UNNUMBERED` before it is begun.
+    number: u64,
     /// Where its bytes are in the store.
     start: u64,
     len: u32,
+    count: u16,
     /// Bytes before them that precede it in a packet, if it has no number yet. 0: it fits none.
     head: u8,
     /// Its bytes below that were acknowledged.
@@ -59,6 +68,9 @@ struct Message {
     /// Delivered or given up.
     is_settled: bool,
 }
+
+/// In place of a number that is still to come.
+const UNNUMBERED: u64 = u64::MAX;
 
 /// Something that goes again.
 #[derive(Debug, Clone, Copy)]
@@ -193,20 +205,54 @@ impl SpareBacklogs {
 
 impl Backlog {
     /// Takes a message in, to be sent behind the others. `next` is the channel's next number.
-    #[inline]
     pub(crate) fn push(&mut self, message: &[u8], ask: Ask, next: u64, chunks: &mut Chunks) {
         let len = u32::try_from(message.len()).expect("the caller bounds messages");
+        let head = pack::head_of(next + self.unsent_messages() as u64, message.len());
+        let start = self.store.push(head, message, chunks);
+        self.bytes += charge(len);
+        self.unsent += charge(len);
+        if head.len != 0 && !ask.is_some() {
+            if !self.tail.extend(len, head) {
+                self.list_tail(usize::MAX);
+                self.tail = Tail::new(start, len, head);
+            }
+            return;
+        }
+        self.list_tail(usize::MAX);
         let mut extra = 0;
         if ask.is_some() {
             self.extras.entry(&mut extra).ask = ask;
             self.expiring += u32::from(ask.expires.is_some());
         }
-        let head = pack::head_of(next + self.unsent_messages() as u64, message.len());
-        let start = self.store.push(head, message, chunks);
-        let head = head.len as u8;
-        self.messages.push_back(Message { start, len, head, acked: 0, extra, is_settled: false });
-        self.bytes += charge(len);
-        self.unsent += charge(len);
+        let message = Message { extra, ..Message::new(start, len, head.len) };
+        self.messages.push_back(message);
+    }
+
+    /// As `push`, of messages for which nothing is asked, while they are like the one before and
+    /// simply follow it, and `most` bytes of charge have room for them. How many were so, and how
+    /// long each is.
+    #[inline]
+    pub(crate) fn push_alike<'a>(
+        &mut self,
+        messages: &mut Peekable<impl Iterator<Item = &'a [u8]>>,
+        most: usize,
+    ) -> (usize, usize) {
+        let len = self.tail.message_len().unwrap_or(0);
+        let (charge, mut count) = (charge(len), self.tail.followers());
+        if count * charge > most {
+            count = most / charge;
+        }
+        let (head, len) = (self.tail.next_head(), len as usize);
+        let count = self.store.push_alike(head, len, messages, count);
+        self.tail.grow(count);
+        self.bytes += count * charge;
+        self.unsent += count * charge;
+        (count, len)
+    }
+
+    /// Gives entries to the first messages of the tail, up to so many.
+    fn list_tail(&mut self, most: usize) {
+        self.messages.extend(self.tail.take(most));
     }
 
     /// The oldest message that waits leaves as number `number`, in a packet of somebody else's.
@@ -218,14 +264,14 @@ impl Backlog {
 
     /// Gives the oldest message without one its number; how long the message is.
     fn number_next(&mut self, number: u64) -> Option<u32> {
-        let len = self.messages.get(self.numbered)?.len;
-        if self.numbered == 0 {
-            self.base = number;
+        if self.numbered == self.messages.len() {
+            self.list_tail(1);
         }
-        debug_assert_eq!(self.base + self.numbered as u64, number, "numbers are in a row");
+        let next = self.messages.get_mut(self.numbered)?;
+        next.number = number;
         self.numbered += 1;
         self.cut = 0;
-        Some(len)
+        Some(next.len)
     }
 
     /// Whether some of its messages did not leave yet, or not all of one.
@@ -245,7 +291,7 @@ impl Backlog {
 
     /// Whether it holds nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.messages.is_empty() && self.tail.is_empty()
     }
 
     /// Charge of all messages in it: what it holds of the node's memory.
@@ -260,7 +306,7 @@ impl Backlog {
 
     /// Messages that were not begun.
     pub(crate) fn unsent_messages(&self) -> usize {
-        self.messages.len() - self.numbered
+        self.messages.len() - self.numbered + self.tail.len()
     }
 
     /// When the first message ends that has a lifetime.
@@ -275,19 +321,52 @@ impl Backlog {
         last.is_some_and(|last| self.cut < self.messages[last].len)
     }
 
-    /// The message that goes on next, and from where.
-    fn next_new(&self) -> Option<(usize, u32)> {
+    /// The message that goes on next: how long it is, and what of it left.
+    fn next_new(&self) -> Option<(u32, u32)> {
         if self.is_begun() {
-            return Some((self.numbered - 1, self.cut));
+            return Some((self.messages[self.numbered - 1].len, self.cut));
         }
-        (self.numbered < self.messages.len()).then_some((self.numbered, 0))
+        match self.messages.get(self.numbered) {
+            Some(message) => Some((message.len, 0)),
+            None => self.tail.message_len().map(|len| (len, 0)),
+        }
     }
 
-    /// Where a numbered message is, unless it is settled.
+    /// Which entry has a numbered message, unless it is settled.
     fn live(&self, number: u64) -> Option<usize> {
-        let index = usize::try_from(number.checked_sub(self.base)?).ok()?;
-        let is_live = index < self.numbered && !self.messages[index].is_settled;
+        let behind = self.messages.partition_point(|message| message.number <= number);
+        let index = behind.checked_sub(1)?;
+        let message = &self.messages[index];
+        let is_live = index < self.numbered && !message.is_settled && number < message.end();
         is_live.then_some(index)
+    }
+
+    /// As `live`; the entry is then that message's alone.
+    fn live_alone(&mut self, number: u64) -> Option<usize> {
+        let index = self.live(number)?;
+        let before = (number - self.messages[index].number) as u16;
+        let index = self.split(index, before);
+        self.split(index, 1);
+        Some(index)
+    }
+
+    /// Gives the first `count` messages of an entry one of their own. Which one has the others, or
+    /// has them all.
+    fn split(&mut self, index: usize, count: u16) -> usize {
+        let whole = self.messages[index];
+        if count == 0 || count >= whole.count {
+            return index;
+        }
+        let other = Message {
+            number: whole.number + u64::from(count),
+            start: whole.start_of(whole.number + u64::from(count)),
+            count: whole.count - count,
+            ..whole
+        };
+        self.messages[index].count = count;
+        self.messages.insert(index + 1, other);
+        self.numbered += 1;
+        index + 1
     }
 
     /// The first part of `start..end` of a message that was not acknowledged.
@@ -298,6 +377,38 @@ impl Backlog {
             Some(extra) if start < end => extra.ranges.first_gap(start, end),
             Some(_) | None => (start.min(end), end),
         }
+    }
+}
+
+impl Message {
+    /// One without a number.
+    fn new(start: u64, len: u32, head: usize) -> Message {
+        Message {
+            number: UNNUMBERED,
+            start,
+            len,
+            count: 1,
+            head: head as u8,
+            acked: 0,
+            extra: 0,
+            is_settled: false,
+        }
+    }
+
+    /// The number behind its last.
+    fn end(&self) -> u64 {
+        self.number + u64::from(self.count)
+    }
+
+    /// Where the bytes of message `number` of them are.
+    fn start_of(&self, number: u64) -> u64 {
+        let stride = u64::from(self.head) + u64::from(self.len);
+        self.start + (number - self.number) * stride
+    }
+
+    /// What they are charged, all together.
+    fn charge(&self) -> usize {
+        usize::from(self.count) * charge(self.len)
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::send::{Room, Sending};
 use super::store::Head;
 use super::{Backlog, CHARGE, Lost, Piece, WHOLE, charge};
 use crate::config::BATCH_BYTES_MAX;
-use crate::wire::frame::Data;
+use crate::wire::frame::{Data, Frames, Place};
 use crate::wire::{WireError, Writer, varint};
 
 /// How packets are to be made.
@@ -136,14 +136,13 @@ impl Backlog {
             }
         }
         self.fill_whole(sending, order, limit, payload, (pieces, from));
-        while let Some((index, offset)) = self.next_new() {
-            let message = self.messages[index];
-            let is_new = index == self.numbered;
+        while let Some((whole, offset)) = self.next_new() {
+            let is_new = offset == 0;
             if is_new && self.bytes - self.unsent > order.kept_max {
                 return Stop::Kept;
             }
-            let number = if is_new { sending.next() } else { self.base + index as u64 };
-            let rest = message.len - offset;
+            let number = if is_new { sending.next() } else { sending.next() - 1 };
+            let rest = whole - offset;
             let Some(len) = order.cut(payload, number, (offset, rest), true) else {
                 return Stop::Full;
             };
@@ -160,7 +159,7 @@ impl Backlog {
             sending.spend(u64::from(len + head));
             self.cut = offset + len;
             self.unsent -= (len + head) as usize;
-            self.write(payload, index, (offset, len), 0, (pieces, from));
+            self.write(payload, number, self.numbered - 1, (offset, len), 0, (pieces, from));
         }
         Stop::Done
     }
@@ -180,31 +179,46 @@ impl Backlog {
         }
         let kept = order.kept_max.saturating_add(1).saturating_sub(self.bytes - self.unsent) as u64;
         let (room, credit) = (payload.room(), sending.left(limit));
-        let (mut count, mut len, mut spent) = (0, 0, 0);
-        for message in self.messages.range(self.numbered..) {
+        let first = sending.next();
+        let (mut number, mut len, mut spent, mut start) = (first, 0, 0, None);
+        for message in self.messages.range_mut(self.numbered..) {
             let longer = len + usize::from(message.head) + message.len as usize;
             let cost = spent + charge(message.len) as u64;
             if message.head == 0 || longer > room || cost > credit || spent >= kept {
                 break;
             }
-            (count, len, spent) = (count + 1, longer, cost);
+            message.number = number;
+            start.get_or_insert(message.start - u64::from(message.head));
+            (number, len, spent) = (number + 1, longer, cost);
             self.cut = message.len;
         }
-        let Some(message) = self.messages.get(self.numbered).filter(|_| count > 0) else { return };
-        let first = sending.next();
-        let out = payload.take(len);
-        self.store.copy(message.start - u64::from(message.head), out);
-        let head = head_of(first, message.len as usize);
-        debug_assert!(out.starts_with(&head.bytes.to_be_bytes()[..head.len]), "the next number");
-        if self.numbered == 0 {
-            self.base = first;
+        self.numbered += (number - first) as usize;
+        if self.numbered == self.messages.len()
+            && let Some((one, begin)) = self.tail.message_len().zip(self.tail.begin())
+        {
+            let (stride, charge) = (self.tail.stride(), charge(one) as u64);
+            let afforded = (credit - spent) / charge;
+            let wanted = kept.saturating_sub(spent).div_ceil(charge);
+            let fitting = (room - len) / stride;
+            let count = fitting.min(afforded.min(wanted) as usize).min(self.tail.len());
+            if count > 0 {
+                // A packet is shorter than 2^16.
+                self.messages.push_back(self.tail.take_row(count as u16, number));
+                self.numbered += 1;
+                start.get_or_insert(begin);
+                number += count as u64;
+                (len, spent) = (len + count * stride, spent + count as u64 * charge);
+                self.cut = one;
+            }
         }
-        self.numbered += count;
+        let Some(start) = start else { return };
+        let out = payload.take(len);
+        self.store.copy(start, out);
+        debug_assert!(is_number_first(out, first), "the heads have the numbers");
         self.unsent -= spent as usize;
-        sending.begin(count as u64);
+        sending.begin(number - first);
         sending.spend(spent);
-        // A packet has room for no more.
-        push_whole(pieces, from, first, count as u16, 0);
+        push_whole(pieces, from, first, (number - first) as u16, 0);
     }
 
     /// Puts something lost into the packet, or a part of it, and says how much; none when nothing
@@ -231,7 +245,8 @@ impl Backlog {
         let (start, end) = self.widen(index, start, end);
         let is_end = end == message.len;
         let len = order.cut(payload, lost.first, (start, end - start), is_end)?;
-        self.write(payload, index, (start, len), lost.resends, (pieces, from));
+        let number = lost.first;
+        self.write(payload, number, index, (start, len), lost.resends, (pieces, from));
         self.advance_lost(lost, start + len);
         Some(len)
     }
@@ -268,6 +283,7 @@ impl Backlog {
     fn write(
         &self,
         payload: &mut Payload<'_>,
+        number: u64,
         index: usize,
         part: (u32, u32),
         resends: u16,
@@ -275,13 +291,12 @@ impl Backlog {
     ) {
         let message = &self.messages[index];
         let (offset, len) = part;
-        let number = self.base + index as u64;
         let is_final = offset + len == message.len;
         let mut writer = Writer::new(&mut payload.out[payload.at..]);
         write_head(&mut writer, number, offset, is_final, len).expect("the caller cut it to fit");
         let at = payload.at + writer.position();
         payload.at = at + len as usize;
-        let position = message.start + u64::from(offset);
+        let position = message.start_of(number) + u64::from(offset);
         self.store.copy(position, &mut payload.out[at..payload.at]);
         if offset != 0 || !is_final {
             // A packet is shorter than 2^16.
@@ -290,6 +305,12 @@ impl Backlog {
         }
         push_whole(pieces, from, number, 1, resends);
     }
+}
+
+/// Whether DATA that was written begins with this number.
+fn is_number_first(data: &[u8], number: u64) -> bool {
+    let first = Frames::new(Place::Short, data).next_data_if(|_| true);
+    first.is_some_and(|data| data.number == number)
 }
 
 /// Notes whole messages in a row, joined with those before them in the packet if they follow.

@@ -3,7 +3,8 @@
 use super::super::send::Sending;
 use super::pack::head_of;
 use super::store::Store;
-use super::{Backlog, Chunks, Lost, Piece, Report, WHOLE, charge};
+use super::tail::Tail;
+use super::{Backlog, Chunks, Lost, Message, Piece, Report, UNNUMBERED, WHOLE, charge};
 use crate::error::Error;
 use crate::time::Time;
 
@@ -30,7 +31,7 @@ impl Backlog {
         match piece {
             Piece::Whole { first, count, .. } => self.acknowledge_row(first, count, settling),
             Piece::Part { number, offset, len, .. } => {
-                let Some(index) = self.live(number) else { return };
+                let Some(index) = self.live_alone(number) else { return };
                 if self.acknowledge_part(index, offset, offset + u32::from(len)) {
                     self.acknowledge_row(number, 1, settling);
                 }
@@ -44,25 +45,24 @@ impl Backlog {
             return;
         }
         let mut row = Row::default();
-        for number in first..first + u64::from(count) {
-            let Some(index) = self.live(number) else {
+        let (mut number, end) = (first, first + u64::from(count));
+        while number < end {
+            let index = self.live(number).filter(|index| !self.is_cut(*index));
+            let Some(index) = index else {
                 // A late acknowledgement of what was sent again meanwhile.
                 row.flush(settling);
+                number += 1;
                 continue;
             };
-            if self.is_cut(index) {
-                continue;
-            }
-            let message = &mut self.messages[index];
-            message.is_settled = true;
-            let (len, extra) = (message.len, message.extra);
-            if extra != 0 {
+            let message = self.messages[index];
+            let index = self.split(index, (number - message.number) as u16);
+            self.split(index, (message.end().min(end) - number) as u16);
+            self.messages[index].is_settled = true;
+            if message.extra != 0 {
                 self.report(index, None, settling.reports);
             }
-            row.push(number, charge(len) as u64);
-            if row.count == 0 {
-                row.flush(settling);
-            }
+            row.push(&self.messages[index]);
+            number = self.messages[index].end();
         }
         row.flush(settling);
     }
@@ -70,20 +70,25 @@ impl Backlog {
     /// As `acknowledge_row`, of the oldest messages, if nobody asked for anything with them: what
     /// most are. Whether they were those.
     fn acknowledge_oldest(&mut self, first: u64, count: u16, settling: &mut Settling<'_>) -> bool {
-        let most = usize::from(count);
-        if first != self.base || most == 0 || most > self.numbered || self.is_cut(most - 1) {
+        let end = first + u64::from(count);
+        let (mut next, mut entries, mut bytes) = (first, 0, 0);
+        for message in self.messages.range(..self.numbered) {
+            let is_plain = !message.is_settled && message.extra == 0;
+            if !is_plain || message.number != next || message.end() > end {
+                break;
+            }
+            (next, entries, bytes) = (message.end(), entries + 1, bytes + message.charge());
+            if next == end {
+                break;
+            }
+        }
+        if entries == 0 || next != end || self.is_cut(entries - 1) {
             return false;
         }
-        let mut bytes = 0;
-        for message in self.messages.range(..most) {
-            if message.is_settled || message.extra != 0 {
-                return false;
-            }
-            bytes += charge(message.len);
+        for _ in 0..entries {
+            self.messages.pop_front();
         }
-        self.messages.drain(..most);
-        self.base += u64::from(count);
-        self.numbered -= most;
+        self.numbered -= entries;
         self.bytes -= bytes;
         settling.sending.acknowledge(first, u32::from(count), bytes as u64);
         true
@@ -157,13 +162,13 @@ impl Backlog {
         match piece {
             Piece::Whole { first, count, .. } => {
                 for number in first..first + u64::from(count) {
-                    let Some(index) = self.live(number) else { continue };
+                    let Some(index) = self.live_alone(number) else { continue };
                     self.give_up_one(index, Error::Lost, settling);
                     given_up += 1;
                 }
             }
             Piece::Part { number, offset, len, .. } => {
-                if let Some(index) = self.live(number) {
+                if let Some(index) = self.live_alone(number) {
                     let gap = self.gap(&self.messages[index], offset, offset + u32::from(len));
                     if gap.0 < gap.1 {
                         self.give_up_one(index, Error::Lost, settling);
@@ -176,7 +181,7 @@ impl Backlog {
         given_up
     }
 
-    /// A numbered message will not be delivered as far as we care: what did not leave of it never
+    /// A numbered message, alone in its entry, will not be delivered as far as we care: what did not leave of it never
     /// will, and costs nothing.
     // spec: 11.1 charge
     fn give_up_one(&mut self, index: usize, reason: Error, settling: &mut Settling<'_>) {
@@ -188,8 +193,7 @@ impl Backlog {
         }
         let message = &mut self.messages[index];
         message.is_settled = true;
-        let charge = charge(message.len) as u64;
-        settling.sending.give_up(self.base + index as u64, 1, charge);
+        settling.sending.give_up(message.number, 1, message.charge() as u64);
         self.report(index, Some(reason), settling.reports);
     }
 
@@ -234,6 +238,7 @@ impl Backlog {
     /// Drops messages that were not begun and are longer than the peer takes; how many.
     pub(crate) fn discard_larger(&mut self, most: u64, settling: &mut Settling<'_>) -> u64 {
         let mut discarded = 0;
+        self.list_tail(usize::MAX);
         for index in self.numbered..self.messages.len() {
             if u64::from(self.messages[index].len) > most {
                 self.discard(index, Error::TooLarge, settling.reports);
@@ -283,6 +288,7 @@ impl Backlog {
             self.report(index, Some(reason), reports);
         }
         self.messages.clear();
+        self.tail = Tail::default();
         self.lost.clear();
         (self.numbered, self.bytes, self.unsent, self.cut) = (0, 0, 0, 0);
         self.store.release(self.store.end(), chunks);
@@ -293,19 +299,15 @@ impl Backlog {
     fn pop_settled(&mut self, settling: &mut Settling<'_>) {
         while self.numbered > 0 && self.messages[0].is_settled {
             let Some(message) = self.messages.pop_front() else { break };
-            self.bytes -= charge(message.len);
-            self.base += 1;
+            self.bytes -= message.charge();
             self.numbered -= 1;
         }
-        match self.messages.front() {
-            Some(front) => {
-                self.store.release(front.start - u64::from(front.head), settling.chunks);
-            }
-            None => {
-                self.lost.clear();
-                self.store.release(self.store.end(), settling.chunks);
-            }
+        let front = self.messages.front();
+        let needed = front.map(|front| front.start - u64::from(front.head)).or(self.tail.begin());
+        if self.numbered == 0 {
+            self.lost.clear();
         }
+        self.store.release(needed.unwrap_or(self.store.end()), settling.chunks);
         if self.store.len() > 2 * self.bytes + STORE_SLACK {
             self.compact(settling);
         }
@@ -315,14 +317,23 @@ impl Backlog {
     /// the heads anew.
     #[cold]
     fn compact(&mut self, settling: &mut Settling<'_>) {
+        self.list_tail(usize::MAX);
         let (mut compact, mut bytes) = (Store::default(), Vec::new());
-        let first = settling.sending.next() - self.numbered as u64;
-        for (message, number) in self.messages.iter_mut().zip(first..) {
+        let mut next = settling.sending.next();
+        for message in &mut self.messages {
+            let number = if message.number == UNNUMBERED { next } else { message.number };
+            next += u64::from(message.number == UNNUMBERED);
             bytes.resize(message.len as usize, 0);
-            self.store.copy(message.start, &mut bytes);
             let head = head_of(number, bytes.len());
+            let stride = u64::from(message.head) + u64::from(message.len);
+            let mut start = None;
+            for nth in 0..u64::from(message.count) {
+                self.store.copy(message.start + nth * stride, &mut bytes);
+                let head = head_of(number + nth, bytes.len());
+                start.get_or_insert(compact.push(head, &bytes, settling.chunks));
+            }
             message.head = head.len as u8;
-            message.start = compact.push(head, &bytes, settling.chunks);
+            message.start = start.unwrap_or_default();
         }
         self.store.release(self.store.end(), settling.chunks);
         self.store = compact;
@@ -345,12 +356,12 @@ pub(crate) struct Expired {
 
 impl Row {
     #[inline]
-    fn push(&mut self, number: u64, charge: u64) {
+    fn push(&mut self, message: &Message) {
         if self.count == 0 {
-            self.first = number;
+            self.first = message.number;
         }
-        self.count += 1;
-        self.charge += charge;
+        self.count += u32::from(message.count);
+        self.charge += message.charge() as u64;
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! Bytes of messages in chunks from a pool, first in, first out.
 
 use std::collections::VecDeque;
+use std::iter::Peekable;
 
 /// Bytes of a chunk: little enough for a channel with one small message, enough for speed.
 const CHUNK_SIZE: usize = 8 << 10;
@@ -34,6 +35,16 @@ pub(super) struct Head {
     pub(super) bytes: u64,
     /// How many they are.
     pub(super) len: usize,
+}
+
+/// The head of a message that follows another like it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NextHead {
+    /// Its bytes, the last one lowest.
+    pub(super) head: u64,
+    pub(super) len: usize,
+    /// Bits that `Head::bytes` has below it.
+    pub(super) unused: u32,
 }
 
 impl Head {
@@ -82,6 +93,34 @@ impl Store {
             }
         }
         self.end - message.len() as u64
+    }
+
+    /// As `push`, of messages that are so long, `most` at most, each behind a head that is one more
+    /// than that before, while the last chunk has room. How many.
+    #[inline]
+    pub(super) fn push_alike<'a>(
+        &mut self,
+        first: NextHead,
+        len: usize,
+        messages: &mut Peekable<impl Iterator<Item = &'a [u8]>>,
+        most: usize,
+    ) -> usize {
+        let mut at = self.len() % CHUNK_SIZE;
+        // At 0 the last chunk is full.
+        let Some(chunk) = self.chunks.back_mut().filter(|_| at != 0) else { return 0 };
+        let mut count = 0;
+        while count < most
+            && let Some(room) = chunk.get_mut(at..at + Head::LEN_MAX + len)
+            && let Some(message) = messages.next_if(|message| message.len() == len)
+        {
+            let head = (first.head + count as u64) << first.unused;
+            room[..Head::LEN_MAX].copy_from_slice(&head.to_be_bytes());
+            copy_short(&mut room[first.len..][..len], message);
+            at += first.len + len;
+            count += 1;
+        }
+        self.end += (count * (first.len + len)) as u64;
+        count
     }
 
     fn push_across(&mut self, mut bytes: &[u8], chunks: &mut Chunks) {
@@ -138,6 +177,28 @@ impl Store {
     }
 }
 
+/// Copies bytes, both as many. Of few, as they mostly are, it is the first and the last of them,
+/// with some twice: two copies of a size that the compiler knows cost less than a call.
+#[inline]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    match from.len() {
+        16..32 => copy_ends::<16>(to, from),
+        32..64 => copy_ends::<32>(to, from),
+        64..=128 => copy_ends::<64>(to, from),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+#[inline]
+fn copy_ends<const LEN: usize>(to: &mut [u8], from: &[u8]) {
+    if let Some((to, from)) = to.first_chunk_mut::<LEN>().zip(from.first_chunk()) {
+        *to = *from;
+    }
+    if let Some((to, from)) = to.last_chunk_mut::<LEN>().zip(from.last_chunk()) {
+        *to = *from;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +226,16 @@ mod tests {
         store.push(Head::default(), b"more", &mut chunks);
         store.copy(100_000, &mut out[..4]);
         assert_eq!((&out[..4], chunks.0.len()), (&b"more"[..], 12));
+    }
+
+    #[test]
+    fn few_bytes_are_copied_whatever_their_number() {
+        let all: Vec<u8> = (0..=255).chain(0..=255).collect();
+        for len in 0..300 {
+            let mut to = [0; 300];
+            copy_short(&mut to[..len], &all[..len]);
+            assert!(to[..len] == all[..len] && to[len..].iter().all(|byte| *byte == 0), "{len}");
+        }
     }
 
     #[test]

@@ -42,7 +42,11 @@ impl Bench {
 
     fn push(&mut self, byte: u8, len: usize) {
         let next = self.sending.next();
-        self.backlog.push(&vec![byte; len], Ask::default(), next, &mut self.chunks);
+        let message = vec![byte; len];
+        let mut one = std::iter::once(&message[..]).peekable();
+        if self.backlog.push_alike(&mut one, usize::MAX).0 == 0 {
+            self.backlog.push(&message, Ask::default(), next, &mut self.chunks);
+        }
     }
 
     fn push_asking(&mut self, len: usize, expires: Option<Time>, report: Option<u64>) {
@@ -138,6 +142,60 @@ fn small_messages_share_packets_of_one_size() {
     assert_eq!(bench.sending.position(), 100 * 96);
     assert!(!bench.backlog.wants_to_send() && bench.backlog.bytes() == 9_600);
     sent.iter().for_each(|one| bench.acknowledge(one));
+    assert!(bench.backlog.is_empty() && bench.backlog.bytes() == 0);
+}
+
+/// Puts pieces of messages together that leave in order.
+fn collect(messages: &mut Vec<(u64, Vec<u8>)>, packets: &[Sent]) {
+    for (number, offset, _, bytes) in packets.iter().flat_map(|one| one.data.clone()) {
+        match offset {
+            0 => messages.push((number, bytes)),
+            _ => messages.last_mut().expect("it was begun").1.extend(bytes),
+        }
+    }
+}
+
+// spec: 8.14 DATA
+#[test]
+fn messages_of_any_sizes_leave_as_they_came_and_in_order() {
+    let mut bench = Bench::new();
+    let mut numbers: u32 = 1;
+    let mut random = |most: u32| {
+        numbers = numbers.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (numbers >> 8) % most
+    };
+    let (mut pushed, mut left, mut waiting) = (Vec::new(), Vec::new(), VecDeque::new());
+    for _ in 0..1_500 {
+        // Rows of one size, at times with one between that asks for something.
+        let (len, count) = (1 + random(90) as usize, 1 + random(40));
+        for _ in 0..count {
+            let byte = pushed.len() as u8;
+            if random(50) == 0 {
+                bench.push_asking(len, None, Some(7));
+                pushed.push(vec![1; len]);
+            } else {
+                bench.push(byte, len);
+                pushed.push(vec![byte; len]);
+            }
+        }
+        bench.splits = random(2) == 0;
+        bench.credit = u64::from(random(6_000));
+        let (sent, _) = bench.fill(1 + random(3) as usize);
+        collect(&mut left, &sent);
+        waiting.extend(sent);
+        while waiting.len() > 5 {
+            bench.acknowledge(&waiting.pop_front().expect("it was counted"));
+        }
+    }
+    bench.credit = u64::MAX;
+    while bench.backlog.wants_to_send() {
+        let (sent, _) = bench.fill(64);
+        collect(&mut left, &sent);
+        waiting.extend(sent);
+    }
+    waiting.iter().for_each(|one| bench.acknowledge(one));
+    let numbered: Vec<(u64, Vec<u8>)> = (0..).zip(pushed).collect();
+    assert!(left == numbered, "{} of {}", left.len(), numbered.len());
     assert!(bench.backlog.is_empty() && bench.backlog.bytes() == 0);
 }
 

@@ -355,6 +355,37 @@ impl<'a> Frames<'a> {
         Some(data)
     }
 
+    /// The DATA that comes next, as `next_data_if`, if it is all of a message, and those behind it
+    /// that differ from it by their number alone, each one more than that before: together as many
+    /// as `most` says. Small messages come so, and take a comparison each.
+    #[inline]
+    pub(crate) fn next_row_if(
+        &mut self,
+        is_wanted: impl FnOnce(&Data<'a>) -> bool,
+        most: impl FnOnce(&Data<'a>) -> u64,
+    ) -> Option<DataRow<'a>> {
+        let before = self.rest;
+        let data = self.next_data_if(is_wanted)?;
+        let stride = before.len() - self.rest.len();
+        let mut row = DataRow { first: data.bytes, stride, count: 1 };
+        let head_len = stride - data.bytes.len();
+        let is_whole = data.is_final && data.offset == 0;
+        let Some(head) = head(before, head_len).filter(|_| is_whole) else {
+            return Some(row);
+        };
+        // Within its last byte, a number is one more than that before it as its bytes are.
+        let following = varint::GROUP_MASK - (head & varint::GROUP_MASK);
+        let following = following.min(most(&data).saturating_sub(1));
+        for (next, one) in (head + 1..=head + following).zip(self.rest.chunks_exact(stride)) {
+            if self::head(one, head_len) != Some(next) {
+                break;
+            }
+            row.count += 1;
+        }
+        self.rest = &self.rest[(row.count - 1) * stride..];
+        Some(row)
+    }
+
     /// Everything but DATA with a short length: apart from `next`, so that this stays small.
     #[inline(never)]
     fn next_other(&mut self) -> Option<Result<Frame<'a>, FrameError>> {
@@ -368,6 +399,24 @@ impl<'a> Frames<'a> {
         self.rest = &self.rest[used..];
         Some(parsed)
     }
+}
+
+/// DATA one behind the other, each all of a message, that differ by their number alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DataRow<'a> {
+    /// The first message.
+    pub(crate) first: &'a [u8],
+    /// Bytes from where one begins to where the next does.
+    pub(crate) stride: usize,
+    /// How many there are.
+    pub(crate) count: usize,
+}
+
+/// What comes before the bytes of a DATA of `len` bytes besides them, as a number.
+#[inline]
+fn head(data: &[u8], len: usize) -> Option<u64> {
+    let bytes = data.first_chunk().filter(|_| (1..=8).contains(&len))?;
+    Some(u64::from_be_bytes(*bytes) >> (64 - 8 * len))
 }
 
 impl<'a> Iterator for Frames<'a> {

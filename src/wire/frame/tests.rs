@@ -314,6 +314,50 @@ fn data_has_flags_a_number_and_an_offset_if_it_is_not_0() {
 
 // spec: 8.14 DATA
 #[test]
+fn messages_of_one_size_in_a_row_are_read_at_once_as_they_are_one_by_one() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    // Where each begins, its length, and how many follow each other; flags and numbers that do not
+    // follow between them.
+    let rows = [(0, 5, 200), (200, 5, 5), (206, 5, 2), (208, 64, 7), (16_500, 130, 30), (9, 1, 1)];
+    let mut frames = Vec::new();
+    for (first, len, count) in rows {
+        for number in first..first + count {
+            let bytes = &bytes[number as usize % 100..][..len];
+            frames.push(Data { number, offset: 0, is_final: true, bytes });
+        }
+        frames.push(Data {
+            number: first + count,
+            offset: 0,
+            is_final: false,
+            bytes: &bytes[..64],
+        });
+        frames.push(Data { number: first + count, offset: 64, is_final: true, bytes: &bytes[..3] });
+    }
+    let whole: Vec<Frame<'_>> = frames.iter().map(|data| Frame::Data(*data)).collect();
+    let payload = encoded(&whole);
+    for most in [0, 1, 2, 50, u64::MAX] {
+        let (mut read, mut rows) = (Frames::new(Place::Short, &payload), 0);
+        let mut expected = &frames[..];
+        while let Some(row) = read.next_row_if(|_| true, |_| most) {
+            assert!(row.count == 1 || row.count as u64 <= most);
+            let base = row.first.as_ptr() as usize - payload.as_ptr() as usize;
+            for nth in 0..row.count {
+                let (one, rest) = expected.split_first().expect("no more than there are");
+                assert_eq!(&payload[base + nth * row.stride..][..row.first.len()], one.bytes);
+                assert!(nth == 0 || one.is_final && one.offset == 0);
+                expected = rest;
+            }
+            rows += 1;
+        }
+        assert_eq!((expected.len(), read.remaining()), (0, 0));
+        assert!(most != u64::MAX || rows < 40, "{rows}");
+    }
+    let mut read = Frames::new(Place::Short, &payload);
+    assert_eq!(read.next_row_if(|_| false, |_| 9), None);
+    assert_eq!(read.remaining(), payload.len(), "what is not wanted stays");
+}
+
+#[test]
 fn as_much_data_fits_as_is_said_and_not_a_byte_more() {
     let bytes = vec![7; 20_000];
     for (number, offset) in [(0, 0), (300, 0), (0, 5), (1 << 40, 1 << 20)] {

@@ -27,7 +27,7 @@ const BUFFER_BYTES: usize = 4 << 20;
 const LENGTH_SIZE: usize = 4;
 
 /// Bytes of small messages written to a stream at once.
-const WRITE_BYTES: usize = 16 << 10;
+pub(super) const WRITE_BYTES: usize = 16 << 10;
 
 /// Lent to quinn, which then copies it once only: into the packet.
 static MESSAGE: [u8; PACKET_SIZE as usize] = [0x5a; PACKET_SIZE as usize];
