@@ -35,7 +35,9 @@ impl Events {
     /// Takes what the node has to say. Call it under the node's lock, right after
     /// `handle_datagram`: lent messages are ranges of that buffer.
     pub fn collect(&mut self, node: &mut Node) {
-        node.recycle(&mut self.spent);
+        if !self.spent.is_empty() {
+            node.recycle(&mut self.spent);
+        }
         node.take_events(&mut self.queue);
     }
 
@@ -53,13 +55,15 @@ impl Events {
     ) -> Result<(), Error> {
         // Not left in place: should the handler panic, none of them is reported again.
         let mut queue = std::mem::take(&mut self.queue);
-        let result = queue.iter().try_for_each(|event| report(event, handler, bytes, owner));
-        for event in &mut queue {
+        let mut result = Ok(());
+        for event in queue.drain(..) {
+            if result.is_ok() {
+                result = report(&event, handler, bytes, owner);
+            }
             if let Event::Assembled { bytes, .. } = event {
-                self.spent.push(std::mem::take(bytes));
+                self.spent.push(bytes);
             }
         }
-        queue.clear();
         self.queue = queue;
         result
     }
