@@ -33,7 +33,9 @@ impl Events {
     /// Takes what the node has to say. Call it under the node's lock, right after
     /// `handle_datagram`: lent messages are ranges of that buffer.
     pub fn collect(&mut self, node: &mut Node) {
-        node.recycle(&mut self.spent);
+        if !self.spent.is_empty() {
+            node.recycle(&mut self.spent);
+        }
         node.take_events(&mut self.queue);
     }
 
