@@ -53,21 +53,20 @@ impl Events {
     ) -> Result<(), Error> {
         // Not left in place: should the handler panic, none of them is reported again.
         let mut queue = std::mem::take(&mut self.queue);
-        let result = queue.entries().try_for_each(|(event, count, stride)| match event {
-            Event::Message { connection, channel, bytes: first } => {
-                let mut place = first.clone();
-                for _ in 0..count {
-                    if owner.is_closed() {
-                        break;
-                    }
-                    let (connection, channel) = (*connection, *channel);
-                    let event = Event::Message { connection, channel, bytes: place.clone() };
-                    handler.event(&event, &bytes[place.clone()]);
-                    place = place.start + stride..place.end + stride;
+        let result = queue.entries().try_for_each(|(event, count, stride)| {
+            let Event::Message { connection, channel, bytes: first } = event else {
+                return report(event, handler, bytes, owner);
+            };
+            let (connection, channel, mut place) = (*connection, *channel, first.clone());
+            for _ in 0..count {
+                if owner.is_closed() {
+                    break;
                 }
-                Ok(())
+                let event = Event::Message { connection, channel, bytes: place.clone() };
+                handler.event(&event, &bytes[place.clone()]);
+                place = place.start + stride..place.end + stride;
             }
-            other => report(other, handler, bytes, owner),
+            Ok(())
         });
         queue.clear(&mut self.spent);
         self.queue = queue;

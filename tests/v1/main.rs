@@ -16,5 +16,6 @@ mod limits;
 mod modes;
 mod paths;
 mod reset;
+mod rows;
 mod tools;
 mod versions;
