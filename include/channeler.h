@@ -2050,8 +2050,9 @@ typedef struct channeler_quic_channel {
      */
     struct channeler_team_id team;
     /**
-     * The label: UTF-8 of at most `CHANNELER_QUIC_LABEL_MAX` bytes, ended by a zero byte; of sync
-     * messages empty. Input from outside: there may be zero bytes in it, too.
+     * The label: UTF-8 of at most `CHANNELER_QUIC_LABEL_MAX` bytes, ended by a zero byte, behind
+     * which nothing is written; of sync messages empty. Input from outside: there may be zero
+     * bytes in it, too.
      */
     char label[260];
     /**

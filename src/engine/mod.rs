@@ -32,6 +32,7 @@
     reason = "this is the floor that has the clock, the sockets, the thread and the lock"
 )]
 
+mod desk;
 mod dispatch;
 mod os;
 mod parts;
@@ -46,6 +47,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use desk::Desk;
 pub use dispatch::{Events, Owner};
 pub use stats::EngineStats;
 
@@ -55,7 +57,7 @@ use crate::error::Error;
 use crate::id::{ConnectionHandle, PeerId};
 use crate::io::Event;
 use crate::node::Node;
-use crate::quic::{Quic, QuicConfig, QuicError, QuicEvent};
+use crate::quic::{Quic, QuicConfig, QuicError, QuicEvent, TeamId};
 use crate::time::Time;
 use shared::Shared;
 
@@ -230,13 +232,30 @@ impl Engine {
         self.shared.with_parts(|parts, now| Ok(call(parts.quic()?, now)))
     }
 
-    /// As `with_quic`, for the calls that mostly need no time: to read a clock costs more than they
-    /// do. `call` gets one to read.
-    pub(crate) fn with_quic_and_clock<R>(
+    /// As `Quic::send`; further messages for the same channel may then be given to `desk`.
+    pub(crate) fn send_quic(
+        &self,
+        address: SocketAddr,
+        team_id: TeamId,
+        label: &str,
+        message: &[u8],
+    ) -> Result<(), Error> {
+        self.shared.send_quic(address, team_id, label, message)
+    }
+
+    /// As `with_quic`, for `call`s that receive a message: further ones may then be had from
+    /// `desk`. They mostly need no time, and to read a clock costs more than they do: `call` gets
+    /// one to read.
+    pub(crate) fn receive_quic<R>(
         &self,
         call: impl FnOnce(&mut Quic, &mut dyn FnMut() -> Time) -> R,
     ) -> Result<R, Error> {
-        self.shared.with_quic_and_clock(call)
+        self.shared.receive_quic(call)
+    }
+
+    /// Where messages are handed in and out, as far as they can be.
+    pub(crate) fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.shared.desk)
     }
 
     /// Bans a peer id for `span` from now, at the node and for QUIC channels, also those that are

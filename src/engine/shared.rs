@@ -1,11 +1,13 @@
 //! What all threads share: the node under its lock, the sockets, the sleep and wake protocol.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use mio::{Poll, Registry, Token, Waker};
 
+use super::desk::Desk;
 use super::dispatch::Owner;
 use super::parts::Parts;
 use super::socket::{Outcome, Socket};
@@ -19,7 +21,7 @@ use crate::error::Error;
 use crate::id::ConnectionHandle;
 use crate::io::{SendError, Transmit};
 use crate::node::Node;
-use crate::quic::{Quic, QuicConfig, QuicError};
+use crate::quic::{Quic, QuicConfig, QuicError, TeamId};
 use crate::time::Time;
 
 /// The token of the waker; sockets have their indices.
@@ -37,6 +39,7 @@ const BLOCKED_RETRY: Duration = Duration::from_millis(5);
 /// Everything behind an `Engine`.
 pub(super) struct Shared {
     core: Mutex<Core>,
+    pub(super) desk: Arc<Desk>,
     /// What a turn of the loop needs; locked by the thread that is inside `process`.
     turn: Mutex<Turn>,
     /// Which thread that is, 0 for none.
@@ -67,6 +70,8 @@ pub(super) struct Shared {
 /// What the one lock guards.
 pub(super) struct Core {
     pub(super) parts: Parts,
+    /// Something of it may lie on the desk.
+    has_lent: bool,
     /// The latest time that the node was told; threads read the clock before they get the lock.
     latest: Time,
     /// Transmits that found their socket full; one, or as many as threads were sending.
@@ -132,10 +137,12 @@ impl Shared {
         Ok(Shared {
             core: Mutex::new(Core {
                 parts,
+                has_lent: false,
                 latest: Time::ZERO,
                 blocked: Vec::new(),
                 wakes_at: None,
             }),
+            desk: Arc::default(),
             turn: Mutex::new(Turn::new(poll, handler, config.spin)),
             turn_thread: AtomicUsize::new(0),
             thread: Thread::default(),
@@ -167,14 +174,15 @@ impl Shared {
         if self.is_closed() {
             return Err(Error::Closed);
         }
-        self.core.lock().map_err(|_| Error::Poisoned)
+        let mut core = self.core.lock().map_err(|_| Error::Poisoned)?;
+        if std::mem::take(&mut core.has_lent) {
+            self.desk.take_back(core.parts.quic()?)?;
+        }
+        Ok(core)
     }
 
     /// Adds a socket, at any time: the poll takes it up even while another thread waits in it.
-    pub(super) fn bind(
-        &self,
-        address: std::net::SocketAddr,
-    ) -> Result<std::net::SocketAddr, Error> {
+    pub(super) fn bind(&self, address: SocketAddr) -> Result<SocketAddr, Error> {
         drop(self.core()?);
         let mut count = self.binding.lock().map_err(|_| Error::Poisoned)?;
         let slot = self.sockets.get(*count).ok_or(Error::Limit)?;
@@ -195,7 +203,7 @@ impl Shared {
         self.sockets.get(index)?.get()
     }
 
-    pub(super) fn addresses(&self) -> Vec<std::net::SocketAddr> {
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets.iter().map_while(OnceLock::get).map(Socket::address).collect()
     }
 
@@ -268,18 +276,45 @@ impl Shared {
         Ok(result)
     }
 
-    /// As `with_parts` on QUIC channels, with a clock instead of the time.
-    pub(super) fn with_quic_and_clock<R>(
+    /// Sends a message on a QUIC channel; further ones for it may then be given to the desk.
+    pub(super) fn send_quic(
+        &self,
+        address: SocketAddr,
+        team_id: TeamId,
+        label: &str,
+        message: &[u8],
+    ) -> Result<(), Error> {
+        let mut core = self.core()?;
+        let Core { parts, latest, has_lent, .. } = &mut *core;
+        // To read the clock costs more than all the rest, and it is needed for a dial only.
+        let clock = || {
+            *latest = self.now().max(*latest);
+            *latest
+        };
+        let (quic, mut outgoing) = (parts.quic()?, self.desk.outgoing()?);
+        let sent = quic.send_and_lend(clock, address, team_id, label, message, &mut outgoing);
+        drop(outgoing);
+        *has_lent = true;
+        self.wake_for(core);
+        sent
+    }
+
+    /// Runs `call`, which receives a message of QUIC channels; it gets a clock, as `send_quic` has
+    /// it. Further messages may then be had from the desk.
+    pub(super) fn receive_quic<R>(
         &self,
         call: impl FnOnce(&mut Quic, &mut dyn FnMut() -> Time) -> R,
     ) -> Result<R, Error> {
         let mut core = self.core()?;
-        let Core { parts, latest, .. } = &mut *core;
+        let Core { parts, latest, has_lent, .. } = &mut *core;
         let mut clock = || {
             *latest = self.now().max(*latest);
             *latest
         };
-        let result = call(parts.quic()?, &mut clock);
+        let quic = parts.quic()?;
+        let result = call(quic, &mut clock);
+        quic.lend_incoming(&mut *self.desk.incoming()?);
+        *has_lent = true;
         self.wake_for(core);
         Ok(result)
     }
@@ -386,6 +421,7 @@ impl Shared {
     /// Ends everything; see `Engine::close`.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.desk.shut();
         if self.is_in_callback() {
             return;
         }

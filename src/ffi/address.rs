@@ -139,6 +139,26 @@ pub unsafe extern "C" fn channeler_address_to_sockaddr(
     })
 }
 
+impl channeler_address {
+    /// Whether this is what `SocketAddr::try_from` makes `other` of, which takes longer.
+    #[inline]
+    pub(super) fn is(&self, other: &SocketAddr) -> bool {
+        match other {
+            SocketAddr::V4(other) => {
+                self.family == CHANNELER_FAMILY_IPV4
+                    && self.port == other.port()
+                    && self.ip.starts_with(&other.ip().octets())
+            }
+            SocketAddr::V6(other) => {
+                self.family == CHANNELER_FAMILY_IPV6
+                    && self.port == other.port()
+                    && self.scope_id == other.scope_id()
+                    && self.ip == other.ip().octets()
+            }
+        }
+    }
+}
+
 impl From<SocketAddr> for channeler_address {
     fn from(address: SocketAddr) -> channeler_address {
         let mut ip = [0; 16];

@@ -22,7 +22,7 @@ use crate::engine::{Engine, EngineConfig, SPIN_MAX};
 use crate::error::Error;
 use crate::id::{ChannelHandle, PeerId};
 use crate::node::Node;
-use crate::quic::{Quic, QuicConfig, QuicError};
+use crate::quic::{Quic, QuicConfig, QuicError, TeamId};
 use crate::time::Time;
 
 /// Tags of nodes follow each other, so that handles of one are strange to the next.
@@ -138,7 +138,9 @@ impl Contents {
             | QuicError::Certificate(_)
             | QuicError::Authority(_)) => fail(Error::InvalidArgument, other.to_string()),
         });
-        if opened.is_err() {
+        if opened.is_ok() {
+            self.node.set_desk(engine.desk());
+        } else {
             self.caller.listen_to_quic(before);
         }
         opened
@@ -150,14 +152,27 @@ impl Contents {
         engine.with_quic(call).map_err(|error| no_quic(engine, error))
     }
 
-    /// The same with a clock, which is read only when there is need.
-    #[inline]
-    pub(super) fn quic_and_clock<R>(
+    /// Sends a message on a QUIC channel.
+    pub(super) fn send_quic(
+        &self,
+        address: SocketAddr,
+        team_id: TeamId,
+        label: &str,
+        message: &[u8],
+    ) -> Result<(), Failure> {
+        let engine = self.quic_engine()?;
+        let sent = engine.send_quic(address, team_id, label, message);
+        sent.map_err(|error| no_quic(engine, error))
+    }
+
+    /// As `quic`, for a call that receives a message; with a clock, which is read only when there
+    /// is need.
+    pub(super) fn receive_quic<R>(
         &self,
         call: impl FnOnce(&mut Quic, &mut dyn FnMut() -> Time) -> R,
     ) -> Result<R, Failure> {
         let engine = self.quic_engine()?;
-        engine.with_quic_and_clock(call).map_err(|error| no_quic(engine, error))
+        engine.receive_quic(call).map_err(|error| no_quic(engine, error))
     }
 
     fn quic_engine(&self) -> Result<&Engine, Failure> {

@@ -8,12 +8,13 @@ use std::cell::RefCell;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use super::callbacks::channeler_callbacks;
 use super::contents::{Contents, Given};
 use super::guard::{Failure, fail, null};
 use super::options::channeler_options;
+use crate::engine::Desk;
 use crate::error::Error;
 
 /// In `state`: no call gets in any more. The other bits count the calls inside.
@@ -38,6 +39,8 @@ pub struct channeler_node {
     is_poisoned: AtomicBool,
     /// Null before it was made and after it was dropped.
     contents: AtomicPtr<Contents>,
+    /// Set when it serves QUIC channels.
+    desk: OnceLock<Arc<Desk>>,
     is_gone: Mutex<bool>,
     gone: Condvar,
 }
@@ -87,6 +90,21 @@ pub(super) unsafe fn enter(node: *const channeler_node) -> Result<Live, Failure>
         return Err(Error::Poisoned.into());
     }
     Ok(live)
+}
+
+/// The desk of a node, for calls that need nothing else: it stays when the node is freed, and takes
+/// nothing then. None: `enter` says why, or makes one.
+///
+/// # Safety
+/// `node` is null or came from `create`.
+#[inline]
+pub(super) unsafe fn desk(node: *const channeler_node) -> Option<&'static Desk> {
+    // SAFETY: the caller promises a shell, and shells stay.
+    let node: &'static channeler_node = unsafe { node.as_ref() }?;
+    if node.is_closed() || node.is_poisoned.load(Ordering::Acquire) {
+        return None;
+    }
+    node.desk.get().map(Arc::as_ref)
 }
 
 /// Enters a node to call back. None: it was freed, and nothing may be called any more.
@@ -156,6 +174,12 @@ impl channeler_node {
     /// Whether it was freed, or is about to be.
     pub(super) fn is_closed(&self) -> bool {
         self.state.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    /// It serves QUIC channels.
+    pub(super) fn set_desk(&self, desk: Arc<Desk>) {
+        // There is one in a node, however often it is set.
+        let _ = self.desk.set(desk);
     }
 
     fn enter(&'static self) -> Option<Live> {

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 use std::net::SocketAddr;
+use std::ptr::NonNull;
 
 use super::address::channeler_address;
 use super::guard::{self, Failure, Out, fail, guard};
@@ -35,8 +36,9 @@ pub struct channeler_quic_channel {
     pub peer: channeler_peer_id,
     /// The team; of sync messages zeros.
     pub team: channeler_team_id,
-    /// The label: UTF-8 of at most `CHANNELER_QUIC_LABEL_MAX` bytes, ended by a zero byte; of sync
-    /// messages empty. Input from outside: there may be zero bytes in it, too.
+    /// The label: UTF-8 of at most `CHANNELER_QUIC_LABEL_MAX` bytes, ended by a zero byte, behind
+    /// which nothing is written; of sync messages empty. Input from outside: there may be zero
+    /// bytes in it, too.
     pub label: [c_char; 260],
     /// Bytes in the label.
     pub label_length: usize,
@@ -104,23 +106,12 @@ pub unsafe extern "C" fn channeler_quic_send(
     length: usize,
 ) -> i32 {
     guard(|| {
-        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
-        let live = unsafe { lifetime::enter(node) }?;
-        // SAFETY: the caller promises that `address` is null or readable.
-        let address = SocketAddr::try_from(unsafe { guard::read(address, "address") }?)?;
-        // SAFETY: the caller promises that `team` is null or readable.
-        let team = TeamId(unsafe { guard::read(team, "team") }?.bytes);
-        // SAFETY: the caller promises `label_length` readable bytes.
-        let label = unsafe { guard::bytes_or_none(label.cast(), label_length, "label") }?;
-        let label =
-            std::str::from_utf8(label).map_err(|_| fail(Error::Decode, "label is not UTF-8"))?;
-        if label.len() > CHANNELER_QUIC_LABEL_MAX {
-            let text = format!("label has {} bytes; allowed are 256", label.len());
-            return Err(fail(Error::InvalidArgument, text));
+        // SAFETY: passed on.
+        if unsafe { send_by_desk(node, address, team, label, label_length, message, length) } {
+            return Ok(());
         }
-        // SAFETY: the caller promises `length` readable bytes.
-        let message = unsafe { guard::bytes_or_none(message, length, "message") }?;
-        Ok(live.quic_and_clock(|quic, now| quic.send_by(now, address, team, label, message))??)
+        // SAFETY: passed on.
+        unsafe { send(node, address, team, label, label_length, message, length) }
     })
 }
 
@@ -170,8 +161,14 @@ pub unsafe extern "C" fn channeler_quic_receive(
     channel: *mut channeler_quic_channel,
     length: *mut usize,
 ) -> i32 {
-    // SAFETY: passed on.
-    guard(|| unsafe { receive(node, buffer, capacity, channel, length, false) })
+    guard(|| {
+        // SAFETY: passed on.
+        if unsafe { receive_by_desk(node, buffer, capacity, channel, length) } {
+            return Ok(());
+        }
+        // SAFETY: passed on.
+        unsafe { receive(node, buffer, capacity, channel, length, false) }
+    })
 }
 
 /// Takes the oldest sync message, as `channeler_quic_receive`.
@@ -332,10 +329,102 @@ pub unsafe extern "C" fn channeler_quic_distrust(
     })
 }
 
+/// Sends a message, if the desk takes it: mostly it goes the way of the one before.
+///
+/// # Safety
+/// As `channeler_quic_send`.
+#[inline]
+unsafe fn send_by_desk(
+    node: *mut channeler_node,
+    address: *const channeler_address,
+    team: *const channeler_team_id,
+    label: *const c_char,
+    label_length: usize,
+    message: *const u8,
+    length: usize,
+) -> bool {
+    // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+    let Some(desk) = (unsafe { lifetime::desk(node) }) else { return false };
+    // SAFETY: the caller promises that `address` is null or readable.
+    let Some(address) = (unsafe { address.as_ref() }) else { return false };
+    // SAFETY: the caller promises that `team` is null or readable.
+    let Some(team) = (unsafe { team.as_ref() }) else { return false };
+    // SAFETY: the caller promises `label_length` readable bytes.
+    let label = unsafe { guard::bytes_or_none(label.cast(), label_length, "label") };
+    // SAFETY: the caller promises `length` readable bytes.
+    let message = unsafe { guard::bytes_or_none(message, length, "message") };
+    let (Ok(label), Ok(message)) = (label, message) else { return false };
+    desk.send(|known| address.is(known), &team.bytes, label, message)
+}
+
+/// Sends a message.
+///
+/// # Safety
+/// As `channeler_quic_send`.
+#[cold]
+unsafe fn send(
+    node: *mut channeler_node,
+    address: *const channeler_address,
+    team: *const channeler_team_id,
+    label: *const c_char,
+    label_length: usize,
+    message: *const u8,
+    length: usize,
+) -> Result<(), Failure> {
+    // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+    let live = unsafe { lifetime::enter(node) }?;
+    // SAFETY: the caller promises that `address` is null or readable.
+    let address = SocketAddr::try_from(unsafe { guard::read(address, "address") }?)?;
+    // SAFETY: the caller promises that `team` is null or readable.
+    let team = TeamId(unsafe { guard::read(team, "team") }?.bytes);
+    // SAFETY: the caller promises `label_length` readable bytes.
+    let label = unsafe { guard::bytes_or_none(label.cast(), label_length, "label") }?;
+    let label =
+        std::str::from_utf8(label).map_err(|_| fail(Error::Decode, "label is not UTF-8"))?;
+    if label.len() > CHANNELER_QUIC_LABEL_MAX {
+        let text = format!("label has {} bytes; allowed are 256", label.len());
+        return Err(fail(Error::InvalidArgument, text));
+    }
+    // SAFETY: the caller promises `length` readable bytes.
+    let message = unsafe { guard::bytes_or_none(message, length, "message") }?;
+    live.send_quic(address, team, label, message)
+}
+
+/// Takes the oldest message, if it lies on the desk and `buffer` is large enough.
+///
+/// # Safety
+/// As `channeler_quic_receive`.
+#[inline]
+unsafe fn receive_by_desk(
+    node: *mut channeler_node,
+    buffer: *mut u8,
+    capacity: usize,
+    channel: *mut channeler_quic_channel,
+    length: *mut usize,
+) -> bool {
+    // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+    let Some(desk) = (unsafe { lifetime::desk(node) }) else { return false };
+    let (Some(channel), Some(length)) = (NonNull::new(channel), NonNull::new(length)) else {
+        return false;
+    };
+    if buffer.is_null() {
+        return false;
+    }
+    // SAFETY: the caller promises `capacity` writable bytes.
+    let Ok(buffer) = (unsafe { guard::bytes_mut(buffer, capacity, "buffer") }) else {
+        return false;
+    };
+    // SAFETY: not null, so the caller promises that `channel` is writable.
+    let received = desk.receive(buffer, |waiting| unsafe { tell(channel, waiting) });
+    // SAFETY: not null, so the caller promises that `length` is writable.
+    received.inspect(|bytes| unsafe { length.write(*bytes) }).is_some()
+}
+
 /// Takes the oldest message of one of the two queues.
 ///
 /// # Safety
 /// As `channeler_quic_receive`.
+#[cold]
 unsafe fn receive(
     node: *mut channeler_node,
     buffer: *mut u8,
@@ -351,11 +440,10 @@ unsafe fn receive(
         // SAFETY: the caller promises `capacity` writable bytes.
         _ => unsafe { guard::bytes_mut(buffer, capacity, "buffer") }?,
     };
-    // SAFETY: the caller promises that `channel` is null or writable.
-    let channel = unsafe { Out::new(channel, "channel") }?;
+    let channel = NonNull::new(channel).ok_or_else(|| guard::null("channel"))?;
     // SAFETY: the caller promises that `length` is null or writable.
     let length = unsafe { Out::new(length, "length") }?;
-    live.quic_and_clock(|quic, now| {
+    live.receive_quic(|quic, now| {
         let waiting = if is_sync { quic.next_sync() } else { quic.next_message() };
         let waiting = waiting.ok_or(Error::DataUnavailable)?;
         let needs = waiting.message.len();
@@ -364,7 +452,8 @@ unsafe fn receive(
         place
             .ok_or_else(|| guard::too_small("buffer", capacity, needs))?
             .copy_from_slice(waiting.message);
-        channel.set(origin(&waiting));
+        // SAFETY: not null, so the caller promises that `channel` is writable.
+        unsafe { tell(channel, &waiting) };
         if is_sync {
             quic.pop_sync(now())
         } else {
@@ -374,17 +463,37 @@ unsafe fn receive(
     })?
 }
 
-fn origin(waiting: &Waiting<'_>) -> channeler_quic_channel {
-    let mut label = [0; 260];
-    // A label has at most 256 bytes, and a zero byte is left behind it.
-    for (place, byte) in label.iter_mut().zip(waiting.label.as_bytes()) {
-        *place = *byte as c_char;
-    }
-    channeler_quic_channel {
-        address: waiting.address.into(),
-        peer: waiting.peer.into(),
-        team: channeler_team_id { bytes: waiting.team_id.0 },
-        label,
-        label_length: waiting.label.len(),
-    }
+/// Says where a message came from. What is behind the zero byte of the label stays as it is: to
+/// write all of it would take as long as the rest of receiving.
+///
+/// # Safety
+/// `out` is writable.
+unsafe fn tell(out: NonNull<channeler_quic_channel>, waiting: &Waiting<'_>) {
+    let out = out.as_ptr();
+    // SAFETY: the caller promises a writable place.
+    let address = unsafe { &raw mut (*out).address };
+    // SAFETY: as above.
+    unsafe { address.write(waiting.address.into()) };
+    // SAFETY: as above.
+    let peer = unsafe { &raw mut (*out).peer };
+    // SAFETY: as above.
+    unsafe { peer.write(waiting.peer.into()) };
+    // SAFETY: as above.
+    let team = unsafe { &raw mut (*out).team };
+    // SAFETY: as above.
+    unsafe { team.write(channeler_team_id { bytes: waiting.team_id.0 }) };
+    // SAFETY: as above.
+    let label = unsafe { &raw mut (*out).label }.cast::<u8>();
+    let text = waiting.label.as_bytes();
+    let length = text.len().min(CHANNELER_QUIC_LABEL_MAX);
+    // SAFETY: as above, and the label has room for more than `CHANNELER_QUIC_LABEL_MAX` bytes.
+    unsafe { label.copy_from_nonoverlapping(text.as_ptr(), length) };
+    // SAFETY: as above.
+    let end = unsafe { label.add(length) };
+    // SAFETY: as above.
+    unsafe { end.write(0) };
+    // SAFETY: as above.
+    let place = unsafe { &raw mut (*out).label_length };
+    // SAFETY: as above.
+    unsafe { place.write(length) };
 }

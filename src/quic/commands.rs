@@ -34,23 +34,12 @@ impl Quic {
         label: &str,
         message: &[u8],
     ) -> Result<(), Error> {
-        self.send_by(|| now, address, team_id, label, message)
-    }
-
-    /// As `send`; `now` is asked only if a connection must be made.
-    pub(crate) fn send_by(
-        &mut self,
-        now: impl FnOnce() -> Time,
-        address: SocketAddr,
-        team_id: TeamId,
-        label: &str,
-        message: &[u8],
-    ) -> Result<(), Error> {
         if label.len() > LABEL_BYTES_MAX {
             return Err(Error::InvalidArgument);
         }
         let head = QuicMessage::ChannelMessage { team_id: team_id.0, label };
-        self.send_with_head(now, address, head, message)
+        self.send_with_head(|| now, address, head, message)?;
+        Ok(())
     }
 
     /// Sends a sync message, as `send`.
@@ -64,7 +53,8 @@ impl Quic {
         address: SocketAddr,
         message: &[u8],
     ) -> Result<(), Error> {
-        self.send_with_head(|| now, address, QuicMessage::Sync, message)
+        self.send_with_head(|| now, address, QuicMessage::Sync, message)?;
+        Ok(())
     }
 
     /// Takes the oldest message; returns its channel and how many bytes of `target` it has.
@@ -229,14 +219,14 @@ impl Quic {
         peers.len() < before
     }
 
-    #[inline]
-    fn send_with_head(
+    /// Queues a message; returns its connection and lane.
+    pub(super) fn send_with_head(
         &mut self,
         now: impl FnOnce() -> Time,
         address: SocketAddr,
         head: QuicMessage<'_>,
         message: &[u8],
-    ) -> Result<(), Error> {
+    ) -> Result<(QuicConnection, usize), Error> {
         if message.len() > self.shared.config.message_bytes_max {
             return Err(Error::TooLarge);
         }
@@ -249,12 +239,12 @@ impl Quic {
         if !member.outbox.has_room() {
             return Err(Error::WouldBlock);
         }
-        member.outbox.push(head, message);
+        let lane = member.outbox.push(head, message);
         member.messages_sent += 1;
         member.wants_transmit = true;
         self.shared.stats.messages_sent += 1;
         self.shared.stats.bytes_sent += message.len() as u64;
-        Ok(())
+        Ok((id, lane))
     }
 
     fn dial(

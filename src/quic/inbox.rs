@@ -1,18 +1,18 @@
 //! Messages that wait to be received, and the limits that hold their senders back.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::config::QuicConfig;
 use super::events::{QuicConnection, Waiting};
-use super::message::{FrameError, QuicMessage, TeamId};
-use super::store::Store;
+use super::line::{Head, Line};
+use super::message::{FrameError, LENGTH_SIZE};
 use crate::id::PeerId;
 
 /// Two queues, of messages for channels and of sync messages, under limits in common.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    messages: Line,
+    pub(super) messages: Line,
     syncs: Line,
     total: Share,
     /// By connection, also of those that ended.
@@ -21,15 +21,10 @@ pub(super) struct Inbox {
     latest: (QuicConnection, Share),
     total_max: Share,
     share_max: Share,
-}
-
-/// Messages in the order in which they came.
-#[derive(Debug, Default)]
-struct Line {
-    kept: VecDeque<Kept>,
-    small: Store,
-    /// Those that were put together from pieces stay in what that was done in.
-    large: VecDeque<Vec<u8>>,
+    /// The head of the last frame, which mostly is that of the next.
+    head: Head,
+    /// Where the next small frame that comes in pieces is put together.
+    spare: Vec<u8>,
 }
 
 /// What messages take up.
@@ -56,30 +51,38 @@ pub(super) enum Admission {
 }
 
 /// Which of the two queues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Queue {
     Messages,
+    #[default]
     Syncs,
 }
 
 /// Whom a message is from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) connection: QuicConnection,
     pub(super) address: SocketAddr,
     pub(super) peer: PeerId,
 }
 
-/// A message that waits, apart from its frame.
-#[derive(Debug)]
-struct Kept {
-    origin: Origin,
-    frame: usize,
-    /// Where the team begins in the frame, where the label does, and where the message.
-    team: u16,
-    label: u16,
-    message: u16,
-    is_large: bool,
+/// What was kept of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Harvest {
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+    /// A message for channels came into an empty queue.
+    pub(super) messages_began: bool,
+    /// A sync message did.
+    pub(super) syncs_began: bool,
+}
+
+/// Small frames that are kept together: they lie back to back, and have one head.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    frames: usize,
+    /// Without their lengths.
+    bytes: usize,
 }
 
 impl Inbox {
@@ -100,13 +103,16 @@ impl Inbox {
                 messages: config.connection_receive_messages_max,
                 unfinished: 0,
             },
+            head: Head::default(),
+            spare: Vec::new(),
         }
     }
 
     /// Makes room for a frame of `len` bytes, the whole of it, so that what was begun can always
     /// be finished.
     pub(super) fn admit(&mut self, connection: QuicConnection, len: usize) -> Admission {
-        let admission = self.check(connection, len);
+        self.find(connection);
+        let admission = self.check(Run::default(), len);
         if admission == Admission::Admitted {
             for share in [&mut self.total, &mut self.latest.1] {
                 share.bytes += len;
@@ -114,6 +120,11 @@ impl Inbox {
             }
         }
         admission
+    }
+
+    /// What a frame that comes in pieces is put together in.
+    pub(super) fn lend_spare(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
     }
 
     /// Gives back the room of a frame of `len` bytes that will not be finished.
@@ -125,90 +136,109 @@ impl Inbox {
         }
     }
 
-    /// Keeps a frame that room was made for. Returns the queue when it was empty. A frame that is
-    /// none gives its room back.
+    /// Keeps a frame that room was made for. One that is none gives its room back.
     pub(super) fn push(
         &mut self,
         origin: Origin,
         frame: Vec<u8>,
-    ) -> Result<Option<Queue>, FrameError> {
-        let (connection, len) = (origin.connection, frame.len());
-        self.release(connection, len);
-        let (kept, which) = Kept::read(origin, &frame)?;
-        let line = self.line_mut(which);
-        let was_empty = line.kept.is_empty();
-        if len > SMALL_BYTES_MAX {
-            line.large.push_back(frame);
-            line.kept.push_back(Kept { is_large: true, ..kept });
-        } else {
-            line.small.push(&frame);
-            line.kept.push_back(kept);
+        harvest: &mut Harvest,
+    ) -> Result<(), FrameError> {
+        let len = frame.len();
+        self.release(origin.connection, len);
+        if !self.head.begins(&frame) {
+            self.head.read(&frame)?;
         }
-        self.count(len);
-        Ok(was_empty.then_some(which))
+        let run = Run { frames: 1, bytes: len };
+        self.count(origin.connection, run, harvest);
+        let head = &self.head;
+        let line = match head.queue() {
+            Queue::Messages => &mut self.messages,
+            Queue::Syncs => &mut self.syncs,
+        };
+        if len > SMALL_BYTES_MAX {
+            line.push_large(origin, head, frame);
+        } else {
+            line.push(origin, head, &[&(len as u32).to_be_bytes(), &frame], 1);
+            self.spare = frame;
+            self.spare.clear();
+        }
+        Ok(())
     }
 
-    /// Keeps a frame of at most `SMALL_BYTES_MAX` that is there as a whole, if there is room.
-    /// Returns the queue when it was empty.
-    #[inline]
+    /// Keeps the small frames with which `bytes` begins, as far as there is room. Returns how many
+    /// bytes they have with their lengths, and what there is for the one behind them.
     pub(super) fn take(
         &mut self,
         origin: Origin,
-        frame: &[u8],
-    ) -> Result<(Admission, Option<Queue>), FrameError> {
-        let admission = self.check(origin.connection, frame.len());
-        if admission != Admission::Admitted {
-            return Ok((admission, None));
-        }
-        let (kept, which) = Kept::read(origin, frame)?;
-        let line = self.line_mut(which);
-        let was_empty = line.kept.is_empty();
-        line.small.push(frame);
-        line.kept.push_back(kept);
-        self.count(frame.len());
-        Ok((admission, was_empty.then_some(which)))
+        bytes: &[u8],
+        frame_bytes_max: usize,
+        harvest: &mut Harvest,
+    ) -> Result<(usize, Admission), FrameError> {
+        let small = 1..=frame_bytes_max.min(SMALL_BYTES_MAX);
+        // Where the run at hand begins, and where it ends.
+        let (mut begin, mut end) = (0, 0);
+        let mut run = Run::default();
+        self.find(origin.connection);
+        let result = loop {
+            let Some((length, behind)) = bytes[end..].split_first_chunk::<LENGTH_SIZE>() else {
+                break Ok(Admission::Admitted);
+            };
+            let len = u32::from_be_bytes(*length) as usize;
+            // Large frames, and lengths that are wrong, are for the caller.
+            let is_good = small.contains(&len);
+            let Some(frame) = behind.get(..len).filter(|_| is_good) else {
+                break Ok(Admission::Admitted);
+            };
+            match self.check(run, len) {
+                Admission::Admitted => {}
+                Admission::Held => break Ok(Admission::Held),
+                Admission::Refused => break Err(FrameError::TooMuch),
+            }
+            let is_other = !self.head.begins(frame);
+            if is_other || end - begin + LENGTH_SIZE + len > RUN_BYTES_MAX {
+                self.keep(origin, &bytes[begin..end], run, harvest);
+                (begin, run) = (end, Run::default());
+            }
+            if is_other && let Err(error) = self.head.read(frame) {
+                break Err(error);
+            }
+            run.frames += 1;
+            run.bytes += len;
+            end += LENGTH_SIZE + len;
+        };
+        self.keep(origin, &bytes[begin..end], run, harvest);
+        Ok((end, result?))
     }
 
     /// The oldest message.
-    #[inline]
     pub(super) fn front(&self, which: Queue) -> Option<Waiting<'_>> {
         let line = match which {
             Queue::Messages => &self.messages,
             Queue::Syncs => &self.syncs,
         };
-        let kept = line.kept.front()?;
-        let frame = match (kept.is_large, line.large.front()) {
-            (true, Some(large)) => large,
-            (true, None) | (false, _) => line.small.front(kept.frame),
-        };
-        let (head, message) = frame.split_at(kept.message.into());
-        let team_id = head[kept.team.into()..].first_chunk().copied().unwrap_or_default();
-        let label = std::str::from_utf8(&head[kept.label.into()..]);
-        Some(Waiting {
-            address: kept.origin.address,
-            peer: kept.origin.peer,
-            team_id: TeamId(team_id),
-            label: label.expect("it was text when it was kept"),
-            message,
-        })
+        line.front()
     }
 
     /// Forgets the oldest message; returns whose room is free now.
-    #[inline]
     pub(super) fn pop(&mut self, which: Queue) -> Option<QuicConnection> {
-        let line = self.line_mut(which);
-        let kept = line.kept.pop_front()?;
-        match kept.is_large {
-            true => drop(line.large.pop_front()),
-            false => line.small.pop(kept.frame),
-        }
-        let connection = kept.origin.connection;
+        let line = match which {
+            Queue::Messages => &mut self.messages,
+            Queue::Syncs => &mut self.syncs,
+        };
+        let front = line.peek()?;
+        let (connection, len) = (front.origin.connection, front.frame);
+        line.pop(len);
+        self.forget(connection, 1, len);
+        Some(connection)
+    }
+
+    /// Frees the room of messages that were taken out.
+    pub(super) fn forget(&mut self, connection: QuicConnection, messages: usize, bytes: usize) {
         self.find(connection);
         for share in [&mut self.total, &mut self.latest.1] {
-            share.bytes -= kept.frame;
-            share.messages -= 1;
+            share.bytes -= bytes;
+            share.messages -= messages;
         }
-        Some(connection)
     }
 
     pub(super) fn total(&self) -> Share {
@@ -222,12 +252,11 @@ impl Inbox {
         self.shares.get(&connection).copied().unwrap_or_default()
     }
 
-    /// Whether there is room for a frame of `len` bytes; then the share of `connection` is at hand.
+    /// Whether the connection at hand has room for a frame of `len` bytes behind `run`.
     #[inline]
-    fn check(&mut self, connection: QuicConnection, len: usize) -> Admission {
-        self.find(connection);
-        let share = self.latest.1;
-        if self.total.holds(len, &self.total_max) || share.holds(len, &self.share_max) {
+    fn check(&self, run: Run, len: usize) -> Admission {
+        let (total, share) = (self.total.with(run), self.latest.1.with(run));
+        if total.holds(len, &self.total_max) || share.holds(len, &self.share_max) {
             return Admission::Held;
         }
         if share.unfinished > 0 && share.bytes + len > self.share_max.bytes {
@@ -236,12 +265,31 @@ impl Inbox {
         Admission::Admitted
     }
 
-    /// Counts a message of the connection at hand.
-    #[inline]
-    fn count(&mut self, len: usize) {
+    /// Keeps small frames that have the head at hand; `bytes` are those with their lengths.
+    fn keep(&mut self, origin: Origin, bytes: &[u8], run: Run, harvest: &mut Harvest) {
+        if run.frames == 0 {
+            return;
+        }
+        self.count(origin.connection, run, harvest);
+        let line = match self.head.queue() {
+            Queue::Messages => &mut self.messages,
+            Queue::Syncs => &mut self.syncs,
+        };
+        line.push(origin, &self.head, &[bytes], run.frames);
+    }
+
+    /// Counts messages that are about to be kept.
+    fn count(&mut self, connection: QuicConnection, run: Run, harvest: &mut Harvest) {
+        self.find(connection);
         for share in [&mut self.total, &mut self.latest.1] {
-            share.bytes += len;
-            share.messages += 1;
+            share.bytes += run.bytes;
+            share.messages += run.frames;
+        }
+        harvest.messages += run.frames as u64;
+        harvest.bytes += run.bytes as u64;
+        match self.head.queue() {
+            Queue::Messages => harvest.messages_began |= self.messages.is_empty(),
+            Queue::Syncs => harvest.syncs_began |= self.syncs.is_empty(),
         }
     }
 
@@ -257,36 +305,16 @@ impl Inbox {
             self.shares.insert(other, before);
         }
     }
-
-    fn line_mut(&mut self, which: Queue) -> &mut Line {
-        match which {
-            Queue::Messages => &mut self.messages,
-            Queue::Syncs => &mut self.syncs,
-        }
-    }
-}
-
-impl Kept {
-    /// What is where in a small frame, and which queue it is for.
-    #[inline]
-    fn read(origin: Origin, frame: &[u8]) -> Result<(Kept, Queue), FrameError> {
-        let (head, size) = QuicMessage::read(frame)?;
-        // Heads have a few hundred bytes at most.
-        let message = size as u16;
-        let (team, label, which) = match head {
-            QuicMessage::Sync => (message, message, Queue::Syncs),
-            QuicMessage::ChannelMessage { label, .. } => {
-                // The variant is a varint, of one byte unless somebody makes it longer.
-                let variant = frame.iter().take_while(|byte| **byte >= 0x80).count() + 1;
-                (variant as u16, (size - label.len()) as u16, Queue::Messages)
-            }
-        };
-        let frame = frame.len();
-        Ok((Kept { origin, frame, team, label, message, is_large: false }, which))
-    }
 }
 
 impl Share {
+    /// With a run that waits.
+    #[inline]
+    fn with(self, run: Run) -> Share {
+        let (bytes, messages) = (self.bytes + run.bytes, self.messages + run.frames);
+        Share { bytes, messages, ..self }
+    }
+
     /// Whether something waits that must be received before a frame of `len` bytes has room.
     fn holds(&self, len: usize, max: &Share) -> bool {
         let is_full = self.messages >= max.messages || self.bytes + len > max.bytes;
@@ -296,6 +324,9 @@ impl Share {
 
 /// Bytes of a frame that is copied to where small ones lie.
 pub(super) const SMALL_BYTES_MAX: usize = 8 << 10;
+
+/// Bytes that are copied there at once: what is left of a block for want of them is lost.
+const RUN_BYTES_MAX: usize = LENGTH_SIZE + SMALL_BYTES_MAX;
 
 #[cfg(test)]
 mod tests {
@@ -318,7 +349,9 @@ mod tests {
     fn push(inbox: &mut Inbox, connection: QuicConnection, len: usize) {
         let address = SocketAddr::from(([10, 0, 0, 1], 7));
         let origin = Origin { connection, address, peer: PeerId([0; 16]) };
-        inbox.push(origin, vec![0; len]).expect("a sync message");
+        let mut harvest = Harvest::default();
+        inbox.push(origin, vec![0; len], &mut harvest).expect("a sync message");
+        assert_eq!((harvest.messages, harvest.bytes), (1, len as u64));
     }
 
     #[test]

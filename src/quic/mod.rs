@@ -38,6 +38,8 @@ mod events;
 mod gate;
 mod inbound;
 mod inbox;
+mod lent;
+mod line;
 mod map;
 mod member;
 mod message;
@@ -62,6 +64,7 @@ pub use config::{
 };
 pub use drops::{QUIC_DROPS, QuicDrop};
 pub use events::{QuicChannel, QuicConnection, QuicEvent, QuicInfo, QuicStats, Waiting};
+pub(crate) use lent::{Incoming, Outgoing};
 pub use message::{FrameError, LABEL_BYTES_MAX, TeamId};
 #[cfg(feature = "sim")]
 pub use play::play_frames;
@@ -97,6 +100,8 @@ pub struct Quic {
     next: u64,
     /// Whose transmits were asked for last.
     turn: QuicConnection,
+    /// The lane of the message that was sent last.
+    last_sent: Option<(QuicConnection, usize)>,
     /// Answers to strangers.
     replies: VecDeque<(Transmit, Vec<u8>)>,
 }
@@ -138,6 +143,7 @@ impl Quic {
             routes: BTreeMap::new(),
             next: 1,
             turn: QuicConnection(0),
+            last_sent: None,
             replies: VecDeque::new(),
         })
     }

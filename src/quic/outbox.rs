@@ -60,6 +60,16 @@ struct Lane {
     is_finished: bool,
 }
 
+/// The piece that small frames are gathered in, lent.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    pub(super) bytes: BytesMut,
+    /// How long it may be before another frame is put.
+    len_max: usize,
+    /// How long it was when it was lent.
+    lent: usize,
+}
+
 /// Where a peer stopped us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stopped {
@@ -98,11 +108,28 @@ impl Outbox {
         has_room
     }
 
-    /// Takes a message.
-    pub(super) fn push(&mut self, head: QuicMessage<'_>, message: &[u8]) {
+    /// Takes a message; returns the number of its lane.
+    pub(super) fn push(&mut self, head: QuicMessage<'_>, message: &[u8]) -> usize {
         let lane = self.lane_of(head);
         self.queued_bytes += self.lanes[lane].push(head, message);
         self.is_dirty = true;
+        lane
+    }
+
+    /// Lends the place for the next small frames of a lane. Until it is back, nothing else is done
+    /// here.
+    pub(super) fn lend(&mut self, lane: usize) -> Tail {
+        let bytes = std::mem::take(&mut self.lanes[lane].tail);
+        let room = self.queued_bytes_max.saturating_sub(self.queued_bytes);
+        Tail { lent: bytes.len(), len_max: bytes.len() + room, bytes }
+    }
+
+    /// Takes back what was lent, with so many frames more.
+    pub(super) fn take_back(&mut self, lane: usize, tail: Tail, frames: u64) {
+        self.queued_bytes += tail.bytes.len() - tail.lent;
+        self.lanes[lane].tail = tail.bytes;
+        self.lanes[lane].tail_messages += frames;
+        self.is_dirty |= frames > 0;
     }
 
     /// The peer opened a bidirectional stream; whether it becomes the one of this connection. Else
@@ -278,6 +305,15 @@ impl Outbox {
         let lane = self.lanes.len() - 1;
         self.assigned.insert(hash, lane);
         lane
+    }
+}
+
+impl Tail {
+    /// Whether a small frame of `len` bytes, with its length, may be put.
+    #[inline]
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        self.bytes.len() < self.len_max
+            && len <= LARGE_BYTES.min(self.bytes.capacity() - self.bytes.len())
     }
 }
 

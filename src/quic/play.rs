@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use super::config::{QuicConfig, Trust};
 use super::events::{QuicConnection, Waiting};
-use super::inbox::{Inbox, Origin, Queue};
+use super::inbox::{Harvest, Inbox, Origin, Queue};
 use super::message::{FrameError, LENGTH_SIZE, QuicMessage};
-use super::reader::{Harvest, Reader};
+use super::reader::Reader;
 use crate::crypto::Identity;
 use crate::id::PeerId;
 

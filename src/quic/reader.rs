@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use quinn_proto::{Connection, ReadError, StreamId};
 
-use super::inbox::{Admission, Inbox, Origin, Queue, SMALL_BYTES_MAX};
+use super::inbox::{Admission, Harvest, Inbox, Origin, SMALL_BYTES_MAX};
 use super::message::{FrameError, LENGTH_SIZE};
 
 /// Bytes taken from QUIC at once.
@@ -42,15 +42,6 @@ pub(super) enum Progress {
     Reset,
     /// A frame that is none.
     Refused(FrameError),
-}
-
-/// What reading changed.
-#[derive(Debug, Default)]
-pub(super) struct Harvest {
-    pub(super) messages: u64,
-    pub(super) bytes: u64,
-    pub(super) messages_began: bool,
-    pub(super) syncs_began: bool,
 }
 
 impl Reader {
@@ -137,30 +128,9 @@ impl Reader {
         if self.frame.is_some() || self.length_read > 0 {
             return Ok(true);
         }
-        let mut rest = &self.rest[..];
-        let mut has_room = true;
-        while let Some((length, behind)) = rest.split_first_chunk::<LENGTH_SIZE>() {
-            let wanted = u32::from_be_bytes(*length) as usize;
-            // Large frames, and lengths that are wrong, are for `step`.
-            let is_good = (1..=frame_bytes_max.min(SMALL_BYTES_MAX)).contains(&wanted);
-            let Some((frame, behind)) = behind.split_at_checked(wanted).filter(|_| is_good) else {
-                break;
-            };
-            let (admission, began) = inbox.take(origin, frame)?;
-            match admission {
-                Admission::Admitted => {}
-                Admission::Held => {
-                    has_room = false;
-                    break;
-                }
-                Admission::Refused => return Err(FrameError::TooMuch),
-            }
-            harvest.note(began, wanted);
-            rest = behind;
-        }
-        let taken = self.rest.len() - rest.len();
-        self.rest.advance(taken);
-        Ok(has_room)
+        let (len, admission) = inbox.take(origin, &self.rest, frame_bytes_max, harvest)?;
+        self.rest.advance(len);
+        Ok(admission == Admission::Admitted)
     }
 
     /// Takes from `rest` what belongs to one frame; false when no room can be made for it.
@@ -193,7 +163,12 @@ impl Reader {
                 Admission::Held => return Ok(false),
                 Admission::Refused => return Err(FrameError::TooMuch),
             }
-            self.frame = Some((Vec::with_capacity(wanted.min(ROOM_MAX)), wanted));
+            let mut frame = match wanted <= SMALL_BYTES_MAX {
+                true => inbox.lend_spare(),
+                false => Vec::new(),
+            };
+            frame.reserve_exact(wanted.min(ROOM_MAX));
+            self.frame = Some((frame, wanted));
         }
         let Some((frame, wanted)) = &mut self.frame else { return Ok(true) };
         let len = (*wanted - frame.len()).min(self.rest.len());
@@ -205,22 +180,7 @@ impl Reader {
         let frame = std::mem::take(frame);
         self.frame = None;
         self.length_read = 0;
-        let bytes = frame.len();
-        harvest.note(inbox.push(origin, frame)?, bytes);
+        inbox.push(origin, frame, harvest)?;
         Ok(true)
-    }
-}
-
-impl Harvest {
-    /// A frame was kept, perhaps as the first of its queue.
-    #[inline]
-    fn note(&mut self, began: Option<Queue>, bytes: usize) {
-        match began {
-            Some(Queue::Messages) => self.messages_began = true,
-            Some(Queue::Syncs) => self.syncs_began = true,
-            None => {}
-        }
-        self.messages += 1;
-        self.bytes += bytes as u64;
     }
 }

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 
 use super::config::QuicConfig;
 use super::events::{QuicEvent, QuicStats};
-use super::inbox::Inbox;
-use super::reader::Harvest;
+use super::inbox::{Harvest, Inbox};
 
 /// Settings, the inbox, events and counters.
 pub(super) struct Shared {

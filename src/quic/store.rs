@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
-/// Bytes of a block, and of the largest frame that belongs in one.
+use super::message::LENGTH_SIZE;
+
+/// Bytes of a block, and of the most that is pushed at once.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// Frames of which only the oldest is looked at and taken away. None is of no bytes.
+/// Frames with their lengths, of which only the oldest is looked at and taken away.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     /// All but the last are as full as they get.
@@ -17,30 +19,37 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Keeps a copy of a frame of at most `BLOCK_BYTES`.
+    /// Keeps a copy of whole frames, each behind its length, in `parts` of at most `BLOCK_BYTES`
+    /// together.
     #[inline]
-    pub(super) fn push(&mut self, frame: &[u8]) {
-        if let Some(last) = self.blocks.back_mut()
-            && last.capacity() - last.len() >= frame.len()
-        {
-            return last.extend_from_slice(frame);
+    pub(super) fn push(&mut self, parts: &[&[u8]]) {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        let has_room = |block: &Vec<u8>| block.capacity() - block.len() >= len;
+        if !self.blocks.back().is_some_and(has_room) {
+            let spare = self.spare.take();
+            self.blocks.push_back(spare.unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES)));
         }
-        let spare = self.spare.take();
-        let mut block = spare.unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES));
-        block.extend_from_slice(frame);
-        self.blocks.push_back(block);
+        let Some(last) = self.blocks.back_mut() else { return };
+        for part in parts {
+            last.extend_from_slice(part);
+        }
     }
 
-    /// The oldest frame, of `len` bytes.
+    /// The oldest frame; no bytes when there is none.
     #[inline]
-    pub(super) fn front(&self, len: usize) -> &[u8] {
-        self.blocks.front().map_or(&[], |block| &block[self.begin..self.begin + len])
+    pub(super) fn front(&self) -> &[u8] {
+        let block = self.blocks.front().and_then(|block| block.get(self.begin..));
+        let frame = block.and_then(|rest| {
+            let (length, behind) = rest.split_first_chunk::<LENGTH_SIZE>()?;
+            behind.get(..u32::from_be_bytes(*length) as usize)
+        });
+        frame.unwrap_or_default()
     }
 
     /// Forgets the oldest frame, of `len` bytes.
     #[inline]
     pub(super) fn pop(&mut self, len: usize) {
-        self.begin += len;
+        self.begin += LENGTH_SIZE + len;
         if let Some(first) = self.blocks.front_mut()
             && first.len() == self.begin
         {
@@ -68,14 +77,14 @@ mod tests {
         };
         for number in 0..20_000 {
             let frame = vec![number as u8; 1 + next() % 300 * (1 + next() % 30)];
-            store.push(&frame);
+            store.push(&[&(frame.len() as u32).to_be_bytes(), &frame]);
             kept.push_back(frame);
             while kept.len() > next() % 400 {
                 let frame = kept.pop_front().expect("one is there");
-                assert_eq!(store.front(frame.len()), frame);
+                assert_eq!(store.front(), frame);
                 store.pop(frame.len());
             }
-            let bytes: usize = kept.iter().map(Vec::len).sum();
+            let bytes: usize = kept.iter().map(|frame| LENGTH_SIZE + frame.len()).sum();
             let room: usize = store.blocks.iter().map(Vec::capacity).sum();
             assert!(room <= bytes * 5 / 4 + 2 * BLOCK_BYTES, "{room} for {bytes}");
         }

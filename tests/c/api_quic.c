@@ -2,6 +2,12 @@
  * every wrong argument is a status. */
 #include "live.h"
 
+#include <pthread.h>
+#include <sched.h>
+
+#define SENDERS 3
+#define SENT_BY_EACH 20000
+
 typedef struct heard {
     int kinds[16];
     channeler_quic_event last[16];
@@ -345,6 +351,91 @@ static void bans_from_before_hold_when_quic_is_opened(void) {
     live_end();
 }
 
+typedef struct sender {
+    pthread_t thread;
+    live *from;
+    live *to;
+    char label[2];
+} sender;
+
+static void *send_numbers(void *argument) {
+    sender *self = (sender *)argument;
+    channeler_team_id team;
+    uint64_t until = clock_ns() + PATIENCE;
+    uint32_t number;
+    memset(&team, 7, sizeof team);
+    for (number = 0; number < SENT_BY_EACH; number++) {
+        uint8_t bytes[4 + 7];
+        memcpy(bytes, &number, 4);
+        for (;;) {
+            int32_t status =
+                channeler_quic_send(self->from->node, &self->to->address, &team, self->label, 1,
+                                    bytes, 4 + number % 8);
+            if (status != CHANNELER_ERR_WOULD_BLOCK) {
+                OK(status);
+                break;
+            }
+            CHECK(clock_ns() < until);
+            sched_yield();
+        }
+    }
+    return NULL;
+}
+
+static void what_many_threads_send_arrives_once_and_in_the_order_of_each(void) {
+    live a, b;
+    sender senders[SENDERS];
+    uint32_t next[SENDERS] = {0};
+    channeler_quic_channel from;
+    channeler_quic_options options = quic_options();
+    uint64_t until;
+    int i, received = 0;
+    memset(&at_b, 0, sizeof at_b);
+    /* Full queues on both sides are part of it. */
+    options.send_queue_bytes_max = 100000;
+    options.receive_messages_max = 3000;
+    options.connection_receive_messages_max = 3000;
+    live_start(&a);
+    live_start(&b);
+    OK(channeler_quic_open(a.node, &options, NULL, NULL));
+    OK(channeler_quic_open(b.node, &options, on_quic, &at_b));
+    OK(channeler_quic_trust(b.node, &a.peer));
+    OK(channeler_quic_connect(a.node, &b.address, &b.peer, NULL));
+    UNTIL(at_b.kinds[CHANNELER_QUIC_EVENT_CONNECTED] == 1);
+    OK(channeler_node_start(a.node));
+    OK(channeler_node_start(b.node));
+    for (i = 0; i < SENDERS; i++) {
+        senders[i].from = &a;
+        senders[i].to = &b;
+        senders[i].label[0] = (char)('a' + i);
+        CHECK(pthread_create(&senders[i].thread, NULL, send_numbers, &senders[i]) == 0);
+    }
+    until = clock_ns() + PATIENCE;
+    while (received < SENDERS * SENT_BY_EACH) {
+        uint8_t bytes[4 + 7];
+        uint32_t number;
+        size_t length;
+        int32_t status =
+            channeler_quic_receive(b.node, bytes, sizeof bytes, &from, &length);
+        CHECK(clock_ns() < until);
+        if (status == CHANNELER_ERR_DATA_UNAVAILABLE) {
+            sched_yield();
+            continue;
+        }
+        OK(status);
+        memcpy(&number, bytes, 4);
+        i = from.label[0] - 'a';
+        CHECK(from.label_length == 1 && i >= 0 && i < SENDERS);
+        CHECK(number == next[i] && length == 4 + number % 8);
+        next[i]++;
+        received++;
+    }
+    for (i = 0; i < SENDERS; i++) CHECK(pthread_join(senders[i].thread, NULL) == 0);
+    OK(channeler_node_stop(a.node));
+    OK(channeler_node_stop(b.node));
+    live_end();
+}
+
 int main(void) {
     messages_go_both_ways_on_the_sockets_of_the_nodes();
     who_asks_says_yes_or_no();
@@ -353,5 +444,6 @@ int main(void) {
     counters_and_details_tell_what_was_done();
     bans_of_the_node_hold_for_quic_too();
     bans_from_before_hold_when_quic_is_opened();
+    what_many_threads_send_arrives_once_and_in_the_order_of_each();
     return 0;
 }

@@ -66,7 +66,7 @@ fn blocked_engine(bytes: &[u8], sent: usize) -> (Shared, UdpSocket) {
 struct Deaf;
 
 impl Handler for Deaf {
-    fn accept(&mut self, _: ConnectionHandle, _: PeerId, _: std::net::SocketAddr) -> bool {
+    fn accept(&mut self, _: ConnectionHandle, _: PeerId, _: SocketAddr) -> bool {
         false
     }
 

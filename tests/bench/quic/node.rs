@@ -63,7 +63,7 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
         let (began, allocated) = (core_time(), allocations());
         let mut sent: u64 = 0;
         while !is_over.load(Ordering::Relaxed) {
-            while sender.send(receiver.address, &message) {
+            while sender.send(&receiver.address, &message) {
                 sent += 1;
             }
             sender.process(PATIENCE);
@@ -71,7 +71,7 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
         let cost = (core_time() - began).as_secs_f64() * 1e9 / sent as f64;
         let allocated = (allocations() - allocated) as f64 / sent as f64;
         eprintln!("  sent at {cost:.0} ns of core a message, {allocated:.2} allocations");
-        sender.tell(receiver.address);
+        sender.tell(&receiver.address);
         receiving.join().expect("the receiver does not panic")
     })
 }
@@ -87,7 +87,7 @@ pub(super) fn pings(size: usize, time: Duration, spin: Duration) -> f64 {
             while !is_over.load(Ordering::Relaxed) {
                 theirs.process(PATIENCE);
                 while let Some(from) = theirs.receive(&mut target) {
-                    assert!(theirs.send(from, &target), "there is room");
+                    assert!(theirs.send(&from, &target), "there is room");
                 }
             }
         });
@@ -97,7 +97,7 @@ pub(super) fn pings(size: usize, time: Duration, spin: Duration) -> f64 {
         let began = Instant::now();
         while began.elapsed() < time {
             let sent_at = Instant::now();
-            assert!(ours.send(theirs.address, &message), "there is room");
+            assert!(ours.send(&theirs.address, &message), "there is room");
             while ours.receive(&mut message).is_none() {
                 ours.process(PATIENCE);
             }
@@ -114,12 +114,10 @@ fn pair(spin: Option<Duration>) -> [Node; 2] {
     let [ours, theirs] = &nodes;
     // SAFETY: both nodes live, and what is pointed to lives until the call returns.
     check(unsafe { channeler_quic_trust(theirs.node, &raw const ours.peer) });
-    let address = channeler_address::from(theirs.address);
+    let (address, peer) = (&raw const theirs.address, &raw const theirs.peer);
     // SAFETY: as above.
-    check(unsafe {
-        channeler_quic_connect(ours.node, &raw const address, &raw const theirs.peer, null_mut())
-    });
-    assert!(ours.send(theirs.address, b"hello"), "there is room");
+    check(unsafe { channeler_quic_connect(ours.node, address, peer, null_mut()) });
+    assert!(ours.send(&theirs.address, b"hello"), "there is room");
     let until = Instant::now() + Duration::from_secs(5);
     let mut target = [0; 5];
     while theirs.receive(&mut target).is_none() {
@@ -134,7 +132,7 @@ fn pair(spin: Option<Duration>) -> [Node; 2] {
 struct Node {
     node: *mut channeler_node,
     peer: channeler_peer_id,
-    address: SocketAddr,
+    address: channeler_address,
 }
 
 // SAFETY: every function of the C API that is used here may be called from any thread.
@@ -163,19 +161,17 @@ impl Node {
         check(unsafe { channeler_node_peer_id(node, &raw mut peer) });
         // SAFETY: as above; defaults, and nobody listens.
         check(unsafe { channeler_quic_open(node, null(), None, null_mut()) });
-        let address = SocketAddr::try_from(address).expect("it was bound to one");
         Node { node, peer, address }
     }
 
     /// False when the queue is full.
-    fn send(&self, to: SocketAddr, message: &[u8]) -> bool {
-        let to = channeler_address::from(to);
+    fn send(&self, to: &channeler_address, message: &[u8]) -> bool {
         let team = channeler_team_id { bytes: TEAM };
         // SAFETY: the node lives, and what is pointed to has the bytes that are said.
         let status = unsafe {
             channeler_quic_send(
                 self.node,
-                &raw const to,
+                to,
                 &raw const team,
                 LABEL.as_ptr().cast(),
                 LABEL.len(),
@@ -191,7 +187,7 @@ impl Node {
     }
 
     /// Where the oldest message came from, if there is one.
-    fn receive(&self, target: &mut [u8]) -> Option<SocketAddr> {
+    fn receive(&self, target: &mut [u8]) -> Option<channeler_address> {
         let mut channel = std::mem::MaybeUninit::<channeler_quic_channel>::uninit();
         let mut length = 0;
         // SAFETY: the node lives, and `target` has the bytes that are said; the others are
@@ -209,19 +205,17 @@ impl Node {
             return None;
         }
         check(status);
-        // SAFETY: written, since a message was taken.
-        let channel = unsafe { channel.assume_init() };
-        Some(SocketAddr::try_from(channel.address).expect("an address of a peer"))
+        // SAFETY: written, since a message was taken; what is behind its label is not.
+        Some(unsafe { (*channel.as_ptr()).address })
     }
 
     /// Says on standard error how the connection did.
-    fn tell(&self, to: SocketAddr) {
-        let to = channeler_address::from(to);
+    fn tell(&self, to: &channeler_address) {
         // SAFETY: all fields are numbers, for which zeros are values.
         let mut details: channeler_quic_details = unsafe { std::mem::zeroed() };
         details.struct_size = size_of::<channeler_quic_details>();
         // SAFETY: the node lives, and `details` is as large as it says.
-        check(unsafe { channeler_quic_info(self.node, &raw const to, &raw mut details) });
+        check(unsafe { channeler_quic_info(self.node, to, &raw mut details) });
         eprintln!(
             "  {} of {} packets lost; {} datagrams here; rtt {} us, least {} us, window {} kB, \
              rate {} kB/s",
