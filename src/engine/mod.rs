@@ -341,7 +341,7 @@ impl Engine {
         if self.shared.has_more() {
             return Ok(Some(Duration::ZERO));
         }
-        Ok(self.shared.plan_sleep(self.shared.now(), None)?.wait)
+        Ok(self.shared.plan_sleep(self.shared.now(), None)?.wait())
     }
 
     /// A descriptor that is readable when `process` has something to receive, for the caller's own

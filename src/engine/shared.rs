@@ -93,16 +93,22 @@ pub(super) enum Progress {
 /// What a turn waits for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
-    /// How long it may sleep. None: for ever.
-    pub(super) wait: Option<Duration>,
+    /// When it was made.
+    pub(super) now: Time,
+    /// Until when it may sleep. None: for ever.
+    pub(super) until: Option<Time>,
     /// Whether a peer may be about to answer in a handshake.
     pub(super) awaits_handshake: bool,
 }
 
-impl Default for Plan {
+impl Plan {
     /// Not to wait at all.
-    fn default() -> Plan {
-        Plan { wait: Some(Duration::ZERO), awaits_handshake: false }
+    pub(super) const NO_WAIT: Plan =
+        Plan { now: Time::ZERO, until: Some(Time::ZERO), awaits_handshake: false };
+
+    /// How long it may sleep. None: for ever.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        self.until.map(|until| until.since(self.now))
     }
 }
 
@@ -312,10 +318,7 @@ impl Shared {
         if wakes_at.is_some_and(|at| at <= now) {
             self.sleeping.store(false, Ordering::Relaxed);
         }
-        Ok(Plan {
-            wait: wakes_at.map(|at| at.since(now)),
-            awaits_handshake: core.parts.has_handshakes(),
-        })
+        Ok(Plan { now, until: wakes_at, awaits_handshake: core.parts.has_handshakes() })
     }
 
     /// The loop is awake: nobody needs to wake it.
@@ -340,7 +343,7 @@ impl Shared {
             return;
         }
         let plan = self.plan_sleep(self.now(), None);
-        let is_due = plan.is_ok_and(|plan| plan.wait == Some(Duration::ZERO));
+        let is_due = plan.is_ok_and(|plan| plan.wait() == Some(Duration::ZERO));
         if is_due || self.has_more() {
             self.wake();
         }

@@ -158,6 +158,16 @@ impl Socket {
         self.state.recv(UdpSockRef::from(&self.io), buffers, meta)
     }
 
+    /// As `receive`, with one buffer.
+    pub(super) fn receive_one(&self, buffer: &mut [u8], meta: &mut RecvMeta) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        let received = os::receive_one(&self.io, buffer, meta);
+        #[cfg(not(target_os = "linux"))]
+        let received =
+            self.receive(&mut [IoSliceMut::new(buffer)], std::slice::from_mut(meta)).map(|_| ());
+        received
+    }
+
     /// Where a filled buffer came from, as the node wants it.
     pub(super) fn origin(&self, meta: &RecvMeta) -> Receive {
         let bound = (!self.is_wildcard).then(|| self.address.ip());

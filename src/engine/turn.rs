@@ -51,6 +51,7 @@ pub(super) struct Turn {
     meta: [RecvMeta; BATCH_SIZE],
     /// How many of them the next call gets; follows what arrives.
     buffers: usize,
+    tally: Tally,
     happened: Happened,
     send_buffer: Vec<u8>,
     /// Sockets that may have more to read, a bit each. The poll reports changes only.
@@ -79,6 +80,7 @@ impl Turn {
             storage: vec![0; BATCH_SIZE * BUFFER_STRIDE],
             meta: [RecvMeta::default(); BATCH_SIZE],
             buffers: 1,
+            tally: Tally::default(),
             happened: Happened::default(),
             send_buffer: Vec::new(),
             undrained: 0,
@@ -96,7 +98,7 @@ impl Turn {
         let progress = shared.send_queued(&mut self.send_buffer)?;
         let plan = match progress {
             Progress::Rests if !self.has_input() => shared.plan_sleep(shared.now(), limit)?,
-            Progress::Rests | Progress::HasMore => Plan::default(),
+            Progress::Rests | Progress::HasMore => Plan::NO_WAIT,
         };
         if plan.awaits_handshake {
             // What the next one needs, while the peer works on this one.
@@ -120,6 +122,7 @@ impl Turn {
         }
         // Answers leave first, and with them what timers would only say later.
         let mut progress = shared.send_queued(&mut self.send_buffer)?;
+        self.tally.pour(shared);
         if self.do_what_is_due(shared, now)? && progress == Progress::Rests {
             progress = shared.send_queued(&mut self.send_buffer)?;
         }
@@ -145,12 +148,13 @@ impl Turn {
 
     /// Waits for sockets, a wake or the planned time, and notes which sockets have something.
     fn wait(&mut self, shared: &Shared, plan: &Plan) -> Result<(), Error> {
-        let length = self.spin_of(plan).length();
-        if plan.wait == Some(Duration::ZERO) || shared.config.spin.is_zero() {
-            return self.sleep(shared, plan.wait);
+        let wait = plan.wait();
+        if wait == Some(Duration::ZERO) || shared.config.spin.is_zero() {
+            return self.sleep(plan.now, plan.until);
         }
+        let length = self.spin_of(plan).length();
+        let length = wait.map_or(length, |wait| wait.min(length));
         let began = shared.now();
-        let length = plan.wait.map_or(length, |wait| wait.min(length));
         let mut spun = Duration::ZERO;
         let mut looks: u32 = 0;
         while spun < length {
@@ -166,7 +170,7 @@ impl Turn {
             spun = shared.now().since(began);
         }
         self.spin_of(plan).note_missed();
-        self.sleep(shared, plan.wait.map(|wait| wait.saturating_sub(spun)))?;
+        self.sleep(began + spun, plan.until)?;
         if self.has_ready() {
             self.spin_of(plan).note_answer(shared.now().since(began));
         }
@@ -211,18 +215,17 @@ impl Turn {
         if plan.awaits_handshake { &mut self.handshake_spin } else { &mut self.spin }
     }
 
-    /// Polls for so long, or until the alarm goes off that was set for an earlier time: what is due
-    /// then is mostly put off meanwhile, by packets that came, and the alarm is not set for each.
-    fn sleep(&mut self, shared: &Shared, wait: Option<Duration>) -> Result<(), Error> {
-        let (Some(alarm), Some(span)) = (&self.alarm, wait) else { return self.poll(wait) };
-        if span.is_zero() {
+    /// Polls from `now` until then, or until the alarm goes off that was set for an earlier time:
+    /// what is due then is mostly put off meanwhile, by packets that came, and the alarm is not set
+    /// for each.
+    fn sleep(&mut self, now: Time, until: Option<Time>) -> Result<(), Error> {
+        let wait = until.map(|until| until.since(now));
+        let (Some(alarm), Some(until)) = (&self.alarm, until.filter(|until| *until > now)) else {
             return self.poll(wait);
-        }
-        let now = shared.now();
-        let until = now + span;
+        };
         let is_set = now < self.alarm_at && self.alarm_at <= until;
         if !is_set {
-            if !alarm.set(span) {
+            if !alarm.set(until.since(now)) {
                 return self.poll(wait);
             }
             self.alarm_at = until;
@@ -254,15 +257,15 @@ impl Turn {
         // None: reported before `bind` had put it in its place. It stays noted for the next turn.
         let socket = shared.socket(index)?;
         let offered = self.buffers;
-        let mut chunks = self.storage.chunks_exact_mut(BUFFER_STRIDE);
-        let mut buffer = |_| {
-            let chunk = chunks.next().expect("storage holds BATCH_SIZE buffers");
-            IoSliceMut::new(&mut chunk[..BUFFER_BYTES])
-        };
         let received = if offered == 1 {
-            socket.receive(&mut [buffer(0)], &mut self.meta)
+            let [meta, ..] = &mut self.meta;
+            socket.receive_one(&mut self.storage[..BUFFER_BYTES], meta).map(|()| 1)
         } else {
-            let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(buffer);
+            let mut chunks = self.storage.chunks_exact_mut(BUFFER_STRIDE);
+            let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
+                let chunk = chunks.next().expect("storage holds BATCH_SIZE buffers");
+                IoSliceMut::new(&mut chunk[..BUFFER_BYTES])
+            });
             socket.receive(&mut buffers[..offered], &mut self.meta)
         };
         let count = match received {
@@ -283,7 +286,7 @@ impl Turn {
             self.undrained &= !(1 << index);
         }
         self.unsure = (offered == 1).then_some(index);
-        shared.counters.receives.add(1);
+        self.tally.receives += 1;
         let received = self.meta[..count].iter().map(|meta| meta.len).sum();
         self.buffers = buffers_for_next(offered, count, received);
         Some(count)
@@ -300,13 +303,12 @@ impl Turn {
         let Some(socket) = shared.socket(index) else { return Ok(()) };
         let mut unanswered = 0;
         for buffer in 0..count {
-            let meta = self.meta[buffer];
-            shared.counters.buffers_received.add(1);
-            shared.counters.datagrams_received.add(meta.len.div_ceil(meta.stride.max(1)).max(1));
-            shared.counters.bytes_received.add(meta.len);
+            let meta = &self.meta[buffer];
+            let len = meta.len;
             let start = buffer * BUFFER_STRIDE;
-            let from = socket.origin(&meta);
-            let mut rest = &mut self.storage[start..start + meta.len];
+            let from = socket.origin(meta);
+            self.tally.note(len, from.stride);
+            let mut rest = &mut self.storage[start..start + len];
             while !rest.is_empty() {
                 let mut core = shared.core()?;
                 let now = core.advance(now);
@@ -319,7 +321,7 @@ impl Turn {
                 dispatch(&mut self.happened, &mut self.handler, data, shared)?;
                 rest = behind;
             }
-            unanswered += meta.len;
+            unanswered += len;
             if unanswered >= RECEIVED_BEFORE_SENDING {
                 unanswered = 0;
                 shared.send_queued(&mut self.send_buffer)?;
@@ -341,6 +343,37 @@ impl Turn {
         let has_events = !self.happened.is_empty();
         dispatch(&mut self.happened, &mut self.handler, &[], shared)?;
         Ok(is_due || has_events)
+    }
+}
+
+/// What was received and is not among the counters yet: those are shared with other threads, so
+/// they are raised when the answers have left.
+#[derive(Default)]
+struct Tally {
+    receives: usize,
+    buffers: usize,
+    datagrams: usize,
+    bytes: usize,
+}
+
+impl Tally {
+    fn note(&mut self, len: usize, stride: usize) {
+        self.buffers += 1;
+        // Mostly there is one, and to divide takes long.
+        self.datagrams += if len <= stride { 1 } else { len.div_ceil(stride) };
+        self.bytes += len;
+    }
+
+    fn pour(&mut self, shared: &Shared) {
+        let Tally { receives, buffers, datagrams, bytes } = std::mem::take(self);
+        if receives > 0 {
+            shared.counters.receives.add(receives);
+        }
+        if buffers > 0 {
+            shared.counters.buffers_received.add(buffers);
+            shared.counters.datagrams_received.add(datagrams);
+            shared.counters.bytes_received.add(bytes);
+        }
     }
 }
 

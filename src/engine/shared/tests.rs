@@ -21,9 +21,12 @@ fn what_found_its_socket_full_leaves_first_and_from_where_it_stopped() {
 #[test]
 fn a_full_socket_is_tried_again_soon_and_not_at_once() {
     let (shared, _receiver) = blocked_engine(b"waiting", 0);
-    assert_eq!(shared.plan_sleep(Time::ZERO, None).map(|plan| plan.wait), Ok(Some(BLOCKED_RETRY)));
+    assert_eq!(
+        shared.plan_sleep(Time::ZERO, None).map(|plan| plan.wait()),
+        Ok(Some(BLOCKED_RETRY))
+    );
     let limit = Duration::from_millis(1);
-    assert_eq!(shared.plan_sleep(Time::ZERO, Some(limit)).map(|plan| plan.wait), Ok(Some(limit)));
+    assert_eq!(shared.plan_sleep(Time::ZERO, Some(limit)).map(|plan| plan.wait()), Ok(Some(limit)));
 }
 
 #[test]

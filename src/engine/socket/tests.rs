@@ -45,6 +45,33 @@ fn marks_of_congestion_leave_and_arrive_in_both_families() {
     }
 }
 
+#[test]
+fn a_call_for_one_buffer_tells_the_same_as_one_for_several() {
+    for (sender, receiver) in [
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("[::1]:0", "[::1]:0"),
+        ("[::1]:0", "[::]:0"),
+        ("127.0.0.1:0", "[::]:0"),
+        ("127.0.0.1:0", "0.0.0.0:0"),
+    ] {
+        let mut pair = Pair::bind(sender, receiver);
+        pair.to = SocketAddr::new(to_ip(sender), pair.receiver.address().port());
+        for (ecn, size) in [(EcnMark::None, 1_000), (EcnMark::Ect0, 2_000), (EcnMark::Ce, 3_000)] {
+            pair.ecn = ecn;
+            let [several, one] = [false, true].map(|is_single| {
+                pair.is_single = is_single;
+                pair.exchange(&[7; 5_000], size)
+            });
+            let told = |got: &Got| -> Vec<_> {
+                let told =
+                    |origin: &Receive| (origin.from, origin.local, origin.stride, origin.ecn);
+                got.origins.iter().map(told).collect()
+            };
+            assert_eq!((&several.bytes, told(&several)), (&one.bytes, told(&one)));
+        }
+    }
+}
+
 fn to_ip(receiver: &str) -> IpAddr {
     let address: SocketAddr = receiver.parse().expect("address");
     if address.is_ipv4() { [127, 0, 0, 1].into() } else { address.ip() }
@@ -159,6 +186,8 @@ struct Pair {
     to: SocketAddr,
     local: Local,
     ecn: EcnMark,
+    /// Whether one buffer is received at a time.
+    is_single: bool,
 }
 
 struct Got {
@@ -183,6 +212,7 @@ impl Pair {
             to,
             local,
             ecn: EcnMark::None,
+            is_single: false,
         }
     }
 
@@ -207,9 +237,15 @@ impl Pair {
         let deadline = Instant::now() + Duration::from_secs(5);
         while got.bytes.len() < bytes.len() {
             assert!(Instant::now() < deadline, "{} bytes came", got.bytes.len());
-            let mut buffers: Vec<_> =
-                storage.chunks_exact_mut(BUFFER_BYTES).map(IoSliceMut::new).collect();
-            let Ok(count) = self.receiver.receive(&mut buffers, &mut meta) else {
+            let received = if self.is_single {
+                let (buffer, meta) = (&mut storage[..BUFFER_BYTES], &mut meta[0]);
+                self.receiver.receive_one(buffer, meta).map(|()| 1)
+            } else {
+                let mut buffers: Vec<_> =
+                    storage.chunks_exact_mut(BUFFER_BYTES).map(IoSliceMut::new).collect();
+                self.receiver.receive(&mut buffers, &mut meta)
+            };
+            let Ok(count) = received else {
                 let wait = Some(Duration::from_millis(100));
                 self.poll.poll(&mut Events::with_capacity(4), wait).expect("poll");
                 continue;
