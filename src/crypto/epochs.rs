@@ -156,8 +156,6 @@ const FORM_MASK: u8 = Flags::FORM_MASK | Flags::RESERVED;
 const CHANNEL: Range<usize> = short::CHANNEL_OFFSET..short::NUMBER_OFFSET;
 /// Days of updates without a pause, and no packet of an honest peer ever gets there.
 const EPOCH_MAX: u32 = u32::MAX - 1;
-/// "Long form, 4 bytes": makes rustls mask four bytes. The byte itself is not in the packet.
-const DUMMY: u8 = 0x83;
 
 impl Epochs {
     /// Begins with epoch 0. `forgeries` is how many packets of levels 1 and 2 failed to open.
@@ -314,6 +312,12 @@ impl Epochs {
         self.is_update_asked = true;
     }
 
+    /// Whether `handle_timeout` has something to do, now or later.
+    #[inline]
+    pub fn has_timers(&self) -> bool {
+        self.receive.last.is_some() || self.is_update_wanted()
+    }
+
     /// When `handle_timeout` has something to do.
     pub fn poll_timeout(&self, pto_max: Duration) -> Option<Time> {
         [self.erase_at(pto_max), self.update_at(pto_max)].into_iter().flatten().min()
@@ -449,11 +453,14 @@ impl Epochs {
         self.receive.last.as_ref().map(|_| self.receive.moved_at + 3 * pto_max)
     }
 
+    fn is_update_wanted(&self) -> bool {
+        self.is_update_asked || self.send.sealed >= self.limits.update_at
+    }
+
     /// When an update begins that somebody wants.
     // spec: 6.7 key update
     fn update_at(&self, pto_max: Duration) -> Option<Time> {
-        let is_wanted = self.is_update_asked || self.send.sealed >= self.limits.update_at;
-        if !(is_wanted && self.is_confirmed) || self.send.epoch == EPOCH_MAX {
+        if !(self.is_update_wanted() && self.is_confirmed) || self.send.epoch == EPOCH_MAX {
             return None;
         }
         self.send.acknowledged_at.map(|at| at + 3 * pto_max)
@@ -501,31 +508,58 @@ struct Header {
 }
 
 // spec: 5.3 masks
+#[inline]
 fn mask(keys: &Masks, packet: &mut [u8]) {
-    let (header, rest) = packet.split_at_mut(short::SAMPLE_OFFSET);
-    let sample = &rest[..TAG_SIZE];
-    let (first, header) = header.split_at_mut(1);
-    let (channel, number) = header[CHANNEL.start - 1..].split_at_mut(CHANNEL.len());
-    keys.channel.encrypt_in_place(sample, &mut { DUMMY }, channel).expect(SIZES);
-    keys.number.encrypt_in_place(sample, &mut first[0], number).expect(SIZES);
+    let (header, sample) = head(packet);
+    let mask = keys.of(sample);
+    let number_len = Flags(header[0]).number_len();
+    header[0] ^= mask.first;
+    *channel_of(header) = (u32::from_be_bytes(*channel_of(header)) ^ mask.channel).to_be_bytes();
+    let number = u32::from_be_bytes(*number_of(header)) ^ (mask.number & kept(number_len));
+    *number_of(header) = number.to_be_bytes();
 }
 
 // spec: 5.3 masks
+#[inline]
 fn unmask(keys: &Masks, packet: &mut [u8]) -> Header {
-    let (header, rest) = packet.split_at_mut(short::SAMPLE_OFFSET);
-    let sample = &rest[..TAG_SIZE];
-    let (first, header) = header.split_at_mut(1);
-    let (channel, number) = header[CHANNEL.start - 1..].split_at_mut(CHANNEL.len());
-    keys.channel.encrypt_in_place(sample, &mut { DUMMY }, channel).expect(SIZES);
-    keys.number.decrypt_in_place(sample, &mut first[0], number).expect(SIZES);
-    let flags = Flags(first[0]);
+    let (header, sample) = head(packet);
+    let mask = keys.of(sample);
+    header[0] ^= mask.first;
+    let flags = Flags(header[0]);
     let number_len = flags.number_len();
+    let channel = u32::from_be_bytes(*channel_of(header)) ^ mask.channel;
+    *channel_of(header) = channel.to_be_bytes();
+    let number = u32::from_be_bytes(*number_of(header)) ^ (mask.number & kept(number_len));
+    *number_of(header) = number.to_be_bytes();
     Header {
-        channel: ChannelNumber(channel.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))),
+        channel: ChannelNumber(channel),
         epoch_bits: flags.epoch(),
         number_len,
-        low_number: number[..number_len].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)),
+        low_number: number >> (8 * (short::NUMBER_LEN_MAX - number_len)),
     }
 }
 
-const SIZES: &str = "16 bytes of sample and 4 to mask are what a mask takes";
+/// The bits of a number of so many bytes, at the front of four.
+#[inline]
+fn kept(number_len: usize) -> u32 {
+    u32::MAX << (8 * (short::NUMBER_LEN_MAX - number_len))
+}
+
+/// What of a packet is masked, and what makes the mask.
+#[inline]
+fn head(packet: &mut [u8]) -> (&mut [u8; short::SAMPLE_OFFSET], &[u8; TAG_SIZE]) {
+    let (header, rest) = packet.split_first_chunk_mut().expect(SIZES);
+    (header, rest.first_chunk().expect(SIZES))
+}
+
+#[inline]
+fn channel_of(header: &mut [u8; short::SAMPLE_OFFSET]) -> &mut [u8; 4] {
+    (&mut header[CHANNEL]).try_into().expect(SIZES)
+}
+
+#[inline]
+fn number_of(header: &mut [u8; short::SAMPLE_OFFSET]) -> &mut [u8; short::NUMBER_LEN_MAX] {
+    header.last_chunk_mut().expect(SIZES)
+}
+
+const SIZES: &str = "the caller knows that it has the size of a packet, and where in it what is";

@@ -1,14 +1,15 @@
 //! The two cipher suites, and the key schedule of connections and channels over their HKDF.
 
+use aws_lc_rs::aead::quic::{self, HeaderProtectionKey};
 use rustls::CipherSuite;
 use rustls::SupportedCipherSuite;
 use rustls::Tls13CipherSuite;
 use rustls::crypto::cipher::{AeadKey, Iv};
 use rustls::crypto::tls13::{Hkdf, HkdfExpander, OkmBlock};
-use rustls::quic::{Algorithm, HeaderProtectionKey, PacketKey};
+use rustls::quic::{Algorithm, PacketKey};
 use zeroize::Zeroizing;
 
-use super::hkdf;
+use super::{TAG_SIZE, hkdf};
 use crate::id::ChannelNumber;
 
 /// A cipher suite that a connection may use.
@@ -175,13 +176,22 @@ pub(super) struct HeaderKeys {
     suite: Suite,
     /// Derived when they are first needed.
     bytes: Option<Zeroizing<[[u8; 32]; 2]>>,
-    masks: Option<Masks>,
+    masks: Option<Box<Masks>>,
 }
 
-/// Header keys, ready for use.
+/// Header keys, ready for use. The provider's own, since each packet asks both of them: rustls
+/// would do the rest that a mask takes once for each, and slowly.
 pub(super) struct Masks {
-    pub(super) number: Box<dyn HeaderProtectionKey>,
-    pub(super) channel: Box<dyn HeaderProtectionKey>,
+    number: HeaderProtectionKey,
+    channel: HeaderProtectionKey,
+}
+
+/// What masks one header.
+// spec: 5.3 masks
+pub(super) struct Mask {
+    pub(super) first: u8,
+    pub(super) number: u32,
+    pub(super) channel: u32,
 }
 
 impl HeaderKeys {
@@ -198,10 +208,14 @@ impl HeaderKeys {
     #[inline]
     pub(super) fn masks(&mut self, first: &Secret) -> &Masks {
         if self.masks.is_none() {
-            let algorithm = self.suite.algorithm();
-            let [number, channel] =
-                self.derive(first).map(|key| algorithm.header_protection_key(AeadKey::from(key)));
-            self.masks = Some(Masks { number, channel });
+            let algorithm = match self.suite {
+                Suite::Aes256Gcm => &quic::AES_256,
+                Suite::ChaCha20Poly1305 => &quic::CHACHA20,
+            };
+            let [number, channel] = self.derive(first).each_ref().map(|key| {
+                HeaderProtectionKey::new(algorithm, key).expect("32 bytes are a key of both")
+            });
+            self.masks = Some(Box::new(Masks { number, channel }));
         }
         self.masks.as_ref().expect("they were just made")
     }
@@ -211,3 +225,19 @@ impl HeaderKeys {
         self.masks = None;
     }
 }
+
+impl Masks {
+    /// The mask that these bytes of a packet make.
+    #[inline]
+    pub(super) fn of(&self, sample: &[u8; TAG_SIZE]) -> Mask {
+        let bytes = |key: &HeaderProtectionKey| {
+            key.new_mask(sample).expect("16 bytes are a sample of both ciphers")
+        };
+        let ([first, a, b, c, d], [_, e, f, g, h]) = (bytes(&self.number), bytes(&self.channel));
+        let [number, channel] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
+        Mask { first: first & FIRST_BITS, number, channel }
+    }
+}
+
+/// The bits of the first byte that are masked.
+const FIRST_BITS: u8 = 0x0f;
