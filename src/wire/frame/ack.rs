@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::{Kind, Malformed, body_max, path_len, read_path, write_path};
 use crate::id::PathId;
 use crate::wire::ranges::{self, AckRanges};
-use crate::wire::varint::encoded_len;
+use crate::wire::varint::{self, encoded_len};
 use crate::wire::{Reader, WireError, Writer};
 
 /// Which packets of a path, or of a level, were opened.
@@ -88,7 +88,11 @@ pub fn write_ack<R>(
 where
     R: Iterator<Item = RangeInclusive<u64>> + Clone,
 {
-    let newest = ranges.clone().next().ok_or(WireError::Full)?;
+    let mut others = ranges.clone();
+    let newest = others.next().ok_or(WireError::Full)?;
+    if others.next().is_none() {
+        return write_single(writer, path, delay_us, ecn, &newest);
+    }
     let largest = *newest.end();
     let head_len = head_len(path, largest, delay_us, ecn);
     let room = body_max(writer.remaining()).and_then(|room| room.checked_sub(head_len));
@@ -99,6 +103,29 @@ where
     write_head(writer, path, largest, delay_us, ecn)?;
     ranges::write(writer, ranges, fits)?;
     Ok(fits.ranges)
+}
+
+/// The same for one range, as in most packets: its length need not be known before.
+#[inline]
+fn write_single(
+    writer: &mut Writer<'_>,
+    path: PathId,
+    delay_us: u64,
+    ecn: Option<EcnCounts>,
+    range: &RangeInclusive<u64>,
+) -> Result<usize, WireError> {
+    const VARINTS: usize = 7;
+    let mut room = [0; VARINTS * varint::LEN_MAX];
+    let mut body = Writer::new(&mut room);
+    write_head(&mut body, path, *range.end(), delay_us, ecn)?;
+    body.varint(range.end().checked_sub(*range.start()).ok_or(WireError::Full)?)?;
+    let len = body.position();
+    let [kind, body_len, out @ ..] = writer.take(2 + len)? else { return Err(WireError::Full) };
+    // Both are below 128, and so their own encoding.
+    *kind = if ecn.is_some() { Kind::AckEcn } else { Kind::Ack } as u8;
+    *body_len = len as u8;
+    out.copy_from_slice(&room[..len]);
+    Ok(1)
 }
 
 #[inline]
