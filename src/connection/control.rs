@@ -63,7 +63,8 @@ impl Connection {
         if may_ask || self.duties.ping {
             self.gather_ping(&mut gatherer);
         }
-        if may_ask {
+        let has_tickets = self.established.as_ref().is_some_and(|one| one.tickets.is_waiting());
+        if may_ask && (self.duties.is_waiting() || has_tickets) {
             self.gather_channels(shared, &mut gatherer);
             self.gather_limits(&mut gatherer);
             self.gather_paths(shared, &mut gatherer);

@@ -17,6 +17,7 @@ use crate::time::Time;
 use crate::wire::params::Params;
 use crate::wire::short::Flags;
 
+use super::acks::LateAck;
 use super::handshake::{Complete, EarlyOutcome};
 use super::shared::Shared;
 use super::tickets::Tickets;
@@ -32,6 +33,8 @@ pub(super) struct Established {
     /// What the peer said.
     pub(super) peer: Params,
     pub(super) flow: Flow,
+    /// An ACK that is heard when the answer to its packet has left.
+    pub(super) late_ack: Option<LateAck>,
     /// Messages whose packets were lost, by when that is final.
     pub(super) overdue: VecDeque<Overdue>,
     /// When the peer was last heard.
@@ -156,6 +159,7 @@ impl Established {
             tickets,
             flow: Flow::new(peer.data_max),
             peer,
+            late_ack: None,
             overdue: VecDeque::new(),
             heard_at: now,
             asked_at: None,

@@ -16,7 +16,7 @@ use crate::recovery::ReceivedPacket;
 use crate::stats::DropReason;
 use crate::time::Time;
 use crate::wire::codes::{ConnectionCode, PathCode};
-use crate::wire::frame::{Asks, Frames, Kind, Place};
+use crate::wire::frame::{Asks, Frame, Frames, Kind, Place};
 
 /// How a datagram came.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,9 @@ impl Connection {
     ) {
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += at.len() as u64;
+        if self.has_late_ack() {
+            self.handle_late_ack(shared);
+        }
         match &mut self.life {
             Life::Open | Life::Lingering(_) => {}
             Life::Closing(closing) => {
@@ -228,6 +231,12 @@ impl Connection {
                     Asks::Yes if asks == Asks::AtOnce => asks,
                     Asks::Yes | Asks::AtOnce => frame.asks(),
                 };
+                if let Frame::Ack(ack) = &frame
+                    && asks != Asks::No
+                    && self.put_off(shared, inbound, ack)
+                {
+                    continue;
+                }
                 let handled = self.handle_frame(shared, inbound, buffer, &frame);
                 handled
                     .map_err(|breach| Breach { message_type: frame.message_type(), ..breach })?;

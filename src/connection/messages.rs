@@ -8,7 +8,7 @@ use super::tickets::TicketError;
 use super::{Breach, Connection};
 use crate::id::{PathId, Side};
 use crate::wire::codes::{CloseCode, ConnectionCode, PathCode};
-use crate::wire::frame::{Ack, AckRate, Crypto, Frame, NewToken, PathAbandon};
+use crate::wire::frame::{AckRate, Crypto, Frame, NewToken, PathAbandon};
 
 impl Connection {
     #[inline]
@@ -50,7 +50,7 @@ impl Connection {
             }
             Frame::ObservedAddress(observed) => self.handle_observed(observed),
             Frame::Data(_) => Ok(()),
-            Frame::Ack(ack) => self.handle_ack(shared, inbound, ack),
+            Frame::Ack(ack) => self.handle_ack(shared, now, inbound.epoch, ack),
             Frame::Crypto(crypto) => self.handle_crypto(inbound, crypto),
             Frame::ConnectionClose(close) => {
                 self.handle_close(shared, now, close);
@@ -81,51 +81,6 @@ impl Connection {
             }
             Frame::NewToken(token) => self.handle_new_token(token),
             Frame::PathAbandon(abandon) => self.handle_abandon(shared, inbound, abandon),
-        }
-    }
-
-    // spec: 8.5 ACK, ACK_ECN
-    fn handle_ack(
-        &mut self,
-        shared: &mut Shared,
-        inbound: &Inbound,
-        ack: &Ack<'_>,
-    ) -> Result<(), Breach> {
-        let Some(established) = &mut self.established else { return Ok(()) };
-        let Some(carrier) = established.carriers.get_mut(ack.path) else {
-            // Of an abandoned path: ignored. Others never existed.
-            let is_old = established.tokens.is_abandoned(ack.path);
-            return if is_old { Ok(()) } else { Err(ConnectionCode::Protocol.into()) };
-        };
-        let acked = carrier.epoch_of(ack.ranges.largest());
-        let delay = Duration::from_micros(ack.delay_us);
-        let mut fates = std::mem::take(&mut shared.scratch.fates);
-        let outcome =
-            carrier.handle_ack(inbound.now, delay, ack.ecn, ack.ranges.iter(), &mut fates);
-        let outcome = outcome.map_err(|_| ConnectionCode::Protocol);
-        let keys = established.epochs.on_acked(inbound.now, acked, inbound.epoch);
-        self.settle(shared, inbound.now, &mut fates);
-        shared.scratch.fates = fates;
-        outcome?;
-        self.conclude_losses(shared, inbound.now);
-        self.ask_ack_rate(ack.path);
-        keys.map_err(|_| ConnectionCode::KeyUpdate)?;
-        // The window may have room again.
-        self.schedule(shared);
-        Ok(())
-    }
-
-    /// Asks the peer to acknowledge as often as it is of use.
-    // spec: 13.3 acknowledging
-    fn ask_ack_rate(&mut self, path: PathId) {
-        let Some(mtu) = self.paths.get(path).map(|path| path.packet_size as u64) else { return };
-        let Some(established) = &mut self.established else { return };
-        let delay_max = Duration::from_micros(established.peer.ack_delay_max_us);
-        let Some(carrier) = established.carriers.get_mut(path) else { return };
-        let (window, rtt) = (carrier.congestion.window(), carrier.rtt.smoothed());
-        if carrier.ack_rate.poll(window, mtu, rtt, delay_max).is_some() {
-            carrier.owed.ack_rate = true;
-            self.duties.paths = true;
         }
     }
 

@@ -1,5 +1,6 @@
 //! One peer of protocol v1: the handshake, then the connection that it made.
 
+mod acks;
 mod adoption;
 mod application;
 mod batch;

@@ -49,26 +49,16 @@ impl Connection {
                 }
             }
         }
-        let mut ecn = EcnMark::None;
-        let sent = self.transmit_long(shared, now, buf);
-        if sent.is_none() && self.handshake.is_some() {
-            // An initiator is complete when its flight has left.
-            self.drain_handshake(shared, now);
+        if self.has_late_ack() && !self.duties.has_ready() {
+            self.handle_late_ack(shared);
         }
-        let sent = sent.or_else(|| match &mut self.life {
-            Life::Open | Life::Lingering(_) => {
-                let established = self.established.as_ref();
-                ecn = established.map_or(ecn, |one| one.carriers.current().mark());
-                self.transmit_short(shared, now, buf)
-            }
-            Life::Closing(closing) => {
-                let packet = closing.take_due()?;
-                put(buf, packet);
-                Some((packet.len(), packet.len()))
-            }
-            Life::Failed | Life::Draining { .. } | Life::Gone => None,
-        });
-        let Some((len, segment_size)) = sent else {
+        let mut sent = self.transmit(shared, now, buf);
+        if sent.is_none() && self.has_late_ack() {
+            // It may have been what kept the rest from leaving.
+            self.handle_late_ack(shared);
+            sent = self.transmit(shared, now, buf);
+        }
+        let Some((ecn, (len, segment_size))) = sent else {
             self.is_ready = false;
             self.note_app_limited();
             return None;
@@ -84,6 +74,36 @@ impl Connection {
             ecn,
             connection: Some(self.handle),
         })
+    }
+
+    /// Long packets, then what the life of the connection has: the mark of the datagrams, and their
+    /// sizes.
+    #[inline]
+    fn transmit(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        buf: &mut Vec<u8>,
+    ) -> Option<(EcnMark, (usize, usize))> {
+        if let Some(sent) = self.transmit_long(shared, now, buf) {
+            return Some((EcnMark::None, sent));
+        }
+        if self.handshake.is_some() {
+            // An initiator is complete when its flight has left.
+            self.drain_handshake(shared, now);
+        }
+        match &mut self.life {
+            Life::Open | Life::Lingering(_) => {
+                let ecn = self.established.as_ref()?.carriers.current().mark();
+                Some((ecn, self.transmit_short(shared, now, buf)?))
+            }
+            Life::Closing(closing) => {
+                let packet = closing.take_due()?;
+                put(buf, packet);
+                Some((EcnMark::None, (packet.len(), packet.len())))
+            }
+            Life::Failed | Life::Draining { .. } | Life::Gone => None,
+        }
     }
 
     /// There is nothing to send: what the paths could carry is not measured by that.
@@ -128,8 +148,10 @@ impl Connection {
         buf: &mut Vec<u8>,
     ) -> Option<(usize, usize)> {
         let established = self.established.as_mut()?;
-        let pto_max = established.pto_max();
-        established.epochs.handle_timeout(now, pto_max);
+        if established.epochs.has_timers() {
+            let pto_max = established.pto_max();
+            established.epochs.handle_timeout(now, pto_max);
+        }
         if established.epochs.seals_left() == 0 {
             return None;
         }

@@ -49,6 +49,7 @@ impl Connection {
 
     /// Does what is due at `now`.
     pub(crate) fn handle_timeout(&mut self, shared: &mut Shared, now: Time) {
+        self.handle_late_ack(shared);
         if let Some(handshake) = &mut self.handshake {
             handshake.handle_timeout(now);
             self.drain_handshake(shared, now);

@@ -52,6 +52,17 @@ impl<'a> AckRanges<'a> {
         Ok(AckRanges { largest, first, pairs })
     }
 
+    /// One range, neither end below the other.
+    pub(crate) const fn single(first: u64, largest: u64) -> AckRanges<'static> {
+        AckRanges { largest, first: largest - first, pairs: &[] }
+    }
+
+    /// The first of the numbers, if they are one range.
+    #[inline]
+    pub(crate) const fn first_of_single(&self) -> Option<u64> {
+        if self.pairs.is_empty() { Some(self.largest - self.first) } else { None }
+    }
+
     /// The largest number.
     #[inline]
     pub const fn largest(&self) -> u64 {

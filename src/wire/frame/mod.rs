@@ -22,6 +22,7 @@ pub use path::{
 };
 
 use super::codes::ConnectionCode;
+pub use super::ranges::AckRanges;
 use super::ranges::RangesError;
 use super::varint::{self, encoded_len};
 use super::{Reader, WireError, Writer};
