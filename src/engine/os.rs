@@ -127,6 +127,7 @@ pub(super) fn disable_packet_info(socket: &UdpSocket, is_ipv4: bool) {
 pub(super) fn disable_packet_info(_socket: &UdpSocket, _is_ipv4: bool) {}
 
 /// Receives into one buffer: a third cheaper than the call for several, which is what quinn-udp has.
+/// Receives into one buffer: cheaper than the call for several, which is what quinn-udp has.
 #[cfg(target_os = "linux")]
 pub(super) fn receive_one(
     socket: &UdpSocket,
@@ -145,6 +146,8 @@ pub(super) fn receive_one(
     header.msg_iovlen = 1;
     header.msg_control = control.0.as_mut_ptr().cast();
     header.msg_controllen = CONTROL_SIZE;
+    // Not of one type in all C libraries.
+    header.msg_controllen = CONTROL_SIZE as _;
     let len = loop {
         // SAFETY: the descriptor is open while `socket` is borrowed; the header points to `name`,
         // `part`, `control` and through `part` to `buffer`, with their sizes, all of which live
@@ -164,6 +167,8 @@ pub(super) fn receive_one(
     (meta.len, meta.stride) = (len, len);
     meta.addr = address_of(&name.0).ok_or(io::ErrorKind::InvalidData)?;
     read_control(&control.0[..header.msg_controllen.min(CONTROL_SIZE)], meta);
+    let told: usize = header.msg_controllen as _;
+    read_control(&control.0[..told.min(CONTROL_SIZE)], meta);
     Ok(())
 }
 
