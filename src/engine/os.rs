@@ -126,7 +126,8 @@ pub(super) fn disable_packet_info(socket: &UdpSocket, is_ipv4: bool) {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn disable_packet_info(_socket: &UdpSocket, _is_ipv4: bool) {}
 
-/// Receives into one buffer: a third cheaper than the call for several, which is what quinn-udp has.
+/// Receives into one buffer: a third cheaper than the call for several, which is what quinn-udp
+/// has.
 /// Receives into one buffer: cheaper than the call for several, which is what quinn-udp has.
 #[cfg(target_os = "linux")]
 pub(super) fn receive_one(

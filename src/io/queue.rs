@@ -47,8 +47,8 @@ impl EventQueue {
         self.len += 1;
     }
 
-    /// Puts `count` lent messages behind the others: the first lies at `bytes`, and each further one
-    /// `stride` bytes behind the one before.
+    /// Puts `count` lent messages behind the others: the first lies at `bytes`, and each further
+    /// one `stride` bytes behind the one before.
     #[inline]
     pub(crate) fn push_row(
         &mut self,

@@ -181,8 +181,8 @@ impl Backlog {
         given_up
     }
 
-    /// A numbered message, alone in its entry, will not be delivered as far as we care: what did not leave of it never
-    /// will, and costs nothing.
+    /// A numbered message, alone in its entry, will not be delivered as far as we care: what did
+    /// not leave of it never will, and costs nothing.
     // spec: 11.1 charge
     fn give_up_one(&mut self, index: usize, reason: Error, settling: &mut Settling<'_>) {
         if self.is_cut(index) {
