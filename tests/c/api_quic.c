@@ -6,7 +6,7 @@
 #include <sched.h>
 
 #define SENDERS 3
-#define SENT_BY_EACH 20000
+#define SENT_BY_EACH 5000
 
 typedef struct heard {
     int kinds[16];
@@ -365,7 +365,7 @@ static void *send_numbers(void *argument) {
     uint32_t number;
     memset(&team, 7, sizeof team);
     for (number = 0; number < SENT_BY_EACH; number++) {
-        uint8_t bytes[4 + 7];
+        uint8_t bytes[4 + 7] = {0};
         memcpy(bytes, &number, 4);
         for (;;) {
             int32_t status =
