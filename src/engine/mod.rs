@@ -94,6 +94,7 @@ pub struct EngineConfig {
     /// and more, off an answer that comes within it, and costs processor time. It halves by itself
     /// each time that it did not pay, and is back after an answer that came so soon: a quiet node
     /// does not spin. While a handshake is under way it looks for up to 600 us, in the same way.
+    /// Where other threads need the core it mostly sleeps at once.
     /// Default 20 us; zero, where every bit of the battery counts, turns both off. At most
     /// [`SPIN_MAX`].
     pub spin: Duration,

@@ -5,22 +5,37 @@ use std::time::Duration;
 /// Looking for a shorter time than this is not worth a system call.
 const LEAST: Duration = Duration::from_micros(1);
 
+/// How often not to look after others wanted the core.
+const RESTS: u32 = 64;
+
 /// How long to look before sleeping: the whole time while that pays, half as long each time that it
-/// did not, so that a quiet node does not look at all.
+/// did not, so that a quiet node does not look at all. Where there are more threads than cores it
+/// looks once in a while, to see whether that has changed.
 #[derive(Debug)]
 pub(super) struct Spin {
     most: Duration,
     length: Duration,
+    /// How often it will not look.
+    rests: u32,
 }
 
 impl Spin {
     pub(super) fn new(most: Duration) -> Spin {
-        Spin { most, length: most }
+        Spin { most, length: most, rests: 0 }
     }
 
     /// How long to look this time.
-    pub(super) fn length(&self) -> Duration {
-        self.length
+    pub(super) fn length(&mut self) -> Duration {
+        if self.rests == 0 {
+            return self.length;
+        }
+        self.rests -= 1;
+        Duration::ZERO
+    }
+
+    /// Somebody else needed the core while it looked.
+    pub(super) fn note_crowded(&mut self) {
+        self.rests = RESTS;
     }
 
     /// Nothing came while it looked.
@@ -63,6 +78,18 @@ mod tests {
         spin.note_answer(MOST);
         assert_eq!(spin.length(), MOST / 2);
         spin.note_answer(MOST - LEAST);
+        assert_eq!(spin.length(), MOST);
+    }
+
+    #[test]
+    fn it_rests_where_others_need_the_core_however_soon_answers_come() {
+        let mut spin = Spin::new(MOST);
+        spin.note_crowded();
+        for _ in 0..RESTS {
+            assert_eq!(spin.length(), Duration::ZERO);
+            spin.note_missed();
+            spin.note_answer(LEAST);
+        }
         assert_eq!(spin.length(), MOST);
     }
 

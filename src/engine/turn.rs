@@ -33,6 +33,10 @@ const RECEIVED_PER_CALL: usize = 128 * 1024;
 /// Looks for packets after which the core is offered to other threads.
 const LOOKS_PER_YIELD: u32 = 4;
 
+/// An offer that took longer than this was taken by somebody who computes. Who gave the core away
+/// waits until that one's time is over, milliseconds; who sleeps is woken by a packet at once.
+const CORE_TAKEN: Duration = Duration::from_micros(200);
+
 /// How long to look for the next flight of a handshake: the peer's signatures and key exchange take
 /// a few hundred microseconds, and waking up from sleeping so long as much again as a fast link.
 const HANDSHAKE_SPIN: Duration = Duration::from_micros(600);
@@ -163,11 +167,16 @@ impl Turn {
                 return Ok(());
             }
             looks = looks.wrapping_add(1);
+            spun = shared.now().since(began);
             if looks.is_multiple_of(LOOKS_PER_YIELD) {
                 // On a machine with more to do than cores, the packet may need this one.
                 std::thread::yield_now();
+                let before = std::mem::replace(&mut spun, shared.now().since(began));
+                if spun.saturating_sub(before) > CORE_TAKEN {
+                    self.spin_of(plan).note_crowded();
+                    break;
+                }
             }
-            spun = shared.now().since(began);
         }
         self.spin_of(plan).note_missed();
         self.sleep(began + spun, plan.until)?;
