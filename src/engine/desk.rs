@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use super::os::{Held, Latch};
+use super::latch::{Held, Latch};
 use crate::error::Error;
 use crate::quic::{Incoming, Outgoing, Quic, TeamId, Waiting};
 

@@ -34,6 +34,7 @@
 
 mod desk;
 mod dispatch;
+mod latch;
 mod os;
 mod parts;
 mod shared;

@@ -2,12 +2,9 @@
 
 #![expect(unsafe_code, reason = "system calls that no crate of ours wraps")]
 
-use std::cell::UnsafeCell;
 #[cfg(target_os = "linux")]
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
@@ -337,125 +334,6 @@ pub(super) fn block_signals() {
 /// No signals here.
 #[cfg(not(unix))]
 pub(super) fn block_signals() {}
-
-/// A lock for what takes a copy's time. To take it is one atomic operation, and to let it go is
-/// none, where a `Mutex` has one for each: that is a good part of what such a call costs.
-///
-/// Who cannot have it at once mostly has another way; who must have it looks again and again.
-#[derive(Debug, Default)]
-pub(super) struct Latch<T> {
-    is_held: AtomicBool,
-    /// Somebody panicked who held it.
-    is_poisoned: AtomicBool,
-    value: UnsafeCell<T>,
-}
-
-/// A latch that is held.
-#[derive(Debug)]
-pub(super) struct Held<'a, T>(&'a Latch<T>);
-
-// SAFETY: the value is reached through `Held` alone, of which there is one at a time.
-unsafe impl<T: Send> Sync for Latch<T> {}
-
-impl<T> Latch<T> {
-    /// Takes it, unless somebody else has it, or panicked with it.
-    #[inline]
-    pub(super) fn try_take(&self) -> Option<Held<'_, T>> {
-        if self.is_held.swap(true, Ordering::Acquire) {
-            return None;
-        }
-        Some(Held(self)).filter(|_| !self.is_poisoned.load(Ordering::Relaxed))
-    }
-
-    /// Takes it when nobody else has it. `Poisoned` when somebody panicked with it.
-    pub(super) fn take(&self) -> Result<Held<'_, T>, Error> {
-        let mut looks: u32 = 0;
-        while self.is_held.swap(true, Ordering::Acquire) {
-            looks = looks.saturating_add(1);
-            match looks {
-                0..100 => std::hint::spin_loop(),
-                100..110 => std::thread::yield_now(),
-                // Whoever has it was interrupted, and perhaps needs this core to go on.
-                _ => std::thread::sleep(Duration::from_micros(20)),
-            }
-        }
-        let held = Held(self);
-        match self.is_poisoned.load(Ordering::Relaxed) {
-            true => Err(Error::Poisoned),
-            false => Ok(held),
-        }
-    }
-}
-
-impl<T> Deref for Held<'_, T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: whoever made this took the latch, and nobody else has it until this is dropped.
-        unsafe { &*self.0.value.get() }
-    }
-}
-
-impl<T> DerefMut for Held<'_, T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above.
-        unsafe { &mut *self.0.value.get() }
-    }
-}
-
-impl<T> Drop for Held<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.is_poisoned.store(true, Ordering::Relaxed);
-        }
-        self.0.is_held.store(false, Ordering::Release);
-    }
-}
-
-#[cfg(test)]
-mod latch_tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    #[test]
-    fn a_latch_is_held_by_one_at_a_time() {
-        let latch = Latch::<u64>::default();
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for round in 0..20_000 {
-                        let tried = (round % 2 == 0).then(|| latch.try_take()).flatten();
-                        let mut held = tried.unwrap_or_else(|| latch.take().expect("no panic"));
-                        let before = *held;
-                        std::hint::black_box(&held);
-                        *held = before + 1;
-                    }
-                });
-            }
-        });
-        let held = latch.take().expect("nobody panicked");
-        assert_eq!(*held, 80_000);
-        assert!(latch.try_take().is_none(), "it is held");
-    }
-
-    #[test]
-    fn who_panics_with_it_poisons_it() {
-        let latch = Arc::new(Latch::<u64>::default());
-        let other = Arc::clone(&latch);
-        let panicked = std::thread::spawn(move || {
-            let _held = other.take();
-            panic!("with the latch");
-        });
-        assert!(panicked.join().is_err());
-        assert!(latch.try_take().is_none());
-        assert_eq!(latch.take().err(), Some(Error::Poisoned));
-        assert_eq!(latch.take().err(), Some(Error::Poisoned), "and not held for ever");
-    }
-}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
