@@ -88,6 +88,7 @@ static inline void ask_again(void *user_data, channeler_node *node,
                              channeler_connection connection, channeler_channel channel,
                              const uint8_t *data, size_t length) {
     end *self = (end *)user_data;
+    int32_t status;
     (void)connection;
     end_enter(self);
     CHECK(length == 8 && memcmp(data, "question", 8) == 0);
@@ -97,7 +98,9 @@ static inline void ask_again(void *user_data, channeler_node *node,
         OK(channeler_node_free(node));
         STATUS(CHANNELER_ERR_STATE, channeler_node_free(node));
     } else if (self->answers + 1 < ROUNDS) {
-        OK(channeler_channel_send(node, channel, data, length));
+        status = channeler_channel_send(node, channel, data, length);
+        /* The owner may be freeing the node meanwhile. */
+        CHECK(status == CHANNELER_OK || status == CHANNELER_ERR_STATE);
     }
     end_leave(self);
     end_changed(self, &self->answers);
@@ -110,9 +113,10 @@ static inline void echo(void *user_data, channeler_node *node, channeler_connect
     (void)connection;
     end_enter(self);
     status = channeler_channel_send(node, channel, data, length);
-    /* The peer may have closed the channel behind its message. */
+    /* The peer may have closed the channel behind its message, and the owner may be freeing us. */
     CHECK(status == CHANNELER_OK || status == CHANNELER_ERR_CLOSED ||
-          status == CHANNELER_ERR_INVALID_CHANNELID || status == CHANNELER_ERR_WOULD_BLOCK);
+          status == CHANNELER_ERR_STATE || status == CHANNELER_ERR_INVALID_CHANNELID ||
+          status == CHANNELER_ERR_WOULD_BLOCK);
     end_leave(self);
 }
 
