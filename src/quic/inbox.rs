@@ -179,6 +179,7 @@ impl Inbox {
         let (mut begin, mut end) = (0, 0);
         let mut run = Run::default();
         self.find(origin.connection);
+        let mut room = self.room();
         let result = loop {
             let Some((length, behind)) = bytes[end..].split_first_chunk::<LENGTH_SIZE>() else {
                 break Ok(Admission::Admitted);
@@ -189,15 +190,17 @@ impl Inbox {
             let Some(frame) = behind.get(..len).filter(|_| is_good) else {
                 break Ok(Admission::Admitted);
             };
-            match self.check(run, len) {
-                Admission::Admitted => {}
-                Admission::Held => break Ok(Admission::Held),
-                Admission::Refused => break Err(FrameError::TooMuch),
+            if run.frames >= room.frames || run.bytes + len > room.bytes {
+                match self.check(run, len) {
+                    Admission::Admitted => {}
+                    Admission::Held => break Ok(Admission::Held),
+                    Admission::Refused => break Err(FrameError::TooMuch),
+                }
             }
             let is_other = !self.head.begins(frame);
             if is_other || end - begin + LENGTH_SIZE + len > RUN_BYTES_MAX {
                 self.keep(origin, &bytes[begin..end], run, harvest);
-                (begin, run) = (end, Run::default());
+                (begin, run, room) = (end, Run::default(), self.room());
             }
             if is_other && let Err(error) = self.head.read(frame) {
                 break Err(error);
@@ -252,8 +255,17 @@ impl Inbox {
         self.shares.get(&connection).copied().unwrap_or_default()
     }
 
+    /// What the connection at hand has room for at least.
+    fn room(&self) -> Run {
+        let [total, share] = [(&self.total, &self.total_max), (&self.latest.1, &self.share_max)]
+            .map(|(is, max)| Run {
+                frames: max.messages.saturating_sub(is.messages),
+                bytes: max.bytes.saturating_sub(is.bytes),
+            });
+        Run { frames: total.frames.min(share.frames), bytes: total.bytes.min(share.bytes) }
+    }
+
     /// Whether the connection at hand has room for a frame of `len` bytes behind `run`.
-    #[inline]
     fn check(&self, run: Run, len: usize) -> Admission {
         let (total, share) = (self.total.with(run), self.latest.1.with(run));
         if total.holds(len, &self.total_max) || share.holds(len, &self.share_max) {
