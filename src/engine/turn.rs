@@ -270,7 +270,8 @@ impl Turn {
             let [meta, ..] = &mut self.meta;
             socket.receive_one(&mut self.storage[..BUFFER_BYTES], meta).map(|()| 1)
         } else {
-            let mut chunks = self.storage.chunks_exact_mut(BUFFER_STRIDE);
+            let (chunks, _) = self.storage.as_chunks_mut::<BUFFER_STRIDE>();
+            let mut chunks = chunks.iter_mut();
             let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
                 let chunk = chunks.next().expect("storage holds BATCH_SIZE buffers");
                 IoSliceMut::new(&mut chunk[..BUFFER_BYTES])

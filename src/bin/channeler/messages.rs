@@ -93,7 +93,7 @@ impl Messages {
     fn of_file(file: io::Result<File>, name: String) -> Result<Opened, Failure> {
         let file = file.and_then(|file| file.metadata().map(|metadata| (file, metadata)));
         let (file, metadata) = file.map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
-        let total = Some(metadata.len()).filter(|_| metadata.is_file());
+        let total = metadata.is_file().then_some(metadata.len());
         Ok((Box::new(BufReader::with_capacity(READ_BYTES, file)), name, total))
     }
 

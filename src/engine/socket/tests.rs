@@ -241,8 +241,9 @@ impl Pair {
                 let (buffer, meta) = (&mut storage[..BUFFER_BYTES], &mut meta[0]);
                 self.receiver.receive_one(buffer, meta).map(|()| 1)
             } else {
+                let (chunks, _) = storage.as_chunks_mut::<BUFFER_BYTES>();
                 let mut buffers: Vec<_> =
-                    storage.chunks_exact_mut(BUFFER_BYTES).map(IoSliceMut::new).collect();
+                    chunks.iter_mut().map(|chunk| IoSliceMut::new(chunk)).collect();
                 self.receiver.receive(&mut buffers, &mut meta)
             };
             let Ok(count) = received else {
@@ -250,7 +251,8 @@ impl Pair {
                 self.poll.poll(&mut Events::with_capacity(4), wait).expect("poll");
                 continue;
             };
-            for (meta, bytes) in meta[..count].iter().zip(storage.chunks_exact(BUFFER_BYTES)) {
+            let (chunks, _) = storage.as_chunks::<BUFFER_BYTES>();
+            for (meta, bytes) in meta[..count].iter().zip(chunks) {
                 got.bytes.extend_from_slice(&bytes[..meta.len]);
                 got.origins.push(self.receiver.origin(meta));
             }

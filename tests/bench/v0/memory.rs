@@ -112,7 +112,7 @@ fn open_burst(pair: &mut Pair, connection: ConnectionHandle) -> Duration {
 
 fn close_all(pair: &mut Pair) {
     for side in 0..2 {
-        let channels: Vec<ChannelHandle> = pair.opened[side].drain(..).collect();
+        let channels: Vec<ChannelHandle> = std::mem::take(&mut pair.opened[side]);
         for channel in channels {
             pair.nodes[side].close_channel(pair.now, channel).expect("it was reported open");
         }
