@@ -5,7 +5,6 @@
 #[cfg(target_os = "linux")]
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use quinn_udp::{EcnCodepoint, RecvMeta};
@@ -64,7 +63,7 @@ impl Alarm {
     }
 
     /// Has it go off once, so long from now; whether the system took it.
-    pub(super) fn set(&self, after: Duration) -> bool {
+    pub(super) fn set(&self, after: std::time::Duration) -> bool {
         use std::os::fd::AsRawFd;
         let Ok(seconds) = libc::time_t::try_from(after.as_secs()) else { return false };
         let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -123,8 +122,6 @@ pub(super) fn disable_packet_info(socket: &UdpSocket, is_ipv4: bool) {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn disable_packet_info(_socket: &UdpSocket, _is_ipv4: bool) {}
 
-/// Receives into one buffer: a third cheaper than the call for several, which is what quinn-udp
-/// has.
 /// Receives into one buffer: cheaper than the call for several, which is what quinn-udp has.
 #[cfg(target_os = "linux")]
 pub(super) fn receive_one(
@@ -143,7 +140,6 @@ pub(super) fn receive_one(
     header.msg_iov = &raw mut part;
     header.msg_iovlen = 1;
     header.msg_control = control.0.as_mut_ptr().cast();
-    header.msg_controllen = CONTROL_SIZE;
     // Not of one type in all C libraries.
     header.msg_controllen = CONTROL_SIZE as _;
     let len = loop {
@@ -164,7 +160,6 @@ pub(super) fn receive_one(
     *meta = RecvMeta::default();
     (meta.len, meta.stride) = (len, len);
     meta.addr = address_of(&name.0).ok_or(io::ErrorKind::InvalidData)?;
-    read_control(&control.0[..header.msg_controllen.min(CONTROL_SIZE)], meta);
     let told: usize = header.msg_controllen as _;
     read_control(&control.0[..told.min(CONTROL_SIZE)], meta);
     Ok(())
