@@ -32,11 +32,14 @@ scenario() { # name, address, the publisher for the first, for the second
     ended "$started" 0
     ended "$first" 0
     ended "$publisher" 0
-    is_whole "$1-first" 300
-    is_whole "$1-second" 300
+    # On a slow machine more than 300 were sent before that was said.
+    local last
+    last=$(sed -nE 's/^([0-9]+) measurements$/\1/p' "$work/$1.err")
+    [ "${last:-0}" -ge 300 ] || fail "$1: ended too early"
+    is_whole "$1-first" "$last"
+    is_whole "$1-second" "$last"
     [ "$(grep -cE '^0x[0-9a-f]{32}@.*: subscribe: done$' "$work/$1.err")" = 2 ] ||
         fail "$1: not two subscribers"
-    has "$1.err" '^300 measurements$'
     for answer in 'subscribe: done' 'every 5: done' 'dance: that is no command' \
         'every 0: that is no command' 'until 300: done'; do
         has "$1-second.err" "^the publisher says: $answer\$"
