@@ -240,7 +240,8 @@ pub struct NodeConfig {
     /// `idle_timeout`, which the peer's answer must not miss.
     pub keep_alive: Duration,
 
-    /// Connections at once. Default 16,384.
+    /// Connections at once, dials among them; one that a peer begins counts once it is accepted.
+    /// Default 16,384.
     pub connections_max: usize,
     /// Connections of one source IP address that peers began; of IPv6, of one /64 network, which a
     /// host has to itself. Default 64: a household behind a NAT.

@@ -30,7 +30,7 @@ impl Endpoint {
             let is_closing = self.table.live(handle)?.connection.is_closing();
             return if is_closing { Err(Error::State) } else { Ok(handle) };
         }
-        if self.table.open() >= self.shared.config.connections_max {
+        if self.is_full() {
             return Err(Error::Limit);
         }
         let until = now + self.shared.config.dial_timeout;

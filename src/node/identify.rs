@@ -43,15 +43,16 @@ impl Endpoint {
         let Some(member) = self.table.get(handle) else { return Err(ConnectionCode::Internal) };
         let dial = member.beginning.as_ref().and_then(|beginning| beginning.dial);
         let asked = dial.and_then(|dial| dial.peer);
-        let (side, ip) = (member.connection.side, member.connection.remote().ip());
+        let (is_stranger, ip) = (member.is_stranger(), member.connection.remote().ip());
         if peer == self.peer_id() || asked.is_some_and(|asked| asked != peer) {
             return Err(ConnectionCode::Identity);
         }
         if self.bans.has_peer(now, peer) || self.bans.has_address(now, ip) {
             return Err(ConnectionCode::Refused);
         }
-        let most = self.shared.config.connections_per_address_max;
-        if side == Side::Responder && self.table.count_from(ip) >= most {
+        // One that was accepted for its early data has its place already.
+        // spec: 16.1 table
+        if is_stranger && (self.is_full() || self.is_full_from(ip)) {
             return Err(ConnectionCode::Refused);
         }
         Ok(())
@@ -127,7 +128,7 @@ impl Endpoint {
         let Some(member) = self.table.get_mut(handle) else { return };
         let (side, ip) = (member.connection.side, member.connection.remote().ip());
         if side == Side::Responder {
-            self.table.count_source(handle, ip);
+            self.table.count_accepted(handle, ip);
         }
         let Some(member) = self.table.get_mut(handle) else { return };
         // Without a handshake there is nothing to accept any more: a close came first.

@@ -1,6 +1,7 @@
 //! From v1 datagrams to connections.
 // spec: 4.5 receiving, 5.4 receiving
 
+use std::net::IpAddr;
 use std::ops::Range;
 
 use super::admission::Verdict;
@@ -210,7 +211,7 @@ impl Endpoint {
         if self.attempts.has_finished(now, from, header) {
             return Err(DropReason::FinishedAttempt);
         }
-        if self.table.count_from(from.ip()) >= self.shared.config.connections_per_address_max {
+        if self.is_full_from(from.ip()) {
             return Err(DropReason::AddressLimit);
         }
         if self.is_full() {
@@ -261,9 +262,13 @@ impl Endpoint {
         }
     }
 
-    /// Whether no further connection fits. Half-open ones have a limit of their own.
-    fn is_full(&self) -> bool {
-        let confirmed = self.table.open().saturating_sub(self.admission.half_open());
-        confirmed >= self.shared.config.connections_max
+    /// Whether no further connection fits.
+    pub(super) fn is_full(&self) -> bool {
+        self.table.kept() >= self.shared.config.connections_max
+    }
+
+    /// Whether no further connection fits that this address begins.
+    pub(super) fn is_full_from(&self, ip: IpAddr) -> bool {
+        self.table.count_from(ip) >= self.shared.config.connections_per_address_max
     }
 }

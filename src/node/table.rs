@@ -37,6 +37,8 @@ pub(super) struct Member {
     pub(super) probe: Option<Box<Probe>>,
     /// It ended for the application: its handle is stale.
     pub(super) is_closed: bool,
+    /// A peer began it, and it was not accepted yet.
+    is_stranger: bool,
 }
 
 /// Of a connection that is not confirmed.
@@ -92,6 +94,8 @@ pub(super) struct Table {
     sources: BTreeMap<IpAddr, usize>,
     /// Members that the application has a handle of, or may get one.
     open: usize,
+    /// Those of them that peers began and that were not accepted yet.
+    strangers: usize,
 }
 
 /// Where a token leads.
@@ -109,6 +113,7 @@ impl Table {
             changed: Vec::new(),
             sources: BTreeMap::new(),
             open: 0,
+            strangers: 0,
         }
     }
 
@@ -118,6 +123,7 @@ impl Table {
         beginning: Beginning,
         make: impl FnOnce(ConnectionHandle) -> Result<Connection, E>,
     ) -> Result<ConnectionHandle, E> {
+        let is_stranger = beginning.dial.is_none();
         let handle = self.members.try_insert(|handle| {
             let connection = make(ConnectionHandle(handle))?;
             Ok(Member {
@@ -132,9 +138,11 @@ impl Table {
                 is_superseded: false,
                 probe: None,
                 is_closed: false,
+                is_stranger,
             })
         })?;
         self.open += 1;
+        self.strangers += usize::from(is_stranger);
         Ok(ConnectionHandle(handle))
     }
 
@@ -167,6 +175,13 @@ impl Table {
     /// Connections that are not over.
     pub(super) fn open(&self) -> usize {
         self.open
+    }
+
+    /// Those of them that count against the limit: dials, and what was accepted. Handshakes of
+    /// strangers have a limit of their own.
+    // spec: 16.1 table
+    pub(super) fn kept(&self) -> usize {
+        self.open - self.strangers
     }
 
     /// The connections with a peer that are not over, dials included.
@@ -217,10 +232,11 @@ impl Table {
         self.addresses.insert((address, handle));
     }
 
-    /// Counts a connection against the address that began it.
-    pub(super) fn count_source(&mut self, handle: ConnectionHandle, ip: IpAddr) {
+    /// Counts a connection that was accepted, also against the address that began it.
+    pub(super) fn count_accepted(&mut self, handle: ConnectionHandle, ip: IpAddr) {
         let Some(member) = self.members.get_mut(handle.0) else { return };
-        if member.source.is_none() {
+        if std::mem::take(&mut member.is_stranger) {
+            self.strangers -= 1;
             let source = source_of(ip);
             member.source = Some(source);
             *self.sources.entry(source).or_default() += 1;
@@ -266,6 +282,7 @@ impl Table {
             return None;
         }
         self.open -= 1;
+        self.strangers -= usize::from(std::mem::take(&mut member.is_stranger));
         member.probe = None;
         let peer = member.peer.take();
         if let Some(peer) = peer {
@@ -357,6 +374,11 @@ impl Table {
 }
 
 impl Member {
+    /// Whether a peer began it and it was not accepted yet.
+    pub(super) fn is_stranger(&self) -> bool {
+        self.is_stranger
+    }
+
     /// When anything has to be done for it.
     #[inline]
     fn deadline(&self, shared: &Shared) -> Option<Time> {

@@ -7,8 +7,9 @@ use channeler::id::{Capabilities, ChannelHandle};
 use channeler::io::Event;
 use channeler::node::{DropReason, Node};
 use channeler::sim::{Link, World};
+use channeler::wire::codes::ConnectionCode;
 
-use crate::tools::{MILLI, SECOND, connected, dropped, why_closed};
+use crate::tools::{MILLI, SECOND, closed, connected, dropped, why_closed};
 
 // spec: 16.1 table
 #[test]
@@ -40,6 +41,25 @@ fn a_full_table_takes_no_more_connections_either_way() {
     world.run_for(31 * SECOND);
     assert_eq!(why_closed(&world, 3, connection), Some(Error::Timeout));
     assert!(dropped(&world, 0, DropReason::ConnectionLimit) > 0);
+}
+
+// spec: 7.10 half-open limits, 16.1 table
+#[test]
+fn connections_that_begin_together_do_not_pass_the_limit_together() {
+    let mut world = World::new(1);
+    world.add(|config| config.connections_max = 2);
+    (1..5).for_each(|_| {
+        world.add(|_| ());
+    });
+    world.network.set_all(Link::with_delay(20 * MILLI));
+    // All of them are half-open before the first is confirmed.
+    let dials: Vec<_> = (1..5).map(|from| (from, world.connect(from, 0).expect("room"))).collect();
+    world.run_for(5 * SECOND);
+    assert_eq!(connected(&world, 0), 2);
+    assert_eq!(world.node(0).stats().connections, 2);
+    let ends = dials.iter().filter_map(|(from, connection)| closed(&world, *from, *connection));
+    let refused = Some(ConnectionCode::Refused.code());
+    assert_eq!(ends.collect::<Vec<_>>(), [(Error::Refused, refused); 2]);
 }
 
 // spec: 7.10 half-open limits, 16.1 table

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 
+use channeler::config::NodeConfig;
 use channeler::sim::{Recorded, World};
 
 use super::tools::{Middle, end, levels_of, messages};
@@ -49,6 +50,21 @@ fn a_first_flight_with_early_data_replayed_later_delivers_nothing() {
     }
 }
 
+// spec: 7.13 early data, 16.1 table
+#[test]
+fn a_peer_accepted_for_its_early_data_is_not_in_its_own_way_at_a_limit() {
+    let small = |config: &mut NodeConfig| {
+        (config.connections_max, config.connections_per_address_max) = (1, 1);
+    };
+    let (mut world, mut middle) = world_with_ticket_and(true, small);
+    let flight = dial_early(&mut world, &mut middle);
+    send_all(&mut world, &middle, &flight, None);
+    middle.pass(&mut world, 2 * SECOND);
+    assert!(is_early(&world));
+    assert_eq!(messages(&mut world, 1), [TEXT.to_vec()]);
+    assert_eq!((connected(&world, 1), world.node(1).stats().connections), (2, 1));
+}
+
 // spec: 7.13 early data, 18.2 attacks on identity, keys and packets
 #[test]
 fn a_copy_that_wins_the_race_costs_one_double_delivery_and_later_ones_nothing() {
@@ -88,18 +104,31 @@ fn a_node_that_does_not_take_early_data_gets_the_message_once_and_not_early() {
 /// Nodes of which 0 has a ticket of 1, and the datagrams of its next dial, which nobody has seen.
 fn first_flight() -> (World, Middle, Vec<Recorded>) {
     let (mut world, mut middle) = world_with_ticket(true);
-    let connection = world.connect(0, 1).expect("room");
-    let channel = world.open(0, connection).expect("room");
-    world.with(0, |node, now| node.send_early(now, channel, TEXT)).expect("room");
-    let flight = middle.taken(&world);
-    assert!(flight.iter().any(|datagram| levels_of(&datagram.bytes).contains(&2)));
+    let flight = dial_early(&mut world, &mut middle);
     (world, middle, flight)
 }
 
+/// Node 0 dials node 1 with early data; none of it is sent on.
+fn dial_early(world: &mut World, middle: &mut Middle) -> Vec<Recorded> {
+    let connection = world.connect(0, 1).expect("room");
+    let channel = world.open(0, connection).expect("room");
+    world.with(0, |node, now| node.send_early(now, channel, TEXT)).expect("room");
+    let flight = middle.taken(world);
+    assert!(flight.iter().any(|datagram| levels_of(&datagram.bytes).contains(&2)));
+    flight
+}
+
 fn world_with_ticket(early_data: bool) -> (World, Middle) {
+    world_with_ticket_and(early_data, |_| ())
+}
+
+fn world_with_ticket_and(early_data: bool, change: impl Fn(&mut NodeConfig)) -> (World, Middle) {
     let mut world = World::new(1);
     for _ in 0..2 {
-        world.add(|config| config.early_data = early_data);
+        world.add(|config| {
+            config.early_data = early_data;
+            change(config);
+        });
     }
     let mut middle = Middle::new(&mut world);
     let connection = world.connect(0, 1).expect("room");

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use channeler::error::Error;
 use channeler::id::{AttemptId, Side};
 use channeler::node::DropReason;
 use channeler::sim::{Random, World};
@@ -10,7 +11,7 @@ use channeler::wire::frame::{Crypto, Frame};
 use channeler::wire::long::Cookie;
 
 use super::tools::{Forgery, feed};
-use crate::tools::{MILLI, SECOND, assert_echo, dropped};
+use crate::tools::{MILLI, SECOND, assert_echo, connected, dropped, why_closed};
 
 /// Of a node here; its default is eight times as many.
 const HALF_OPEN_MAX: usize = 512;
@@ -48,13 +49,51 @@ fn half_open_handshakes_with_cookies_are_limited_in_all_and_of_each_network() {
     assert_echo(&mut world, &pair);
 }
 
+// spec: 7.10 half-open limits, 16.1 table, 18.3 attacks on resources
+#[test]
+fn handshakes_of_strangers_take_no_room_from_connections_that_a_node_dials() {
+    let mut world = World::new(1);
+    world.add(|_| ());
+    world.add(|config| (config.connections_max, config.always_cookie) = (2, true));
+    let mut random = Random::new(1);
+    (1..=4).for_each(|host| begin(&mut world, &mut random, 1, host));
+    assert_eq!(world.node(1).stats().connections, 4, "half-open ones");
+    world.connect(1, 0).expect("there is room");
+    world.run_for(SECOND);
+    assert_eq!(connected(&world, 1), 1);
+}
+
+// spec: 7.10 half-open limits, 16.1 table, 18.3 attacks on resources
+#[test]
+fn handshakes_of_strangers_that_failed_make_no_room_where_there_is_none() {
+    let mut world = World::new(1);
+    world.add(|_| ());
+    world.add(|config| (config.connections_max, config.always_cookie) = (1, true));
+    world.add(|_| ());
+    let mut random = Random::new(1);
+    // No ClientHello: TLS refuses it at once.
+    (1..=4).for_each(|host| begin_with(&mut world, &mut random, (1, host), 0));
+    assert_eq!(world.node(1).stats().connections, 0, "they failed");
+    world.establish(0, 1);
+    let connection = world.connect(2, 1).expect("room");
+    world.run_for(SECOND);
+    assert!(dropped(&world, 1, DropReason::ConnectionLimit) > 0);
+    world.run_for(30 * SECOND);
+    assert_eq!(why_closed(&world, 2, connection), Some(Error::Timeout));
+}
+
 /// Begins a handshake from an address, with the cookie that is asked for.
 fn begin(world: &mut World, random: &mut Random, network: u8, host: u8) {
+    // The middle of a ClientHello: it is kept, and more is waited for.
+    begin_with(world, random, (network, host), 1_000);
+}
+
+/// The same, with bytes that stand at `offset` of the ClientHello.
+fn begin_with(world: &mut World, random: &mut Random, (network, host): (u8, u8), offset: u64) {
     let from = SocketAddr::from(([10, 200, network, host], 9));
     world.add_station(from);
     let (sender, original) = (AttemptId(random.bytes()), AttemptId(random.bytes()));
-    // The middle of a ClientHello: it is kept, and more is waited for.
-    let frames = &[Frame::Crypto(Crypto { offset: 1_000, bytes: &[1; 100] })];
+    let frames = &[Frame::Crypto(Crypto { offset, bytes: &[1; 100] })];
     let side = Side::Initiator;
     let first = Forgery {
         original,
