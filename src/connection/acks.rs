@@ -70,10 +70,13 @@ impl Connection {
         let Some(established) = self.established.as_mut().filter(|_| may_wait) else {
             return false;
         };
-        if established.late_ack.is_some() {
+        let (Ack { path, delay_us, ecn, .. }, largest) = (*ack, ack.ranges.largest());
+        // What it names must have been sent by now, and not only when it is heard.
+        let carrier = established.carriers.get(path);
+        let is_known = carrier.is_some_and(|carrier| largest < carrier.sent.next_number());
+        if established.late_ack.is_some() || !is_known {
             return false;
         }
-        let (Ack { path, delay_us, ecn, .. }, largest) = (*ack, ack.ranges.largest());
         let (now, epoch) = (inbound.now, inbound.epoch);
         established.late_ack = Some(LateAck { now, epoch, path, delay_us, ecn, first, largest });
         self.schedule(shared);

@@ -121,3 +121,24 @@ fn an_ack_with_data_of_what_was_never_sent_ends_the_connection_all_the_same() {
     assert_eq!(world.connection_end(1), Some(Error::Protocol));
     assert_eq!(world.texts(1).last().map(String::as_str), Some("data"));
 }
+
+// spec: 8.5 ACK, ACK_ECN: what was never sent
+#[test]
+fn an_ack_of_a_number_that_its_answer_would_have_had_ends_the_connection() {
+    let mut held = Held::new(304);
+    let question = held.send(1, b"question");
+    held.deliver(0, question);
+    held.world.with_connection(0, |connection, _, now| {
+        let established = connection.established.as_mut().expect("it lives");
+        let received = &mut established.carriers.current_mut().received;
+        let number = received.largest().expect("packets came") + 1;
+        let mark = EcnMark::None;
+        let packet = ReceivedPacket { number, mark, asks_for_ack: true, asks_at_once: true };
+        received.on_received(now, &packet);
+    });
+    let lie = held.send(0, b"data");
+    held.deliver(1, lie);
+    let _ended = held.world.send_message(1, held.channels[1], b"answer");
+    held.world.drain(1);
+    assert_eq!(held.world.connection_end(1), Some(Error::Protocol));
+}
