@@ -2,8 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use spin::Yield;
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
 use crate::error::Error;
@@ -12,13 +12,20 @@ use crate::error::Error;
 /// that is a good part of what a call costs that only copies a message.
 ///
 /// Who cannot have it at once mostly has another way; who must have it looks again and again, and
-/// offers the core to whoever has it and may need it to go on.
+/// offers the core to whoever has it and may need it to go on. The offer of a thread with a
+/// real-time priority is not for others: in the end it sleeps.
 #[derive(Debug, Default)]
 pub(super) struct Latch<T> {
-    value: SpinMutex<T, Yield>,
+    value: SpinMutex<T>,
     /// Somebody panicked who held it.
     is_poisoned: AtomicBool,
 }
+
+/// How often the core is offered before sleeping: a copy takes no time slice.
+const OFFERS_MAX: u32 = 64;
+
+/// How long to sleep then.
+const NAP: Duration = Duration::from_micros(50);
 
 /// A latch that is held.
 #[derive(Debug)]
@@ -38,7 +45,18 @@ impl<T> Latch<T> {
 
     /// Takes it when nobody else has it. `Poisoned` when somebody panicked with it.
     pub(super) fn take(&self) -> Result<Held<'_, T>, Error> {
-        let value = self.value.lock();
+        let mut offers = 0;
+        let value = loop {
+            if let Some(value) = self.value.try_lock() {
+                break value;
+            }
+            if offers < OFFERS_MAX {
+                offers += 1;
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(NAP);
+            }
+        };
         let is_poisoned = &self.is_poisoned;
         match is_poisoned.load(Ordering::Relaxed) {
             true => Err(Error::Poisoned),
