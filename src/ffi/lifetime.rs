@@ -193,7 +193,8 @@ impl channeler_node {
         let mut state = self.state.load(Ordering::Acquire);
         while state & CLOSED == 0 {
             let next = (state + 1) | mark;
-            let (good, bad) = (Ordering::AcqRel, Ordering::Acquire);
+            // One order with `wakers`: either `wake` sees the mark, or `drop_contents` its count.
+            let (good, bad) = (Ordering::SeqCst, Ordering::Acquire);
             match self.state.compare_exchange_weak(state, next, good, bad) {
                 Ok(_) => return true,
                 Err(found) => state = found,
