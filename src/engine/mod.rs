@@ -22,7 +22,8 @@
 //!
 //! # Limits
 //!
-//! [`SOCKETS_MAX`] sockets. Timers are as exact as the system's poll, a millisecond on Linux.
+//! [`SOCKETS_MAX`] sockets. Timers are as exact as the system's: microseconds on Linux,
+//! where the loop waits by itself; a millisecond elsewhere.
 //! Socket buffers are asked for as configured, and the system gives what it allows: on Linux at
 //! most `net.core.rmem_max` and `wmem_max`, 208 KiB unless the administrator raised them.
 

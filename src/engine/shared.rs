@@ -36,6 +36,9 @@ const SENDS_PER_TURN_MAX: usize = 256;
 /// How soon a full socket is tried again even if the system does not report room.
 const BLOCKED_RETRY: Duration = Duration::from_millis(5);
 
+/// How soon after another a turn for a timer's sake is made while a socket is full.
+const BLOCKED_TURN: Duration = Duration::from_millis(1);
+
 /// Everything behind an `Engine`.
 pub(super) struct Shared {
     core: Mutex<Core>,
@@ -175,8 +178,9 @@ impl Shared {
             return Err(Error::Closed);
         }
         let mut core = self.core.lock().map_err(|_| Error::Poisoned)?;
-        if std::mem::take(&mut core.has_lent) {
+        if core.has_lent {
             self.desk.take_back(core.parts.quic()?)?;
+            core.has_lent = false;
         }
         Ok(core)
     }
@@ -260,6 +264,8 @@ impl Shared {
         if let Ok(mut spare) = self.flush_buffer.try_lock() {
             *spare = buffer;
         }
+        // Sending may have made events, or found a socket full: both are for the loop.
+        self.wake_for(self.core()?);
         Ok(())
     }
 
@@ -271,9 +277,10 @@ impl Shared {
         let now = self.now();
         let mut core = self.core()?;
         let now = core.advance(now);
-        let result = call(&mut core.parts, now)?;
+        // What failed may have done a part.
+        let result = call(&mut core.parts, now);
         self.wake_for(core);
-        Ok(result)
+        result
     }
 
     /// Sends a message on a QUIC channel; further ones for it may then be given to the desk.
@@ -323,10 +330,13 @@ impl Shared {
     #[inline]
     fn wake_for(&self, core: MutexGuard<'_, Core>) {
         // The loop sets the flag before it looks at the node under this lock: either it sees what
-        // we did, or we see the flag.
-        let must_wake = self.sleeping.load(Ordering::Relaxed) && core.has_earlier_work();
+        // we did, or we see the flag. Cleared under it, too: `timeout`, of another thread, may
+        // clear it for nobody.
+        let must_wake = self.sleeping.load(Ordering::Relaxed)
+            && core.has_earlier_work()
+            && self.sleeping.swap(false, Ordering::Relaxed);
         drop(core);
-        if must_wake && self.sleeping.swap(false, Ordering::Relaxed) {
+        if must_wake {
             self.counters.wakes.add(1);
             self.wake();
         }
@@ -495,8 +505,13 @@ impl Core {
         if at_once {
             return Some(now);
         }
-        let retry = (!self.blocked.is_empty()).then(|| now + BLOCKED_RETRY);
-        self.parts.poll_timeout().into_iter().chain(retry).min()
+        let timeout = self.parts.poll_timeout();
+        if self.blocked.is_empty() {
+            return timeout;
+        }
+        // What a timer has for the network may stay due until there is room.
+        let timeout = timeout.map(|at| at.max(now + BLOCKED_TURN));
+        timeout.into_iter().chain([now + BLOCKED_RETRY]).min()
     }
 
     /// Whether the node has something for the loop before that wakes by itself.

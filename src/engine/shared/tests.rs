@@ -3,8 +3,9 @@
 use std::net::UdpSocket;
 
 use super::*;
-use crate::config::Legacy;
+use crate::config::{ChannelConfig, Legacy};
 use crate::id::PeerId;
+use crate::info::Dial;
 use crate::io::{Event, Local};
 
 #[test]
@@ -39,6 +40,41 @@ fn room_for_sending_is_reported_only_while_it_is_asked_for() {
     assert!(turn.is_woken(Duration::from_secs(5)), "the socket has room");
     socket.watch_writable(&shared.registry, false);
     assert!(!turn.is_woken(Duration::ZERO), "nobody asks any more");
+}
+
+#[test]
+fn what_is_overdue_while_a_socket_is_full_does_not_keep_the_loop_turning() {
+    let (shared, _receiver) = blocked_engine(b"waiting", 0);
+    open_channel(&shared, "127.0.0.1:9");
+    let mut core = shared.core().expect("open");
+    while core.parts.poll_transmit(Time::ZERO, &mut Vec::new()).is_some() {}
+    let due = core.parts.poll_timeout().expect("the channel is asked for again");
+    drop(core);
+    let plan = shared.plan_sleep(due + Duration::from_secs(1), None);
+    assert_eq!(plan.map(|plan| plan.wait()), Ok(Some(BLOCKED_TURN)));
+}
+
+#[test]
+fn a_flush_wakes_a_loop_that_has_to_tell_of_it() {
+    let (shared, _receiver) = blocked_engine(b"waiting", 0);
+    assert_eq!(shared.flush(), Ok(()));
+    let plan = shared.plan_sleep(shared.now(), None).expect("open");
+    assert_ne!(plan.wait(), Some(Duration::ZERO), "there is nothing to do");
+    // No socket of ours reaches it, and whoever asked for it has woken the loop once already.
+    open_channel(&shared, "[::1]:9");
+    assert_eq!(shared.flush(), Ok(()));
+    assert!(shared.core().expect("open").parts.has_events());
+    assert!(shared.is_roused());
+    assert_eq!(shared.counters.read().wakes, 1);
+}
+
+/// Has the node ask a peer for a channel.
+fn open_channel(shared: &Shared, address: &str) {
+    let address = address.parse().expect("an address");
+    let mut core = shared.core().expect("open");
+    let node = core.parts.node().expect("there is one");
+    let connection = node.connect(Time::ZERO, &Dial::v0(PeerId([2; 16]), address)).expect("room");
+    node.open_channel(Time::ZERO, connection, &ChannelConfig::default()).expect("room");
 }
 
 /// An engine with one socket, and a transmit that found it full after `sent` bytes.
