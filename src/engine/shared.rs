@@ -213,6 +213,7 @@ impl Shared {
 
     /// Sends what the node has queued, and before it what found its socket full.
     pub(super) fn send_queued(&self, buffer: &mut Vec<u8>) -> Result<Progress, Error> {
+        let has_turn = self.is_in_callback();
         for _ in 0..SENDS_PER_TURN_MAX {
             // A batch takes as long as a round trip on a fast link: the time before it would make
             // round trips too long, rates too low, and that of an answer to it nothing at all.
@@ -236,7 +237,7 @@ impl Shared {
                 continue;
             };
             let bytes = &buffer[sent..transmit.len];
-            match socket.send(&transmit, bytes, &self.counters) {
+            match socket.send(&transmit, bytes, has_turn, &self.counters) {
                 Outcome::Done => socket.watch_writable(&self.registry, false),
                 Outcome::Failed(error) => self.report_failure(now, &transmit, error)?,
                 Outcome::Full(more) => {

@@ -112,8 +112,15 @@ impl Socket {
         self.watches_writable.store(watch && result.is_ok(), Ordering::Relaxed);
     }
 
-    /// Sends `bytes`, in as few calls as the system allows.
-    pub(super) fn send(&self, transmit: &Transmit, bytes: &[u8], counters: &Counters) -> Outcome {
+    /// Sends `bytes`, in as few calls as the system allows. `has_turn`: the caller is the thread
+    /// that has the turn, and no other is.
+    pub(super) fn send(
+        &self,
+        transmit: &Transmit,
+        bytes: &[u8],
+        has_turn: bool,
+        counters: &Counters,
+    ) -> Outcome {
         let size = transmit.segment_size.max(1);
         let mut sent = 0;
         // What `segments_max` was before a batch of this call was refused.
@@ -121,7 +128,7 @@ impl Socket {
         while sent < bytes.len() {
             let segments = self.segments_max();
             let piece = &bytes[sent..bytes.len().min(sent + size * segments)];
-            let Err(error) = self.send_piece(transmit, piece, counters) else {
+            let Err(error) = self.send_piece(transmit, piece, has_turn, counters) else {
                 counters.sends.add(1);
                 counters.datagrams_sent.add(piece.len().div_ceil(size));
                 counters.bytes_sent.add(piece.len());
@@ -200,8 +207,16 @@ impl Socket {
         self.address
     }
 
-    fn send_piece(&self, transmit: &Transmit, bytes: &[u8], counters: &Counters) -> io::Result<()> {
-        if bytes.len() <= transmit.segment_size && self.is_plain(transmit) {
+    fn send_piece(
+        &self,
+        transmit: &Transmit,
+        bytes: &[u8],
+        has_turn: bool,
+        counters: &Counters,
+    ) -> io::Result<()> {
+        // The socket's own mark must not change between the look at it and the call: one thread
+        // alone does both.
+        if has_turn && bytes.len() <= transmit.segment_size && self.is_plain(transmit) {
             // A fifth cheaper than the call that has room for more words about it.
             return self.io.send_to(bytes, self.destination(transmit.to)).map(|_| ());
         }

@@ -30,6 +30,10 @@ const RECEIVED_BEFORE_SENDING: usize = 128 * 1024;
 /// still has them, and joined datagrams (GRO) fill whole buffers.
 const RECEIVED_PER_CALL: usize = 128 * 1024;
 
+/// Receiving that failed so often in a row waits for the next packet: else the loop would never
+/// sleep.
+const FAILURES_MAX: u32 = 16;
+
 /// Looks for packets after which the core is offered to other threads.
 const LOOKS_PER_YIELD: u32 = 4;
 
@@ -60,6 +64,8 @@ pub(super) struct Turn {
     send_buffer: Vec<u8>,
     /// Sockets that may have more to read, a bit each. The poll reports changes only.
     undrained: u32,
+    /// Calls that failed, one after the other, for another reason than that nothing was there.
+    failures: u32,
     /// A socket that filled the only buffer it was given.
     unsure: Option<usize>,
     /// A socket that was read already, while looking for packets, and how many buffers it filled.
@@ -88,6 +94,7 @@ impl Turn {
             happened: Happened::default(),
             send_buffer: Vec::new(),
             undrained: 0,
+            failures: 0,
             unsure: None,
             filled: None,
             spin: Spin::new(spin),
@@ -282,16 +289,21 @@ impl Turn {
             Ok(count) => count,
             Err(error) => {
                 // An error is reported once, and what is behind it not again: so look once more,
-                // unless this was the end.
-                if error.kind() == ErrorKind::WouldBlock {
+                // unless this was the end, or it comes again and again.
+                let is_end = error.kind() == ErrorKind::WouldBlock;
+                self.failures = if is_end { 0 } else { self.failures + 1 };
+                if is_end || self.failures >= FAILURES_MAX {
+                    self.failures = 0;
                     self.undrained &= !(1 << index);
-                } else {
+                }
+                if !is_end {
                     shared.counters.note_error(&error);
                     shared.counters.socket_errors.add(1);
                 }
                 return None;
             }
         };
+        self.failures = 0;
         if os::SHORT_BATCH_IS_THE_LAST && count < offered {
             self.undrained &= !(1 << index);
         }

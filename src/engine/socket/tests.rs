@@ -46,6 +46,21 @@ fn marks_of_congestion_leave_and_arrive_in_both_families() {
 }
 
 #[test]
+fn who_has_not_the_turn_names_each_mark_and_leaves_that_of_the_socket_alone() {
+    for has_turn in [false, true] {
+        let mut pair = Pair::bind("127.0.0.1:0", "127.0.0.1:0");
+        (pair.has_turn, pair.ecn) = (has_turn, EcnMark::Ect0);
+        for _ in 0..2 * MARKED_OTHERWISE_MAX {
+            assert_eq!(pair.exchange(b"hello", 5).origins[0].ecn, EcnMark::Ect0);
+        }
+        pair.ecn = EcnMark::None;
+        assert_eq!(pair.exchange(b"hello", 5).origins[0].ecn, EcnMark::None);
+        let changes = has_turn && cfg!(target_os = "linux");
+        assert_eq!(pair.sender.default_mark.load(Ordering::Relaxed) != 0, changes);
+    }
+}
+
+#[test]
 fn a_call_for_one_buffer_tells_the_same_as_one_for_several() {
     for (sender, receiver) in [
         ("127.0.0.1:0", "127.0.0.1:0"),
@@ -188,6 +203,7 @@ struct Pair {
     ecn: EcnMark,
     /// Whether one buffer is received at a time.
     is_single: bool,
+    has_turn: bool,
 }
 
 struct Got {
@@ -213,6 +229,7 @@ impl Pair {
             local,
             ecn: EcnMark::None,
             is_single: false,
+            has_turn: true,
         }
     }
 
@@ -225,7 +242,7 @@ impl Pair {
             ecn: self.ecn,
             connection: None,
         };
-        self.sender.send(&transmit, bytes, &self.counters)
+        self.sender.send(&transmit, bytes, self.has_turn, &self.counters)
     }
 
     /// Sends, then receives as many bytes.
