@@ -135,6 +135,8 @@ impl Connection {
     /// What was learnt of the way there means nothing on another way.
     // spec: 12.7 address changes; RFC 9000 9.4
     fn restart_path(&mut self, shared: &mut Shared, now: Time, path: PathId) {
+        // What it names arrived, and would be given up as lost.
+        self.handle_late_ack(shared);
         let Some(carrier) = self.carrier_mut(path) else { return };
         let mut fates = std::mem::take(&mut shared.scratch.fates);
         carrier.restart(now, &shared.config, &mut fates);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use quinn_proto::{DatagramEvent, EcnCodepoint, Incoming};
+use quinn_proto::{Connection, DatagramEvent, EcnCodepoint, Incoming};
 
 use super::Quic;
 use super::config::{MEMBERS_MAX, REPLIES_MAX};
@@ -77,9 +77,13 @@ impl Quic {
             DatagramEvent::ConnectionEvent(handle, event) => {
                 let id = *self.routes.get(&handle.0)?;
                 let member = self.members.get_mut(&id)?;
-                member.local = from.local;
+                let before = (member.local != from.local).then(|| frames_of(&member.connection));
                 member.is_urgent = true;
                 member.connection.handle_event(event);
+                // Anybody may have sent it there, if it did not open.
+                if before.is_some_and(|before| before != frames_of(&member.connection)) {
+                    member.local = from.local;
+                }
                 Some(id)
             }
             DatagramEvent::NewConnection(incoming) => self.admit(now, from.local, incoming),
@@ -159,4 +163,11 @@ impl Quic {
         let ours = Transmit { to, local, len, segment_size: len, ecn, connection: None };
         self.replies.push_back((ours, bytes));
     }
+}
+
+/// How many frames came in packets that opened, of the kinds of which a peer that moved sends one.
+fn frames_of(connection: &Connection) -> u64 {
+    let frames = connection.stats().frame_rx;
+    let moves = frames.path_challenge + frames.path_response + frames.ping;
+    frames.acks + frames.crypto + frames.stream + moves
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use channeler::error::Error;
+use channeler::io::{EcnMark, Local, Receive};
 use channeler::quic::{CONNECTIONS_MAX, QuicEvent};
 use channeler::sim::Link;
 
 use super::bad_frames::{connected, frame};
-use super::world::{TEAM, World, config};
+use super::world::{End, TEAM, World, config};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -193,7 +194,7 @@ fn a_peer_that_restarted_is_met_again() {
     world.send(0, 1, "x", b"before");
     world.settle();
     let quic = channeler::quic::Quic::new(config(1), [99; 32], world.now, super::world::UNIX);
-    world.nodes[1].end = super::world::End::Ours(quic.expect("good settings"));
+    world.nodes[1].end = End::Ours(quic.expect("good settings"));
     world.send(0, 1, "x", b"lost: it says that it does not know us");
     world.settle();
     assert_eq!(reasons(&world.take_events(0)), [(Error::Reset, 1)]);
@@ -208,7 +209,7 @@ fn a_peer_that_restarted_and_dials_replaces_its_old_connection() {
     world.send(0, 1, "x", b"before");
     world.run(Duration::from_secs(15));
     let quic = channeler::quic::Quic::new(config(1), [99; 32], world.now, super::world::UNIX);
-    world.nodes[1].end = super::world::End::Ours(quic.expect("good settings"));
+    world.nodes[1].end = End::Ours(quic.expect("good settings"));
     world.send(1, 0, "x", b"here again");
     world.run(Duration::from_secs(1));
     world.send(0, 1, "x", b"welcome");
@@ -265,6 +266,32 @@ fn mapped_addresses_are_one_key_and_scopes_are_told_apart() {
         let bad = text.parse().expect("an address");
         let result = world.call(0, |quic, now| quic.send(now, bad, TEAM, "x", b""));
         assert_eq!(result, Err(Error::InvalidAddress), "{text}");
+    }
+}
+
+#[test]
+fn only_a_packet_that_opens_tells_by_which_socket_its_peer_is_reached() {
+    let mut world = World::with(7, 2, |_| ());
+    world.send(0, 1, "x", b"hello");
+    world.settle();
+    let (now, peer, to) = (world.now, world.address(0), world.address(1));
+    let ours = |world: &mut World, number: usize, to, text: &[u8]| {
+        let End::Ours(quic) = &mut world.nodes[number].end else { panic!("it is ours") };
+        assert_eq!(quic.send(now, to, TEAM, "x", text), Ok(()));
+        let mut buf = Vec::new();
+        let transmit = quic.poll_transmit(now, &mut buf).expect("the message");
+        buf.truncate(transmit.len);
+        (transmit.local.socket, buf)
+    };
+    let (_, datagram) = ours(&mut world, 0, to, b"from elsewhere");
+    let mut forged = datagram.clone();
+    *forged.last_mut().expect("a packet has a tag") ^= 1;
+    for (bytes, expected) in [(forged, 0), (datagram, 1)] {
+        let local = Local { socket: 1, ip: None };
+        let from = Receive { from: peer, local, stride: bytes.len(), ecn: EcnMark::None };
+        let End::Ours(quic) = &mut world.nodes[1].end else { panic!("it is ours") };
+        quic.handle_datagram(now, &from, &bytes);
+        assert_eq!(ours(&mut world, 1, peer, b"answer").0, expected);
     }
 }
 
@@ -328,9 +355,9 @@ fn handshakes_that_nobody_finishes_must_prove_their_address_and_then_are_refused
         let mut buf = Vec::new();
         let from = std::net::SocketAddr::from(([198, 51, 100, 1], 2_000 + number));
         while let Some(transmit) = quic.poll_transmit(world.now, &mut buf) {
-            let receive = channeler::io::Receive {
+            let receive = Receive {
                 from,
-                local: channeler::io::Local::default(),
+                local: Local::default(),
                 stride: transmit.segment_size,
                 ecn: transmit.ecn,
             };
