@@ -40,3 +40,27 @@ fn every_corpus_has_its_target_and_every_target_its_fuzzer() {
     assert_eq!(stems(&corpus()), names);
     assert_eq!(stems(&corpus().with_file_name("fuzz_targets")), names);
 }
+
+/// The fuzzers have a lock file of their own, which cargo brings up to date only when they are
+/// built: what ran then would not be what is committed.
+#[test]
+fn the_lock_of_the_fuzzers_knows_every_dependency_of_the_library() {
+    let manifest = include_str!("../Cargo.toml");
+    let lock = include_str!("fuzz/Cargo.lock");
+    let of_package = |block: &&str| block.trim_start().starts_with("name = \"channeler\"\n");
+    let package = lock.split("[[package]]").find(of_package).expect("it is a dependency");
+    let sections = manifest.split("\n[").filter(|section| {
+        let name = section.lines().next().unwrap_or_default();
+        name == "dependencies]" || name.starts_with("target.")
+    });
+    let lines = sections.flat_map(|section| section.lines().skip(1));
+    let names =
+        lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" ="));
+    let mut count = 0;
+    for (name, _) in names {
+        let listed = [format!(" \"{name}\","), format!(" \"{name} ")];
+        assert!(listed.iter().any(|text| package.contains(text)), "{name} is not in the lock");
+        count += 1;
+    }
+    assert!(count > 20, "found only {count} dependencies");
+}
