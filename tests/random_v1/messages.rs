@@ -37,6 +37,10 @@ struct Outgoing {
     arrived: u64,
     /// Every message has to arrive, unless the channel ends.
     is_lossless: bool,
+    /// Some messages may have become too old before anything of them was sent: they took no number,
+    /// and the receiver does not know of them.
+    // spec: 10.1 numbers and fragments
+    may_expire: bool,
     /// Some messages may have been delivered twice, on two connections.
     has_early: bool,
 }
@@ -59,7 +63,9 @@ impl Ledger {
     pub(crate) fn opened(&mut self, node: usize, channel: ChannelHandle, config: &ChannelConfig) {
         let mode = config.capabilities;
         let has_limit = config.resend_limit != u32::MAX || !config.message_lifetime.is_zero();
-        let outgoing = Outgoing { is_lossless: resends(mode) && !has_limit, ..Outgoing::new(mode) };
+        let may_expire = !config.message_lifetime.is_zero();
+        let is_lossless = resends(mode) && !has_limit;
+        let outgoing = Outgoing { is_lossless, may_expire, ..Outgoing::new(mode) };
         self.senders.insert((node, self.lives[node], channel), outgoing);
     }
 
@@ -76,7 +82,9 @@ impl Ledger {
         let sender = (node, self.lives[node], channel);
         // One that the peer opened has the settings that an accepting side has: no limits.
         let outgoing = self.senders.entry(sender).or_insert_with(|| Outgoing::new(mode));
-        outgoing.is_lossless &= what.lifetime.is_none_or(|lifetime| lifetime.is_zero());
+        let is_lasting = what.lifetime.is_none_or(|lifetime| lifetime.is_zero());
+        outgoing.is_lossless &= is_lasting;
+        outgoing.may_expire |= !is_lasting;
         outgoing.has_early |= what.is_early;
         let copies = if what.is_early { 2 } else { 1 };
         self.messages.insert(number, Sent { sender, id, place: outgoing.count, len, copies });
@@ -148,7 +156,9 @@ impl Ledger {
             if outgoing.has_early {
                 continue;
             }
-            let whole = incoming.count + incoming.skipped == outgoing.count;
+            let settled = incoming.count + incoming.skipped;
+            let whole = settled == outgoing.count
+                || outgoing.may_expire && settled < outgoing.count && !channel.closes_on_loss();
             let must_be_whole = channel.closes_on_loss() || outgoing.is_lossless;
             if !whole || must_be_whole && incoming.skipped > 0 {
                 let count = outgoing.count;
@@ -177,7 +187,8 @@ impl Ledger {
 impl Outgoing {
     fn new(mode: Capabilities) -> Outgoing {
         let is_lossless = resends(mode);
-        Outgoing { mode, count: 0, arrived: 0, is_lossless, has_early: false }
+        let (may_expire, has_early) = (false, false);
+        Outgoing { mode, count: 0, arrived: 0, is_lossless, may_expire, has_early }
     }
 }
 
