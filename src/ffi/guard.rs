@@ -1,5 +1,6 @@
 //! The boundary: panics, error texts, and pointers of C callers.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char};
@@ -55,13 +56,27 @@ pub(super) fn guard(call: impl FnOnce() -> Result<(), Failure>) -> i32 {
             remember(&failure.detail);
             failure.error.code()
         }
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().copied();
-            let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            remember(text.unwrap_or("a panic without a text"));
-            Error::Unexpected.code()
-        }
+        Err(panic) => status_of(&*panic),
     }
+}
+
+/// As `guard`, for the short way of a call that mostly works; none where it does not, and the long
+/// one must be taken.
+#[inline]
+pub(super) fn attempt(call: impl FnOnce() -> bool) -> Option<i32> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(is_done) => is_done.then_some(0),
+        Err(panic) => Some(status_of(&*panic)),
+    }
+}
+
+/// What a call that panicked returns.
+#[cold]
+fn status_of(panic: &(dyn Any + Send)) -> i32 {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    remember(text.unwrap_or("a panic without a text"));
+    Error::Unexpected.code()
 }
 
 /// The text of the last failure in this thread.
@@ -321,6 +336,19 @@ pub(super) unsafe fn bytes_or_none<'a>(
     }
     // SAFETY: passed on.
     unsafe { bytes(pointer, length, name) }
+}
+
+/// The caller's bytes, where it need not be said what is wrong with them.
+///
+/// # Safety
+/// As `slice`.
+#[inline]
+pub(super) unsafe fn good_bytes<'a>(pointer: *const u8, length: usize) -> Option<&'a [u8]> {
+    if pointer.is_null() || length > isize::MAX as usize {
+        return None;
+    }
+    // SAFETY: not null, within the limits of a slice, and readable as the caller promises.
+    Some(unsafe { std::slice::from_raw_parts(pointer, length) })
 }
 
 /// The caller's buffer.

@@ -105,13 +105,12 @@ pub unsafe extern "C" fn channeler_quic_send(
     message: *const u8,
     length: usize,
 ) -> i32 {
-    guard(|| {
+    // SAFETY: passed on.
+    let short =
+        || unsafe { send_by_desk(node, address, team, label, label_length, message, length) };
+    guard::attempt(short).unwrap_or_else(|| {
         // SAFETY: passed on.
-        if unsafe { send_by_desk(node, address, team, label, label_length, message, length) } {
-            return Ok(());
-        }
-        // SAFETY: passed on.
-        unsafe { send(node, address, team, label, label_length, message, length) }
+        guard(|| unsafe { send(node, address, team, label, label_length, message, length) })
     })
 }
 
@@ -161,13 +160,11 @@ pub unsafe extern "C" fn channeler_quic_receive(
     channel: *mut channeler_quic_channel,
     length: *mut usize,
 ) -> i32 {
-    guard(|| {
+    // SAFETY: passed on.
+    let short = || unsafe { receive_by_desk(node, buffer, capacity, channel, length) };
+    guard::attempt(short).unwrap_or_else(|| {
         // SAFETY: passed on.
-        if unsafe { receive_by_desk(node, buffer, capacity, channel, length) } {
-            return Ok(());
-        }
-        // SAFETY: passed on.
-        unsafe { receive(node, buffer, capacity, channel, length, false) }
+        guard(|| unsafe { receive(node, buffer, capacity, channel, length, false) })
     })
 }
 
@@ -350,10 +347,11 @@ unsafe fn send_by_desk(
     // SAFETY: the caller promises that `team` is null or readable.
     let Some(team) = (unsafe { team.as_ref() }) else { return false };
     // SAFETY: the caller promises `label_length` readable bytes.
-    let label = unsafe { guard::bytes_or_none(label.cast(), label_length, "label") };
+    let Some(label) = (unsafe { guard::good_bytes(label.cast(), label_length) }) else {
+        return false;
+    };
     // SAFETY: the caller promises `length` readable bytes.
-    let message = unsafe { guard::bytes_or_none(message, length, "message") };
-    let (Ok(label), Ok(message)) = (label, message) else { return false };
+    let Some(message) = (unsafe { guard::good_bytes(message, length) }) else { return false };
     desk.send(|known| address.is(known), &team.bytes, label, message)
 }
 
@@ -486,8 +484,19 @@ unsafe fn tell(out: NonNull<channeler_quic_channel>, waiting: &Waiting<'_>) {
     let label = unsafe { &raw mut (*out).label }.cast::<u8>();
     let text = waiting.label.as_bytes();
     let length = text.len().min(CHANNELER_QUIC_LABEL_MAX);
-    // SAFETY: as above, and the label has room for more than `CHANNELER_QUIC_LABEL_MAX` bytes.
-    unsafe { label.copy_from_nonoverlapping(text.as_ptr(), length) };
+    match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        // Of most labels these are all bytes, and to copy a known number of them takes less.
+        (Some(first), Some(last)) if length <= 16 => {
+            // SAFETY: as above, and the label has room for more than these.
+            unsafe { label.cast::<[u8; 8]>().write(*first) };
+            // SAFETY: as above.
+            let end = unsafe { label.add(length - 8) };
+            // SAFETY: as above.
+            unsafe { end.cast::<[u8; 8]>().write(*last) };
+        }
+        // SAFETY: as above, and the label has room for more than `CHANNELER_QUIC_LABEL_MAX` bytes.
+        _ => unsafe { label.copy_from_nonoverlapping(text.as_ptr(), length) },
+    }
     // SAFETY: as above.
     let end = unsafe { label.add(length) };
     // SAFETY: as above.

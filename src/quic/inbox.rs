@@ -181,15 +181,15 @@ impl Inbox {
         self.find(origin.connection);
         let mut room = self.room();
         let result = loop {
-            let Some((length, behind)) = bytes[end..].split_first_chunk::<LENGTH_SIZE>() else {
-                break Ok(Admission::Admitted);
-            };
-            let len = u32::from_be_bytes(*length) as usize;
+            let rest = &bytes[end..];
+            let again = self.head.begins_again(rest);
+            let len = again
+                .or_else(|| rest.first_chunk().map(|length| u32::from_be_bytes(*length) as usize));
             // Large frames, and lengths that are wrong, are for the caller.
-            let is_good = small.contains(&len);
-            let Some(frame) = behind.get(..len).filter(|_| is_good) else {
-                break Ok(Admission::Admitted);
-            };
+            let len = len.filter(|len| small.contains(len));
+            let frame = len.and_then(|len| rest.get(LENGTH_SIZE..LENGTH_SIZE + len));
+            let Some(frame) = frame else { break Ok(Admission::Admitted) };
+            let len = frame.len();
             if run.frames >= room.frames || run.bytes + len > room.bytes {
                 match self.check(run, len) {
                     Admission::Admitted => {}
@@ -197,13 +197,16 @@ impl Inbox {
                     Admission::Refused => break Err(FrameError::TooMuch),
                 }
             }
-            let is_other = !self.head.begins(frame);
+            let is_other = again.is_none() && !self.head.begins(frame);
             if is_other || end - begin + LENGTH_SIZE + len > RUN_BYTES_MAX {
                 self.keep(origin, &bytes[begin..end], run, harvest);
                 (begin, run, room) = (end, Run::default(), self.room());
             }
             if is_other && let Err(error) = self.head.read(frame) {
                 break Err(error);
+            }
+            if again.is_none() {
+                self.head.expect(len);
             }
             run.frames += 1;
             run.bytes += len;
@@ -228,9 +231,11 @@ impl Inbox {
             Queue::Messages => &mut self.messages,
             Queue::Syncs => &mut self.syncs,
         };
-        let front = line.peek()?;
-        let (connection, len) = (front.origin.connection, front.frame);
-        line.pop(len);
+        let mut connection = QuicConnection(0);
+        let len = line.take(|front| {
+            connection = front.origin.connection;
+            true
+        })?;
         self.forget(connection, 1, len);
         Some(connection)
     }

@@ -6,12 +6,10 @@
 
 use std::net::SocketAddr;
 
-use bytes::BufMut;
-
 use super::Quic;
 use super::config::StreamPolicy;
 use super::events::{QuicConnection, Waiting};
-use super::line::Line;
+use super::line::{Front, Line};
 use super::message::{LABEL_BYTES_MAX, LENGTH_SIZE, QuicMessage, TeamId};
 use super::outbox::Tail;
 use crate::error::Error;
@@ -24,8 +22,11 @@ pub(crate) struct Outgoing {
     of: Option<(QuicConnection, usize)>,
     /// As the owner names it.
     address: SocketAddr,
-    /// What a frame begins with: its length, of the frame before, and its head.
+    /// What a frame has behind its length. The length is not written there: to copy at once what
+    /// was just written in part makes the processor wait.
     head: Vec<u8>,
+    /// The same, if it is not longer, and whatever behind it.
+    wide_head: Option<[u8; WIDE_HEAD]>,
     /// Where in it the label begins.
     label: usize,
     /// Whether all channels of the peer have their messages in the same place.
@@ -63,6 +64,7 @@ impl Default for Outgoing {
             of: None,
             address: SocketAddr::from(([0; 4], 0)),
             head: Vec::new(),
+            wide_head: None,
             label: 0,
             is_for_all: false,
             tail: Tail::default(),
@@ -88,18 +90,25 @@ impl Outgoing {
         if self.of.is_none() || !is_to(&self.address) {
             return false;
         }
-        let is_same =
-            self.head[TEAM_AT..].starts_with(team_id) && self.head[self.label..] == *label;
+        let is_same = self.head[TEAM_AT..].first_chunk() == Some(team_id)
+            && is_same_text(&self.head[self.label..], label);
         if !is_same && !self.turn_to(team_id, label) {
             return false;
         }
-        let len = self.head.len() + message.len();
-        if !self.tail.has_room(len) || message.len() > self.message_bytes_max {
+        let body = self.head.len() + message.len();
+        if !self.tail.has_room(LENGTH_SIZE + body) || message.len() > self.message_bytes_max {
             return false;
         }
-        let body = (len - LENGTH_SIZE) as u32;
-        self.head[..LENGTH_SIZE].copy_from_slice(&body.to_be_bytes());
-        self.tail.bytes.extend_from_slice(&self.head);
+        self.tail.bytes.extend_from_slice(&(body as u32).to_be_bytes());
+        match &self.wide_head {
+            // To copy bytes of a number that is known takes less than to find out how many.
+            Some(head) if self.tail.has_room(WIDE_HEAD) => {
+                let end = self.tail.bytes.len() + self.head.len();
+                self.tail.bytes.extend_from_slice(head);
+                self.tail.bytes.truncate(end);
+            }
+            Some(_) | None => self.tail.bytes.extend_from_slice(&self.head),
+        }
         self.tail.bytes.extend_from_slice(message);
         self.messages += 1;
         self.bytes += message.len() as u64;
@@ -118,9 +127,11 @@ impl Outgoing {
 
     fn begin_with(&mut self, head: QuicMessage<'_>, label_len: usize) {
         self.head.clear();
-        self.head.put_slice(&[0; LENGTH_SIZE]);
         head.put(&mut self.head);
         self.label = self.head.len() - label_len;
+        let mut wide_head = [0; WIDE_HEAD];
+        let place = wide_head.get_mut(..self.head.len());
+        self.wide_head = place.map(|place| place.copy_from_slice(&self.head)).map(|()| wide_head);
     }
 
     /// Takes nothing any more, and forgets what it has.
@@ -138,40 +149,56 @@ impl Incoming {
         target: &mut [u8],
         tell: impl FnOnce(&Waiting<'_>),
     ) -> Option<usize> {
-        let front = self.line.peek()?;
-        let connection = front.origin.connection;
-        if self.taken.last().is_none_or(|(last, _)| *last != connection) {
-            if self.taken.len() >= TAKEN_MAX {
-                return None;
-            }
-            self.taken.push((connection, Taken::default()));
-        }
-        if self.label.0 != front.head {
-            self.label.1.clear();
-            self.label.1.push_str(std::str::from_utf8(front.label).ok()?);
-            self.label.0 = front.head;
-        }
-        let len = front.message.len();
-        target.get_mut(..len)?.copy_from_slice(front.message);
-        tell(&Waiting {
-            address: front.origin.address,
-            peer: front.origin.peer,
-            team_id: front.team_id,
-            label: &self.label.1,
-            message: front.message,
-        });
-        let frame = front.frame;
-        self.line.pop(frame);
-        let (_, taken) = self.taken.last_mut()?;
+        let Incoming { line, taken, label, .. } = self;
+        let mut given = None;
+        let frame = line.take(|front| {
+            given = give(front, taken, label, target, tell);
+            given.is_some()
+        })?;
+        let (_, taken) = taken.last_mut()?;
         taken.messages += 1;
         taken.bytes += frame;
-        Some(len)
+        given
     }
 
     /// Gives nothing any more, and forgets what it has.
     pub(crate) fn shut(&mut self) {
         *self = Incoming { is_shut: true, ..Incoming::default() };
     }
+}
+
+/// Copies a message to `target`, if that is large enough and the endpoint can be told of it; `tell`
+/// hears where it came from. Returns its bytes.
+#[inline]
+fn give(
+    front: &Front<'_>,
+    taken: &mut Vec<(QuicConnection, Taken)>,
+    label: &mut (u64, String),
+    target: &mut [u8],
+    tell: impl FnOnce(&Waiting<'_>),
+) -> Option<usize> {
+    let connection = front.origin.connection;
+    if taken.last().is_none_or(|(last, _)| *last != connection) {
+        if taken.len() >= TAKEN_MAX {
+            return None;
+        }
+        taken.push((connection, Taken::default()));
+    }
+    if label.0 != front.head {
+        label.1.clear();
+        label.1.push_str(std::str::from_utf8(front.label).ok()?);
+        label.0 = front.head;
+    }
+    let len = front.message.len();
+    target.get_mut(..len)?.copy_from_slice(front.message);
+    tell(&Waiting {
+        address: front.origin.address,
+        peer: front.origin.peer,
+        team_id: TeamId(*front.team_id),
+        label: &label.1,
+        message: front.message,
+    });
+    Some(len)
 }
 
 impl Quic {
@@ -241,8 +268,23 @@ impl Quic {
 /// Changes of connection among messages that are taken, until the endpoint is told.
 const TAKEN_MAX: usize = 32;
 
-/// Where in what a frame begins with the team is.
-const TEAM_AT: usize = LENGTH_SIZE + 1;
+/// As `==`, which for the few bytes of most labels costs more than they do.
+#[inline]
+fn is_same_text(one: &[u8], other: &[u8]) -> bool {
+    let ends = |text: &[u8]| Some((*text.first_chunk::<8>()?, *text.last_chunk::<8>()?));
+    match ends(one) {
+        Some(ends_of_one) if one.len() <= 16 => {
+            one.len() == other.len() && ends(other) == Some(ends_of_one)
+        }
+        Some(_) | None => one == other,
+    }
+}
+
+/// Bytes of most heads, at most.
+const WIDE_HEAD: usize = 64;
+
+/// Where in a head the team is.
+const TEAM_AT: usize = 1;
 
 #[cfg(test)]
 mod tests;

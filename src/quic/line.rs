@@ -36,10 +36,15 @@ struct Shape {
     message: u16,
 }
 
+/// The team of sync messages.
+const NO_TEAM: [u8; TeamId::SIZE] = [0; TeamId::SIZE];
+
 /// The head of a frame, which was read once for all frames that begin with it.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     bytes: Vec<u8>,
+    /// The length of a frame that had it, and behind that the head.
+    sized: Vec<u8>,
     shape: Shape,
     queue: Queue,
     /// No other head that was read has it.
@@ -52,12 +57,10 @@ pub(super) struct Front<'a> {
     pub(super) origin: &'a Origin,
     /// The number of its head.
     pub(super) head: u64,
-    pub(super) team_id: TeamId,
+    pub(super) team_id: &'a [u8; TeamId::SIZE],
     /// Text, as was seen when it was kept.
     pub(super) label: &'a [u8],
     pub(super) message: &'a [u8],
-    /// Bytes of its frame.
-    pub(super) frame: usize,
 }
 
 impl Line {
@@ -88,23 +91,36 @@ impl Line {
     }
 
     /// The oldest message, taken apart.
-    #[inline]
     pub(super) fn peek(&self) -> Option<Front<'_>> {
         let run = self.runs.front()?;
+        run.front(match run.is_large {
+            true => self.large.front()?,
+            false => self.small.front(),
+        })
+    }
+
+    /// Gives the oldest message away, and forgets it if `give` says that it was taken. Returns the
+    /// bytes of its frame.
+    #[inline]
+    pub(super) fn take(&mut self, give: impl FnOnce(&Front<'_>) -> bool) -> Option<usize> {
+        let run = self.runs.front_mut()?;
         let frame = match run.is_large {
             true => self.large.front()?,
             false => self.small.front(),
         };
-        let (head, message) = frame.split_at_checked(run.shape.message.into())?;
-        let team_id = head.get(run.shape.team.into()..)?.first_chunk().copied();
-        Some(Front {
-            origin: &run.origin,
-            head: run.head,
-            team_id: TeamId(team_id.unwrap_or_default()),
-            label: head.get(run.shape.label.into()..)?,
-            message,
-            frame: frame.len(),
-        })
+        let len = frame.len();
+        if !give(&run.front(frame)?) {
+            return None;
+        }
+        match run.is_large {
+            true => drop(self.large.pop_front()),
+            false => self.small.pop(len),
+        }
+        run.frames -= 1;
+        if run.frames == 0 {
+            self.runs.pop_front();
+        }
+        Some(len)
     }
 
     /// The oldest message.
@@ -114,24 +130,26 @@ impl Line {
         Some(Waiting {
             address: front.origin.address,
             peer: front.origin.peer,
-            team_id: front.team_id,
+            team_id: TeamId(*front.team_id),
             label: label.expect("it was text when it was kept"),
             message: front.message,
         })
     }
+}
 
-    /// Forgets the oldest message, whose frame has `len` bytes.
+impl Run {
+    /// Its message that has this frame.
     #[inline]
-    pub(super) fn pop(&mut self, len: usize) {
-        let Some(run) = self.runs.front_mut() else { return };
-        match run.is_large {
-            true => drop(self.large.pop_front()),
-            false => self.small.pop(len),
-        }
-        run.frames -= 1;
-        if run.frames == 0 {
-            self.runs.pop_front();
-        }
+    fn front<'a>(&'a self, frame: &'a [u8]) -> Option<Front<'a>> {
+        let (head, message) = frame.split_at_checked(self.shape.message.into())?;
+        let team_id = head.get(self.shape.team.into()..)?.first_chunk();
+        Some(Front {
+            origin: &self.origin,
+            head: self.head,
+            team_id: team_id.unwrap_or(&NO_TEAM),
+            label: head.get(self.shape.label.into()..)?,
+            message,
+        })
     }
 }
 
@@ -140,6 +158,21 @@ impl Head {
     #[inline]
     pub(super) fn begins(&self, frame: &[u8]) -> bool {
         !self.bytes.is_empty() && frame.starts_with(&self.bytes)
+    }
+
+    /// Whether what lies at the front begins with the head, behind the same length as last time:
+    /// then this is the length. To know it before it is read lets the processor go on.
+    #[inline]
+    pub(super) fn begins_again(&self, bytes: &[u8]) -> Option<usize> {
+        let (length, _) = self.sized.split_first_chunk()?;
+        bytes.starts_with(&self.sized).then_some(u32::from_be_bytes(*length) as usize)
+    }
+
+    /// Frames of `len` bytes are to be expected.
+    pub(super) fn expect(&mut self, len: usize) {
+        self.sized.clear();
+        self.sized.extend_from_slice(&(len as u32).to_be_bytes());
+        self.sized.extend_from_slice(&self.bytes);
     }
 
     /// Becomes the head of a frame; stays what it is if that has none.
@@ -157,6 +190,7 @@ impl Head {
         };
         self.bytes.clear();
         self.bytes.extend_from_slice(&frame[..size]);
+        self.sized.clear();
         self.shape = Shape { team, label, message };
         self.queue = queue;
         self.number += 1;

@@ -1,11 +1,15 @@
 //! Small frames that wait, back to back in blocks: none costs an allocation of its own.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 
 use super::message::LENGTH_SIZE;
 
 /// Bytes of a block, and of the most that is pushed at once.
 const BLOCK_BYTES: usize = 64 << 10;
+
+/// How far before its turn a frame is brought near.
+const AHEAD_BYTES: usize = 512;
 
 /// Frames with their lengths, of which only the oldest is looked at and taken away.
 #[derive(Debug, Default)]
@@ -50,9 +54,10 @@ impl Store {
     #[inline]
     pub(super) fn pop(&mut self, len: usize) {
         self.begin += LENGTH_SIZE + len;
-        if let Some(first) = self.blocks.front_mut()
-            && first.len() == self.begin
-        {
+        let Some(first) = self.blocks.front_mut() else { return };
+        // What is needed soon is brought near while the frames before it are looked at.
+        black_box(first.get(self.begin + AHEAD_BYTES).copied());
+        if first.len() == self.begin {
             self.begin = 0;
             first.clear();
             if self.blocks.len() > 1 {

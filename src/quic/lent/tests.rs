@@ -16,7 +16,11 @@ fn messages_to_all_channels_of_a_peer_are_put_and_taken_in_order() {
     let (mut outgoing, mut incoming) = (Outgoing::default(), Incoming::default());
     let (mut expected, mut through_endpoint) = (Vec::new(), 0);
     for number in 0..600_u32 {
-        let label = ["TELEMETRY", "COMMAND", "né", ""][number as usize / 5 % 4];
+        // The last two have heads of more bytes than are copied at once, and as many as one has.
+        let long = ["a label of one byte more than thirty bytes", "a label of exactly thirty byte"];
+        let labels =
+            ["TELEMETRY", "TELEMUTRY", "COMMAND", "né", "", "sixteen bytes ok", long[0], long[1]];
+        let label = labels[number as usize / 5 % labels.len()];
         let message = vec![number as u8; number as usize % 90];
         if !put(&mut outgoing, pair.there(), label.as_bytes(), &message) {
             pair.ends[0].take_back_outgoing(&mut outgoing);
