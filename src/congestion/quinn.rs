@@ -59,6 +59,8 @@ struct Adapter {
     out: VecDeque<Aggregate>,
     /// Bytes in `out`.
     out_bytes: u64,
+    /// Of what in `out` was told last; mostly the next is of the same.
+    latest: usize,
     batch: Batch,
     smoothed: Option<Duration>,
     min: Duration,
@@ -89,6 +91,7 @@ impl Adapter {
             in_flight: 0,
             out: VecDeque::new(),
             out_bytes: 0,
+            latest: 0,
             batch: Batch::default(),
             smoothed: None,
             min: Duration::MAX,
@@ -119,9 +122,12 @@ impl Adapter {
     fn packet_acked(&mut self, now: Time, sent_at: Time, bytes: u64) {
         self.batch.bytes += bytes;
         self.batch.newest_sent_at = self.batch.newest_sent_at.max(Some(sent_at));
-        // What was forgotten is taken for what left next.
-        let index = self.out.partition_point(|aggregate| aggregate.sent_at < sent_at);
-        let Some(aggregate) = self.out.get_mut(index) else { return };
+        let is_latest = self.out.get(self.latest).is_some_and(|latest| latest.sent_at == sent_at);
+        if !is_latest {
+            // What was forgotten is taken for what left next.
+            self.latest = self.out.partition_point(|aggregate| aggregate.sent_at < sent_at);
+        }
+        let Some(aggregate) = self.out.get_mut(self.latest) else { return };
         let told = aggregate.bytes.min(bytes);
         aggregate.bytes -= told;
         self.out_bytes -= told;
@@ -182,6 +188,7 @@ impl Adapter {
 
     fn forget_first(&mut self) {
         if let Some(first) = self.out.pop_front() {
+            self.latest = self.latest.saturating_sub(1);
             self.out_bytes -= first.bytes;
         }
     }

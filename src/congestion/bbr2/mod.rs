@@ -203,7 +203,7 @@ impl Bbr2 {
     // spec: BBR 5.5.8.2, 5.6.4.2
     fn quantized(&self, in_flight: u64) -> u64 {
         // One is being sent, one is on its way, and one is being received.
-        let offload = QUANTA * self.send_quantum();
+        let offload = (QUANTA * self.send_quantum()).max(volume(self.model.rate, WAKE_UP));
         let enough = in_flight.max(offload).max(self.min_pipe());
         match self.state {
             State::Up => enough + 2 * self.mtu,
@@ -374,6 +374,10 @@ fn volume(rate: u64, span: Duration) -> u64 {
 /// Quanta in flight that keep both hosts busy, whatever the path needs.
 // spec: BBR 5.5.8.2: offload_budget
 const QUANTA: u64 = 3;
+
+/// How long a host may take to be woken and to read what came, more than its round trips show. Only
+/// above 400 MB/s it is more than the quanta are, which grow no further there.
+const WAKE_UP: Duration = Duration::from_micros(500);
 
 /// The pacing gain of Down.
 // spec: BBR 5.3.3.1
