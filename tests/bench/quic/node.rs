@@ -37,6 +37,7 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
         let receiving = thread.spawn_scoped(scope, || {
             pin(1);
             let (began, allocated) = (core_time(), allocations());
+            let since = Instant::now();
             let mut meter = Meter::new(time);
             let mut target = vec![0; size];
             loop {
@@ -53,14 +54,18 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
             is_over.store(true, Ordering::Relaxed);
             let total = meter.total as f64;
             let allocated = (allocations() - allocated) as f64 / total;
-            let cost = (core_time() - began).as_secs_f64() * 1e9 / total;
-            eprintln!("  received at {cost:.0} ns of core a message, {allocated:.2} allocations");
+            let (cost, busy) = spent(core_time() - began, total, since);
+            eprintln!(
+                "  received at {cost:.0} ns of core a message, {allocated:.2} allocations; busy \
+                 {busy:.0} %"
+            );
             meter.rate()
         });
         let receiving = receiving.expect("the system has a thread for us");
         pin(0);
         let message = vec![0x5a; size];
         let (began, allocated) = (core_time(), allocations());
+        let since = Instant::now();
         let mut sent: u64 = 0;
         while !is_over.load(Ordering::Relaxed) {
             while sender.send(&receiver.address, &message) {
@@ -68,9 +73,11 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
             }
             sender.process(PATIENCE);
         }
-        let cost = (core_time() - began).as_secs_f64() * 1e9 / sent as f64;
+        let (cost, busy) = spent(core_time() - began, sent as f64, since);
         let allocated = (allocations() - allocated) as f64 / sent as f64;
-        eprintln!("  sent at {cost:.0} ns of core a message, {allocated:.2} allocations");
+        eprintln!(
+            "  sent at {cost:.0} ns of core a message, {allocated:.2} allocations; busy {busy:.0} %"
+        );
         sender.tell(&receiver.address);
         receiving.join().expect("the receiver does not panic")
     })
@@ -106,6 +113,12 @@ pub(super) fn pings(size: usize, time: Duration, spin: Duration) -> f64 {
         is_over.store(true, Ordering::Relaxed);
         median(trips)
     })
+}
+
+/// Nanoseconds of core a message, and for which part of the time the thread had one, in per cent.
+pub(super) fn spent(core: Duration, messages: f64, since: Instant) -> (f64, f64) {
+    let core = core.as_secs_f64();
+    (core * 1e9 / messages, core * 100.0 / since.elapsed().as_secs_f64())
 }
 
 /// Two nodes with a connection.

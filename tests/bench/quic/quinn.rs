@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use quinn::{RecvStream, VarInt};
 use serde::{Deserialize, Serialize};
 
+use super::node::spent;
 use super::{LABEL, TEAM};
 use crate::bare::Meter;
 use crate::harness::{core_time, median};
@@ -34,7 +35,7 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
             let incoming = server.accept().await.expect("nobody closes the endpoint");
             let connection = incoming.await.expect("loopback loses nothing of so little");
             let (_, stream) = connection.accept_bi().await.expect("the connection lives");
-            let began = core_time();
+            let (began, since) = (core_time(), Instant::now());
             let mut frames = Frames::new(stream);
             let mut meter = Meter::new(time);
             loop {
@@ -52,8 +53,8 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
             }
             is_over.store(true, Ordering::Relaxed);
             rate.store(meter.rate() as u64, Ordering::Relaxed);
-            let cost = (core_time() - began).as_secs_f64() * 1e9 / meter.total as f64;
-            eprintln!("  quinn: received at {cost:.0} ns of core a message");
+            let (cost, busy) = spent(core_time() - began, meter.total as f64, since);
+            eprintln!("  quinn: received at {cost:.0} ns of core a message; busy {busy:.0} %");
             connection.close(VarInt::from_u32(0), b"");
             server.wait_idle().await;
         },
@@ -62,7 +63,7 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
             let connection = connecting.await.expect("loopback loses nothing of so little");
             let (mut stream, _) = connection.open_bi().await.expect("the connection lives");
             let message = vec![0x5a; size];
-            let began = core_time();
+            let (began, since) = (core_time(), Instant::now());
             let mut sent: u64 = 0;
             while !is_over.load(Ordering::Relaxed) {
                 let (piece, messages) = piece(&message);
@@ -72,8 +73,8 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
                 }
                 sent += messages;
             }
-            let cost = (core_time() - began).as_secs_f64() * 1e9 / sent as f64;
-            eprintln!("  quinn: sent at {cost:.0} ns of core a message");
+            let (cost, busy) = spent(core_time() - began, sent as f64, since);
+            eprintln!("  quinn: sent at {cost:.0} ns of core a message; busy {busy:.0} %");
             let path = connection.stats().path;
             eprintln!("  quinn: {} of {} packets lost", path.lost_packets, path.sent_packets);
             connection.closed().await;
