@@ -2034,6 +2034,20 @@ typedef struct channeler_team_id {
 } channeler_team_id;
 
 /**
+ * A message for `channeler_quic_send_many`.
+ */
+typedef struct channeler_quic_message {
+    /**
+     * The message; read during the call only. It may be NULL when `length` is 0.
+     */
+    const uint8_t *data;
+    /**
+     * Its bytes.
+     */
+    size_t length;
+} channeler_quic_message;
+
+/**
  * Where a message came from.
  */
 typedef struct channeler_quic_channel {
@@ -3694,6 +3708,29 @@ int32_t channeler_quic_send(struct channeler_node *node,
                             size_t length);
 
 /**
+ * Sends several messages on one channel, in order, each as `channeler_quic_send` does: what costs
+ * least for many small ones.
+ *
+ * They are taken up to the first that fails; `*sent` becomes the number taken, **also on failure**
+ * (but not when `messages` or `sent` is NULL), so that the failed message is `messages[*sent]`.
+ * `count` 0 is good.
+ * Errors: those of the first message that failed, as `channeler_quic_send`. Thread: any; messages
+ * that other threads send meanwhile may come between these.
+ *
+ * Pointers:
+ * As `channeler_quic_send`; `messages` is NULL or has `count` readable entries, each with `length`
+ * readable bytes at `data` (or NULL); `sent` is NULL or writable.
+ */
+int32_t channeler_quic_send_many(struct channeler_node *node,
+                                 const struct channeler_address *address,
+                                 const struct channeler_team_id *team,
+                                 const char *label,
+                                 size_t label_length,
+                                 const struct channeler_quic_message *messages,
+                                 size_t count,
+                                 size_t *sent);
+
+/**
  * Sends a sync message to the peer at `address`: for the system that owns the nodes, with a queue
  * and an event of its own there.
  *
@@ -3727,6 +3764,31 @@ int32_t channeler_quic_receive(struct channeler_node *node,
                                size_t capacity,
                                struct channeler_quic_channel *channel,
                                size_t *length);
+
+/**
+ * Takes the oldest message, as `channeler_quic_receive`, and with it those behind it that came in
+ * the same channel, as far as they are at hand: what costs least for many small ones.
+ *
+ * Their bytes go to `buffer`, one behind the other, and the bytes of each to `lengths`, which has
+ * `count_max` entries, at least 1; where they all came from goes to `channel`. `*count` becomes
+ * how many they are. More of the channel may wait: take messages until there are none.
+ * Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (none waits), `_INSUFFICIENT_BUFFER_SIZE` (the oldest
+ * has more than `capacity` bytes: it stays the oldest, and `lengths[0]` is written: how many it
+ * has), `_INVALID_ARGUMENT` (a pointer is NULL, or `count_max` is 0), `_UNSUPPORTED` (no
+ * `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`. After each of them
+ * `*count` is 0, if it may be written. Thread: any.
+ *
+ * Pointers:
+ * As `channeler_quic_receive`; `lengths` is NULL or has `count_max` writable entries; `count` is
+ * NULL or writable.
+ */
+int32_t channeler_quic_receive_many(struct channeler_node *node,
+                                    uint8_t *buffer,
+                                    size_t capacity,
+                                    size_t *lengths,
+                                    size_t count_max,
+                                    struct channeler_quic_channel *channel,
+                                    size_t *count);
 
 /**
  * Takes the oldest sync message, as `channeler_quic_receive`.

@@ -17,18 +17,18 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Takes a message, if the one before went to the same peer, which `is_to` says, and there is
-    /// room; else the endpoint must be asked.
+    /// Takes messages, in order, if the one before went to the same peer, which `is_to` says, and
+    /// as long as there is room; returns how many. For the next one the endpoint must be asked.
     #[inline]
-    pub(crate) fn send(
+    pub(crate) fn send<'a>(
         &self,
         is_to: impl FnOnce(&SocketAddr) -> bool,
         team_id: &[u8; TeamId::SIZE],
         label: &[u8],
-        message: &[u8],
-    ) -> bool {
-        let Some(mut outgoing) = self.outgoing.try_take() else { return false };
-        outgoing.send(is_to, team_id, label, message)
+        messages: impl Iterator<Item = &'a [u8]>,
+    ) -> usize {
+        let Some(mut outgoing) = self.outgoing.try_take() else { return 0 };
+        outgoing.send(is_to, team_id, label, messages)
     }
 
     /// Gives the oldest message, if it is here and `target` is large enough: it goes there, and
@@ -40,6 +40,17 @@ impl Desk {
         tell: impl FnOnce(&Waiting<'_>),
     ) -> Option<usize> {
         self.incoming.try_take()?.receive(target, tell)
+    }
+
+    /// As `receive`, with those behind it of the same channel; see `Incoming::receive_many`.
+    pub(crate) fn receive_many(
+        &self,
+        target: &mut [u8],
+        lengths: &mut [usize],
+        tell: impl FnOnce(&Waiting<'_>),
+    ) -> usize {
+        let Some(mut incoming) = self.incoming.try_take() else { return 0 };
+        incoming.receive_many(target, lengths, tell)
     }
 
     /// What messages are put in.

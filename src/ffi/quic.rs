@@ -26,6 +26,16 @@ pub struct channeler_team_id {
     pub bytes: [u8; 32],
 }
 
+/// A message for `channeler_quic_send_many`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct channeler_quic_message {
+    /// The message; read during the call only. It may be NULL when `length` is 0.
+    pub data: *const u8,
+    /// Its bytes.
+    pub length: usize,
+}
+
 /// Where a message came from.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +124,54 @@ pub unsafe extern "C" fn channeler_quic_send(
     })
 }
 
+/// Sends several messages on one channel, in order, each as `channeler_quic_send` does: what costs
+/// least for many small ones.
+///
+/// They are taken up to the first that fails; `*sent` becomes the number taken, **also on failure**
+/// (but not when `messages` or `sent` is NULL), so that the failed message is `messages[*sent]`.
+/// `count` 0 is good.
+/// Errors: those of the first message that failed, as `channeler_quic_send`. Thread: any; messages
+/// that other threads send meanwhile may come between these.
+///
+/// # Safety
+/// As `channeler_quic_send`; `messages` is NULL or has `count` readable entries, each with `length`
+/// readable bytes at `data` (or NULL); `sent` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_send_many(
+    node: *mut channeler_node,
+    address: *const channeler_address,
+    team: *const channeler_team_id,
+    label: *const c_char,
+    label_length: usize,
+    messages: *const channeler_quic_message,
+    count: usize,
+    sent: *mut usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+        drop(unsafe { lifetime::enter(node) }?);
+        // SAFETY: the caller promises `count` readable entries.
+        let messages = unsafe { guard::slice(messages, count, "messages") }?;
+        // SAFETY: the caller promises that `sent` is null or writable.
+        let sent = unsafe { Out::new(sent, "sent") }?;
+        let mut taken = 0;
+        let result = loop {
+            let rest = &messages[taken..];
+            // SAFETY: passed on.
+            taken += unsafe { send_many_by_desk(node, address, team, label, label_length, rest) };
+            let Some(one) = messages.get(taken) else { break Ok(()) };
+            let (data, length) = (one.data, one.length);
+            // SAFETY: passed on.
+            match unsafe { send(node, address, team, label, label_length, data, length) } {
+                Ok(()) => taken += 1,
+                Err(failure) => break Err(failure),
+            }
+        };
+        sent.set(taken);
+        result
+    })
+}
+
 /// Sends a sync message to the peer at `address`: for the system that owns the nodes, with a queue
 /// and an event of its own there.
 ///
@@ -165,6 +223,53 @@ pub unsafe extern "C" fn channeler_quic_receive(
     guard::attempt(short).unwrap_or_else(|| {
         // SAFETY: passed on.
         guard(|| unsafe { receive(node, buffer, capacity, channel, length, false) })
+    })
+}
+
+/// Takes the oldest message, as `channeler_quic_receive`, and with it those behind it that came in
+/// the same channel, as far as they are at hand: what costs least for many small ones.
+///
+/// Their bytes go to `buffer`, one behind the other, and the bytes of each to `lengths`, which has
+/// `count_max` entries, at least 1; where they all came from goes to `channel`. `*count` becomes
+/// how many they are. More of the channel may wait: take messages until there are none.
+/// Errors: `CHANNELER_ERR_DATA_UNAVAILABLE` (none waits), `_INSUFFICIENT_BUFFER_SIZE` (the oldest
+/// has more than `capacity` bytes: it stays the oldest, and `lengths[0]` is written: how many it
+/// has), `_INVALID_ARGUMENT` (a pointer is NULL, or `count_max` is 0), `_UNSUPPORTED` (no
+/// `channeler_quic_open` before), `_STATE` (the node was freed), `_POISONED`. After each of them
+/// `*count` is 0, if it may be written. Thread: any.
+///
+/// # Safety
+/// As `channeler_quic_receive`; `lengths` is NULL or has `count_max` writable entries; `count` is
+/// NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn channeler_quic_receive_many(
+    node: *mut channeler_node,
+    buffer: *mut u8,
+    capacity: usize,
+    lengths: *mut usize,
+    count_max: usize,
+    channel: *mut channeler_quic_channel,
+    count: *mut usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller promises that `count` is null or writable.
+        let out = unsafe { Out::new(count, "count") }?;
+        out.set(0);
+        // SAFETY: the caller promises `count_max` writable entries.
+        let lengths = unsafe { guard::slice_mut(lengths, count_max, "lengths") }?;
+        if lengths.is_empty() {
+            return Err(fail(Error::InvalidArgument, "count_max is 0; allowed is 1 or more"));
+        }
+        // SAFETY: passed on.
+        let mut taken = unsafe { receive_many_by_desk(node, buffer, capacity, lengths, channel) };
+        if taken == 0 {
+            let first = &raw mut lengths[0];
+            // SAFETY: passed on; `first` is one of the caller's entries.
+            unsafe { receive(node, buffer, capacity, channel, first, false) }?;
+            taken = 1;
+        }
+        out.set(taken);
+        Ok(())
     })
 }
 
@@ -352,7 +457,34 @@ unsafe fn send_by_desk(
     };
     // SAFETY: the caller promises `length` readable bytes.
     let Some(message) = (unsafe { guard::good_bytes(message, length) }) else { return false };
-    desk.send(|known| address.is(known), &team.bytes, label, message)
+    desk.send(|known| address.is(known), &team.bytes, label, std::iter::once(message)) == 1
+}
+
+/// Sends messages as far as the desk takes them; returns how many.
+///
+/// # Safety
+/// As `channeler_quic_send_many`.
+unsafe fn send_many_by_desk(
+    node: *mut channeler_node,
+    address: *const channeler_address,
+    team: *const channeler_team_id,
+    label: *const c_char,
+    label_length: usize,
+    messages: &[channeler_quic_message],
+) -> usize {
+    // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+    let Some(desk) = (unsafe { lifetime::desk(node) }) else { return 0 };
+    // SAFETY: the caller promises that `address` is null or readable.
+    let Some(address) = (unsafe { address.as_ref() }) else { return 0 };
+    // SAFETY: the caller promises that `team` is null or readable.
+    let Some(team) = (unsafe { team.as_ref() }) else { return 0 };
+    // SAFETY: the caller promises `label_length` readable bytes.
+    let Some(label) = (unsafe { guard::good_bytes(label.cast(), label_length) }) else { return 0 };
+    // SAFETY: the caller promises `length` readable bytes at `data`.
+    let messages = messages
+        .iter()
+        .map_while(|message| unsafe { guard::good_bytes(message.data, message.length) });
+    desk.send(|known| address.is(known), &team.bytes, label, messages)
 }
 
 /// Sends a message.
@@ -416,6 +548,29 @@ unsafe fn receive_by_desk(
     let received = desk.receive(buffer, |waiting| unsafe { tell(channel, waiting) });
     // SAFETY: not null, so the caller promises that `length` is writable.
     received.inspect(|bytes| unsafe { length.write(*bytes) }).is_some()
+}
+
+/// Takes the oldest messages, as far as they lie on the desk and have room; returns how many.
+///
+/// # Safety
+/// As `channeler_quic_receive`.
+unsafe fn receive_many_by_desk(
+    node: *mut channeler_node,
+    buffer: *mut u8,
+    capacity: usize,
+    lengths: &mut [usize],
+    channel: *mut channeler_quic_channel,
+) -> usize {
+    // SAFETY: the caller promises that `node` is null or came from `channeler_node_new`.
+    let Some(desk) = (unsafe { lifetime::desk(node) }) else { return 0 };
+    let Some(channel) = NonNull::new(channel) else { return 0 };
+    if buffer.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller promises `capacity` writable bytes.
+    let Ok(buffer) = (unsafe { guard::bytes_mut(buffer, capacity, "buffer") }) else { return 0 };
+    // SAFETY: not null, so the caller promises that `channel` is writable.
+    desk.receive_many(buffer, lengths, |waiting| unsafe { tell(channel, waiting) })
 }
 
 /// Takes the oldest message of one of the two queues.

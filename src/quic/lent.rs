@@ -77,24 +77,37 @@ impl Default for Outgoing {
 }
 
 impl Outgoing {
-    /// Takes a message, if it is one of those that this is for and there is room. `is_to` says
-    /// whether an address is that of its peer.
+    /// Takes messages, in order, as long as they are those that this is for and there is room;
+    /// returns how many. `is_to` says whether an address is that of its peer.
     #[inline]
-    pub(crate) fn send(
+    pub(crate) fn send<'a>(
         &mut self,
         is_to: impl FnOnce(&SocketAddr) -> bool,
         team_id: &[u8; TeamId::SIZE],
         label: &[u8],
-        message: &[u8],
-    ) -> bool {
+        messages: impl Iterator<Item = &'a [u8]>,
+    ) -> usize {
         if self.of.is_none() || !is_to(&self.address) {
-            return false;
+            return 0;
         }
         let is_same = self.head[TEAM_AT..].first_chunk() == Some(team_id)
             && is_same_text(&self.head[self.label..], label);
         if !is_same && !self.turn_to(team_id, label) {
-            return false;
+            return 0;
         }
+        let mut count = 0;
+        for message in messages {
+            if !self.put(message) {
+                break;
+            }
+            count += 1;
+        }
+        count
+    }
+
+    /// Takes one for the channel at hand, if there is room.
+    #[inline]
+    fn put(&mut self, message: &[u8]) -> bool {
         let body = self.head.len() + message.len();
         if !self.tail.has_room(LENGTH_SIZE + body) || message.len() > self.message_bytes_max {
             return false;
@@ -159,6 +172,30 @@ impl Incoming {
         taken.messages += 1;
         taken.bytes += frame;
         given
+    }
+
+    /// As `receive`, with those behind it that came in the same channel and from the same address,
+    /// as far as they are here and there is room: one behind the other in `target`, and in
+    /// `lengths` how long each is. Returns how many.
+    pub(crate) fn receive_many(
+        &mut self,
+        target: &mut [u8],
+        lengths: &mut [usize],
+        tell: impl FnOnce(&Waiting<'_>),
+    ) -> usize {
+        let (mut count, mut end) = (0, 0);
+        let mut tell = Some(tell);
+        for length in lengths.iter_mut().take(self.line.alike()) {
+            let tell = |waiting: &Waiting<'_>| {
+                if let Some(tell) = tell.take() {
+                    tell(waiting);
+                }
+            };
+            let Some(len) = self.receive(&mut target[end..], tell) else { break };
+            *length = len;
+            (count, end) = (count + 1, end + len);
+        }
+        count
     }
 
     /// Gives nothing any more, and forgets what it has.

@@ -90,6 +90,11 @@ impl Line {
         self.runs.push_back(Run { origin, shape, head, frames: 1, is_large: true });
     }
 
+    /// How many messages, the oldest and those behind it, came from one place in one channel.
+    pub(super) fn alike(&self) -> usize {
+        self.runs.front().map_or(0, |run| run.frames)
+    }
+
     /// The oldest message, taken apart.
     pub(super) fn peek(&self) -> Option<Front<'_>> {
         let run = self.runs.front()?;

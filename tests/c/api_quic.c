@@ -108,6 +108,85 @@ static void messages_go_both_ways_on_the_sockets_of_the_nodes(void) {
     live_end();
 }
 
+/* Sends what is there, from message number `sent` on; returns how many were taken. */
+static size_t send_rest(live *from, live *to, const channeler_quic_message *messages, size_t count,
+                        size_t sent) {
+    channeler_team_id team;
+    size_t taken = 0;
+    int32_t status;
+    memset(&team, 7, sizeof team);
+    status = channeler_quic_send_many(from->node, &to->address, &team, "MANY", 4, messages + sent,
+                                      count - sent, &taken);
+    CHECK(status == CHANNELER_OK || status == CHANNELER_ERR_WOULD_BLOCK);
+    CHECK((status == CHANNELER_OK) == (taken == count - sent));
+    return taken;
+}
+
+static void many_messages_of_a_channel_go_together(void) {
+    enum { COUNT = 20000, ROOM = 1000 };
+    static uint32_t texts[COUNT];
+    static channeler_quic_message messages[COUNT];
+    static size_t lengths[ROOM];
+    static uint8_t buffer[70 * 1000];
+    live a, b;
+    channeler_quic_channel from;
+    channeler_team_id team;
+    size_t i, sent = 0, received = 0, count = 9, most = 0;
+    memset(&team, 7, sizeof team);
+    live_start(&a);
+    live_start(&b);
+    OK(channeler_quic_open(a.node, NULL, on_quic, &at_a));
+    OK(channeler_quic_open(b.node, NULL, on_quic, &at_b));
+    OK(channeler_quic_trust(b.node, &a.peer));
+    OK(channeler_quic_connect(a.node, &b.address, &b.peer, NULL));
+    STATUS(CHANNELER_ERR_DATA_UNAVAILABLE,
+           channeler_quic_receive_many(b.node, buffer, sizeof buffer, lengths, ROOM, &from,
+                                       &count));
+    CHECK(count == 0);
+    for (i = 0; i < COUNT; i++) {
+        /* Some are empty, a few large. */
+        texts[i] = (uint32_t)i;
+        messages[i].data = i % 7 == 3 ? NULL : (const uint8_t *)&texts[i];
+        messages[i].length = i % 7 == 3 ? 0 : sizeof texts[i];
+        if (i % 5000 == 17) {
+            messages[i].data = buffer;
+            messages[i].length = sizeof buffer;
+        }
+    }
+    while (received < COUNT) {
+        int32_t status;
+        if (sent < COUNT) sent += send_rest(&a, &b, messages, COUNT, sent);
+        OK(channeler_node_process(a.node, 0));
+        OK(channeler_node_process(b.node, 0));
+        while ((status = channeler_quic_receive_many(b.node, buffer, sizeof buffer, lengths, ROOM,
+                                                     &from, &count)) == CHANNELER_OK) {
+            const uint8_t *at = buffer;
+            CHECK(count >= 1 && count <= ROOM);
+            CHECK(strcmp(from.label, "MANY") == 0 && same_peer(&from.peer, &a.peer));
+            for (i = 0; i < count; at += lengths[i], i++, received++) {
+                CHECK(lengths[i] == messages[received].length);
+                CHECK(lengths[i] != 4 || memcmp(at, &texts[received], 4) == 0);
+            }
+            if (count > most) most = count;
+        }
+        STATUS(CHANNELER_ERR_DATA_UNAVAILABLE, status);
+        CHECK(count == 0);
+    }
+    CHECK(most > 1);
+
+    /* Up to the first that fails; and one that has no room stays. */
+    messages[2].data = NULL;
+    messages[2].length = 5;
+    INVALID(channeler_quic_send_many(a.node, &b.address, &team, "MANY", 4, messages, 4, &sent));
+    CHECK(sent == 2);
+    UNTIL(channeler_quic_receive_many(b.node, NULL, 0, lengths, 1, &from, &count) ==
+          CHANNELER_ERR_INSUFFICIENT_BUFFER_SIZE);
+    CHECK(lengths[0] == 4 && count == 0);
+    OK(channeler_quic_receive_many(b.node, buffer, 7, lengths, ROOM, &from, &count));
+    CHECK(count == 1 && lengths[0] == 4);
+    live_end();
+}
+
 static void who_asks_says_yes_or_no(void) {
     live a, b;
     channeler_quic_options options = quic_options();
@@ -171,7 +250,8 @@ static void wrong_arguments_are_statuses(void) {
     channeler_address nowhere = address_of("0.0.0.0:9"), good = address_of("127.0.0.1:9");
     channeler_quic_channel from;
     uint8_t byte = 0;
-    size_t length;
+    channeler_quic_message message = {&byte, 1};
+    size_t length, count;
     char label[257];
     memset(&team, 0, sizeof team);
     memset(label, 'x', sizeof label);
@@ -193,6 +273,19 @@ static void wrong_arguments_are_statuses(void) {
     INVALID(channeler_quic_receive(a.node, &byte, 1, NULL, &length));
     INVALID(channeler_quic_receive(a.node, &byte, 1, &from, NULL));
     INVALID(channeler_quic_receive_sync(NULL, &byte, 1, &from, &length));
+    OK(channeler_quic_send_many(a.node, &good, &team, "x", 1, &message, 0, &length));
+    CHECK(length == 0);
+    INVALID(channeler_quic_send_many(NULL, &good, &team, "x", 1, &message, 1, &length));
+    INVALID(channeler_quic_send_many(a.node, NULL, &team, "x", 1, &message, 1, &length));
+    INVALID(channeler_quic_send_many(a.node, &good, &team, "x", 1, NULL, 1, &length));
+    INVALID(channeler_quic_send_many(a.node, &good, &team, "x", 1, &message, SIZE_MAX, &length));
+    INVALID(channeler_quic_send_many(a.node, &good, &team, "x", 1, &message, 1, NULL));
+    INVALID(channeler_quic_receive_many(NULL, &byte, 1, &length, 1, &from, &length));
+    INVALID(channeler_quic_receive_many(a.node, NULL, 1, &length, 1, &from, &count));
+    INVALID(channeler_quic_receive_many(a.node, &byte, 1, NULL, 1, &from, &count));
+    INVALID(channeler_quic_receive_many(a.node, &byte, 1, &length, 0, &from, &count));
+    INVALID(channeler_quic_receive_many(a.node, &byte, 1, &length, 1, NULL, &count));
+    INVALID(channeler_quic_receive_many(a.node, &byte, 1, &length, 1, &from, NULL));
     INVALID(channeler_quic_connect(a.node, NULL, NULL, NULL));
     INVALID(channeler_quic_close(a.node, NULL));
     INVALID(channeler_quic_accept(NULL, 1));
@@ -202,6 +295,10 @@ static void wrong_arguments_are_statuses(void) {
     live_end();
     STATUS(CHANNELER_ERR_STATE, channeler_quic_send(a.node, &good, &team, "x", 1, &byte, 1));
     STATUS(CHANNELER_ERR_STATE, channeler_quic_receive(a.node, &byte, 1, &from, &length));
+    STATUS(CHANNELER_ERR_STATE,
+           channeler_quic_send_many(a.node, &good, &team, "x", 1, &message, 1, &length));
+    STATUS(CHANNELER_ERR_STATE,
+           channeler_quic_receive_many(a.node, &byte, 1, &length, 1, &from, &count));
 }
 
 static channeler_quic_details details_of(live *self, live *other) {
@@ -438,6 +535,7 @@ static void what_many_threads_send_arrives_once_and_in_the_order_of_each(void) {
 
 int main(void) {
     messages_go_both_ways_on_the_sockets_of_the_nodes();
+    many_messages_of_a_channel_go_together();
     who_asks_says_yes_or_no();
     settings_that_cannot_work_say_why();
     wrong_arguments_are_statuses();

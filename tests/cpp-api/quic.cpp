@@ -142,6 +142,37 @@ TEST(Quic, MessagesGoThereAndBackWithAllThatTheyAre)
     EXPECT_TRUE(b.last(quic::event_kind::connected).by_peer);
 }
 
+TEST(Quic, ManyMessagesOfAChannelAreSentAndTakenTogether)
+{
+    quic_side a, b;
+    acquaint(a, b);
+    const std::vector<std::string> texts = {"one", "", "three"};
+    std::vector<quic::outgoing> messages;
+    for (const std::string &text : texts) messages.push_back(quic::make_outgoing(text));
+    const net::progress sent = a.quic.send_many(b.at, team, "x", messages);
+    EXPECT_TRUE(sent);
+    EXPECT_EQ(sent.count, 3u);
+    const net::progress wrong = a.quic.send_many(b.at, team, "\xc3(", messages);
+    EXPECT_EQ(wrong.count, 0u);
+    EXPECT_EQ(wrong.error.code(), net::errc::decode);
+
+    std::vector<std::string> taken;
+    run_until(a, b, [&] {
+        std::array<std::uint8_t, 64> room;
+        std::array<std::size_t, 8> lengths;
+        quic::channel from;
+        const auto got = b.quic.receive_many(room, lengths, from);
+        if (!got) return false;
+        EXPECT_EQ(from.label, "x");
+        EXPECT_EQ(from.address, a.at);
+        const std::uint8_t *data = room.data();
+        for (std::size_t i = 0; i < *got; data += lengths[i], i++)
+            taken.emplace_back(data, data + lengths[i]);
+        return taken.size() == texts.size();
+    });
+    EXPECT_EQ(taken, texts);
+}
+
 TEST(Quic, EachPolicyKeepsTheOrderThatItPromises)
 {
     for (const auto streams : {quic::streams::ordered, quic::streams::per_channel}) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from functools import partial
@@ -159,6 +160,52 @@ def test_a_buffer_of_ones_own_that_is_too_small_learns_what_it_takes(
     assert (channel.label, bytes(room[:length])) == ("x", b"twelve bytes")
     with pytest.raises(channeler.DataUnavailable):
         right.endpoint.receive_into(room)
+
+
+def test_many_messages_of_a_channel_are_sent_and_taken_together(pair: tuple[Side, Side]) -> None:
+    left, right = pair
+    sent: list[bytes | bytearray] = [b"%d" % number for number in range(100)]
+    sent += [b"", bytearray(b"the last")]
+    assert left.endpoint.send_many(right.address, TEAM, "x", sent) == 102
+    assert left.endpoint.send_many(right.address, TEAM, "x", []) == 0
+    left.endpoint.send(right.address, TEAM, "y", b"of another channel")
+    taken: list[quic.Message] = []
+
+    def take() -> bool:
+        with contextlib.suppress(channeler.DataUnavailable):
+            while True:
+                batch = right.endpoint.receive_many(count_max=40)
+                assert 1 <= len(batch) <= 40
+                assert len({message.channel for message in batch}) == 1
+                taken.extend(batch)
+        return len(taken) == 103
+
+    process_until(take, left.node, right.node)
+    assert [message.data for message in taken] == [bytes(data) for data in sent] + [
+        b"of another channel"
+    ]
+    assert taken[0].channel == quic.Channel(left.address, TEAM, "x")
+    assert taken[0].peer == left.node.peer_id
+    assert taken[-1].channel.label == "y"
+
+
+def test_of_many_messages_it_is_known_how_far_they_came(pair: tuple[Side, Side]) -> None:
+    left, right = pair
+    large = bytes(1 << 24)
+    with pytest.raises(channeler.MessageTooLarge) as raised:
+        left.endpoint.send_many(right.address, TEAM, "x", [b"first", b"second", large + large])
+    assert raised.value.sent == 2
+    block = bytes(1 << 16)
+    taken = left.endpoint.send_many(right.address, TEAM, "x", [block] * 100_000)
+    assert 0 < taken < 100_000
+    process_until(lambda: right.told(quic.Readable), left.node, right.node)
+    with pytest.raises(channeler.BufferTooSmall) as small:
+        right.endpoint.receive_many(bytes_max=4)
+    assert small.value.needed == 5
+    first = right.endpoint.receive_many(bytes_max=5)
+    assert [message.data for message in first] == [b"first"]
+    with pytest.raises(channeler.InvalidArgument):
+        right.endpoint.receive_many(count_max=0)
 
 
 def test_another_peer_than_the_pinned_one_is_not_sent_to(make_side: MakeSide) -> None:

@@ -145,6 +145,20 @@ def test_a_full_queue_is_waited_for() -> None:
     run(main())
 
 
+def test_many_messages_wait_for_room_together() -> None:
+    async def main() -> None:
+        few = quic.Options(connection_receive_messages_max=4)
+        async with alone(quic.Options(send_queue_bytes_max=10_000)) as left, alone(few) as right:
+            await connect(left, right)
+            sent = [b"%d" % number for number in range(5_000)]
+            sending = asyncio.create_task(left.send_many(address(right), TEAM, "x", iter(sent)))
+            for data in sent:
+                assert (await right.receive()).data == data
+            await sending
+
+    run(main())
+
+
 def test_a_close_waits_for_what_was_sent_and_ends_who_waits_for_room() -> None:
     async def main() -> None:
         async with alone() as left, alone() as right:

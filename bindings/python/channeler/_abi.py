@@ -598,6 +598,13 @@ class channeler_team_id(Structure):
     ]
 
 
+class channeler_quic_message(Structure):
+    _fields_ = [
+        ("data", c_void_p),
+        ("length", c_size_t),
+    ]
+
+
 class channeler_quic_channel(Structure):
     _fields_ = [
         ("address", channeler_address),
@@ -944,6 +951,16 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         c_void_p,
         c_size_t,
     ]),
+    "channeler_quic_send_many": (c_int32, [
+        c_void_p,
+        POINTER(channeler_address),
+        POINTER(channeler_team_id),
+        c_char_p,
+        c_size_t,
+        POINTER(channeler_quic_message),
+        c_size_t,
+        POINTER(c_size_t),
+    ]),
     "channeler_quic_send_sync": (c_int32, [
         c_void_p,
         POINTER(channeler_address),
@@ -953,6 +970,15 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "channeler_quic_receive": (c_int32, [
         c_void_p,
         c_void_p,
+        c_size_t,
+        POINTER(channeler_quic_channel),
+        POINTER(c_size_t),
+    ]),
+    "channeler_quic_receive_many": (c_int32, [
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        POINTER(c_size_t),
         c_size_t,
         POINTER(channeler_quic_channel),
         POINTER(c_size_t),

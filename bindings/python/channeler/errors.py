@@ -71,7 +71,7 @@ class ChannelerError(Exception):
     detail: str
     """What exactly was wrong, and what is allowed."""
     sent: int = 0
-    """`Node.send_many`: how many messages were taken before the one that failed."""
+    """`send_many`: how many messages were taken before the one that failed."""
 
     def __init__(self, code: int, detail: str = "") -> None:
         self.code = ErrorCode(code)
@@ -94,7 +94,7 @@ class BufferTooSmall(ChannelerError, ValueError):
     """The buffer is too small for what it should hold."""
 
     needed: int = 0
-    """`quic.Endpoint.receive_into`: how many bytes the message has."""
+    """`receive_into` and `receive_many` of `quic.Endpoint`: how many bytes the message has."""
 
 
 class DecodeError(ChannelerError, ValueError):

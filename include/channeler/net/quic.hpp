@@ -49,6 +49,12 @@ struct message {
     std::vector<std::uint8_t> data;
 };
 
+/// One of the messages of send_many: the C struct, so that a batch needs no second copy.
+using outgoing = channeler_quic_message;
+
+/// `data` is a view: it must last until send_many.
+inline outgoing make_outgoing(bytes data) noexcept { return {data.data(), data.size()}; }
+
 /// The QUIC channels of a node: a value, which closes nothing when it goes. node::open_quic gives
 /// one. It may outlive the node; each call is an error then.
 class endpoint {
@@ -77,6 +83,20 @@ public:
         return send(to.address, to.team, to.label, message);
     }
 
+    /// Queues copies on one channel, in order: what costs least for many small messages.
+    progress send_many(const address &to, const team_id &team, std::string_view label,
+                       span<const outgoing> messages) const
+    {
+        channeler_team_id raw;
+        std::memcpy(raw.bytes, team.data(), team.size());
+        progress out;
+        const std::int32_t status = channeler_quic_send_many(
+            node_, &to.capi(), &raw, label.data(), label.size(), messages.data(), messages.size(),
+            &out.count);
+        if (status != CHANNELER_OK) out.error = detail::failure(status);
+        return out;
+    }
+
     result<void> send_sync(const address &to, bytes message) const
     {
         return detail::done(
@@ -91,7 +111,23 @@ public:
         return receive_with(channeler_quic_receive, room, from, needed);
     }
 
-    /// The same of sync messages.
+    /// Takes the oldest message, and those behind it that came in the same channel as far as they
+    /// are at hand and have room: one behind the other in `room`, and in `lengths` the bytes of
+    /// each. Returns how many they are. When the first does not fit
+    /// (errc::insufficient_buffer_size) it stays, and `lengths[0]` becomes its bytes.
+    result<std::size_t> receive_many(mutable_bytes room, span<std::size_t> lengths,
+                                     channel &from) const
+    {
+        channeler_quic_channel raw;
+        std::size_t count = 0;
+        const std::int32_t status = channeler_quic_receive_many(
+            node_, room.data(), room.size(), lengths.data(), lengths.size(), &raw, &count);
+        if (status != CHANNELER_OK) return detail::failure(status);
+        from = channel(raw);
+        return count;
+    }
+
+    /// As receive, of sync messages.
     result<std::size_t> receive_sync(mutable_bytes room, channel &from,
                                      std::size_t *needed = nullptr) const
     {

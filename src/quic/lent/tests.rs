@@ -149,7 +149,7 @@ fn a_message_larger_than_the_target_stays() {
 }
 
 fn put(outgoing: &mut Outgoing, to: SocketAddr, label: &[u8], message: &[u8]) -> bool {
-    outgoing.send(|address| *address == to, &TEAM.0, label, message)
+    outgoing.send(|address| *address == to, &TEAM.0, label, std::iter::once(message)) == 1
 }
 
 /// Two endpoints with a connection that the first began.

@@ -10,11 +10,15 @@ mod wan;
 
 use std::time::Duration;
 
+use self::node::Calls;
 use crate::harness::Run;
 use crate::report::{Better, Row, Target};
 
 const BULK_SIZE: usize = 64 << 10;
 const SMALL_SIZE: usize = 64;
+
+/// How many small messages the application has for a call.
+const SMALL_BATCH: usize = 256;
 
 /// What all messages go by.
 const TEAM: [u8; 32] = [7; 32];
@@ -29,7 +33,7 @@ pub(crate) fn measure(run: &mut Run) {
         let megabytes = |messages: f64| messages * BULK_SIZE as f64 / 1e6;
         let (value, quinn) = run.medians(
             unit,
-            || megabytes(node::messages(BULK_SIZE, time)),
+            || megabytes(node::messages(BULK_SIZE, time, Calls::Single)),
             || megabytes(quinn::messages(BULK_SIZE, time)),
         );
         let (baseline, target) = (Some(quinn), Target::Ratio(1.0));
@@ -39,15 +43,21 @@ pub(crate) fn measure(run: &mut Run) {
     }
     if run.begins("quic.small") {
         let (name, unit) = ("quic.small", "messages/s");
-        let (value, quinn) = run.medians(
+        // The baseline, too, gives quinn many messages at once.
+        let [value, quinn, single] = run.medians_of(
             unit,
-            || node::messages(SMALL_SIZE, time),
-            || quinn::messages(SMALL_SIZE, time),
+            [
+                ("ours", &mut || node::messages(SMALL_SIZE, time, Calls::Many(SMALL_BATCH))),
+                ("quinn", &mut || quinn::messages(SMALL_SIZE, time)),
+                ("ours, a message a call", &mut || node::messages(SMALL_SIZE, time, Calls::Single)),
+            ],
         );
         let (baseline, target) = (Some(quinn), Target::Ratio(1.0));
         let row = Row { name, value, unit, better, baseline, target };
         run.add(row.clone());
-        run.add(Row { name: "quic.small.aim", target: Target::Aim(1.3), ..row });
+        run.add(Row { name: "quic.small.aim", target: Target::Aim(1.3), ..row.clone() });
+        let name = "quic.small.single";
+        run.add(Row { name, value: single, target: Target::Aim(1.0), ..row });
     }
     if run.begins("quic.ping") {
         let (name, unit) = ("quic.ping", "us p50");
@@ -67,7 +77,7 @@ pub(crate) fn measure(run: &mut Run) {
             unit,
             [
                 ("ours", &mut || megabytes(daemon::messages(BULK_SIZE, time))),
-                ("quic.bulk", &mut || megabytes(node::messages(BULK_SIZE, time))),
+                ("quic.bulk", &mut || megabytes(node::messages(BULK_SIZE, time, Calls::Single))),
             ],
         );
         let (baseline, target) = (Some(bulk), Target::Ratio(0.5));

@@ -16,8 +16,9 @@ use channeler::ffi::node::{
 use channeler::ffi::options::{channeler_options, channeler_options_init};
 use channeler::ffi::peer_id::channeler_peer_id;
 use channeler::ffi::quic::{
-    channeler_quic_channel, channeler_quic_connect, channeler_quic_open, channeler_quic_receive,
-    channeler_quic_send, channeler_quic_trust, channeler_team_id,
+    channeler_quic_channel, channeler_quic_connect, channeler_quic_message, channeler_quic_open,
+    channeler_quic_receive, channeler_quic_receive_many, channeler_quic_send,
+    channeler_quic_send_many, channeler_quic_trust, channeler_team_id,
 };
 
 use channeler::ffi::quic_stats::{channeler_quic_details, channeler_quic_info};
@@ -27,8 +28,17 @@ use crate::alloc::allocations;
 use crate::bare::{Meter, PATIENCE};
 use crate::harness::{core_time, median, pin};
 
+/// How the application calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Calls {
+    /// `channeler_quic_send` and `_receive`.
+    Single,
+    /// `channeler_quic_send_many` and `_receive_many`, with up to so many messages.
+    Many(usize),
+}
+
 /// Messages of `size` bytes that the receiver's application gets a second.
-pub(super) fn messages(size: usize, time: Duration) -> f64 {
+pub(super) fn messages(size: usize, time: Duration, calls: Calls) -> f64 {
     let [sender, receiver] = pair(None);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -39,13 +49,14 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
             let (began, allocated) = (core_time(), allocations());
             let since = Instant::now();
             let mut meter = Meter::new(time);
-            let mut target = vec![0; size];
+            let count = calls.count();
+            let (mut target, mut lengths) = (vec![0; count * size], vec![0; count]);
             loop {
                 receiver.process(PATIENCE);
                 let mut messages = 0;
-                while receiver.receive(&mut target).is_some() {
-                    std::hint::black_box(&target);
-                    messages += 1;
+                while let Some(got) = receiver.take(calls, &mut target, &mut lengths) {
+                    std::hint::black_box((&target, &lengths));
+                    messages += got;
                 }
                 if !meter.add(messages) {
                     break;
@@ -67,9 +78,21 @@ pub(super) fn messages(size: usize, time: Duration) -> f64 {
         let (began, allocated) = (core_time(), allocations());
         let since = Instant::now();
         let mut sent: u64 = 0;
+        let one = channeler_quic_message { data: message.as_ptr(), length: size };
+        let batch = vec![one; calls.count()];
         while !is_over.load(Ordering::Relaxed) {
-            while sender.send(&receiver.address, &message) {
-                sent += 1;
+            loop {
+                let (taken, has_room) = match calls {
+                    Calls::Single => {
+                        let is_taken = sender.send(&receiver.address, &message);
+                        (usize::from(is_taken), is_taken)
+                    }
+                    Calls::Many(_) => sender.send_many(&receiver.address, &batch),
+                };
+                sent += taken as u64;
+                if !has_room {
+                    break;
+                }
             }
             sender.process(PATIENCE);
         }
@@ -119,6 +142,15 @@ pub(super) fn pings(size: usize, time: Duration, spin: Duration) -> f64 {
 pub(super) fn spent(core: Duration, messages: f64, since: Instant) -> (f64, f64) {
     let core = core.as_secs_f64();
     (core * 1e9 / messages, core * 100.0 / since.elapsed().as_secs_f64())
+}
+
+impl Calls {
+    fn count(self) -> usize {
+        match self {
+            Calls::Single => 1,
+            Calls::Many(count) => count,
+        }
+    }
 }
 
 /// Two nodes with a connection.
@@ -197,6 +229,65 @@ impl Node {
         }
         check(status);
         true
+    }
+
+    /// How many were taken, and whether there is room for more.
+    fn send_many(
+        &self,
+        to: &channeler_address,
+        messages: &[channeler_quic_message],
+    ) -> (usize, bool) {
+        let team = channeler_team_id { bytes: TEAM };
+        let mut sent = 0;
+        // SAFETY: the node lives, and what is pointed to has the bytes that are said.
+        let status = unsafe {
+            channeler_quic_send_many(
+                self.node,
+                to,
+                &raw const team,
+                LABEL.as_ptr().cast(),
+                LABEL.len(),
+                messages.as_ptr(),
+                messages.len(),
+                &raw mut sent,
+            )
+        };
+        if status != Error::WouldBlock.code() {
+            check(status);
+        }
+        (sent, status == 0)
+    }
+
+    /// As many messages as one call gives, if any.
+    fn take(&self, calls: Calls, target: &mut [u8], lengths: &mut [usize]) -> Option<u64> {
+        let count = match calls {
+            Calls::Single => usize::from(self.receive(target).is_some()),
+            Calls::Many(_) => self.receive_many(target, lengths),
+        };
+        (count > 0).then_some(count as u64)
+    }
+
+    /// How many messages of one channel were there.
+    fn receive_many(&self, target: &mut [u8], lengths: &mut [usize]) -> usize {
+        let mut channel = std::mem::MaybeUninit::<channeler_quic_channel>::uninit();
+        let mut count = 0;
+        // SAFETY: the node lives, and what is pointed to has the bytes and entries that are said;
+        // the others are writable.
+        let status = unsafe {
+            channeler_quic_receive_many(
+                self.node,
+                target.as_mut_ptr(),
+                target.len(),
+                lengths.as_mut_ptr(),
+                lengths.len(),
+                channel.as_mut_ptr(),
+                &raw mut count,
+            )
+        };
+        if status != Error::DataUnavailable.code() {
+            check(status);
+        }
+        count
     }
 
     /// Where the oldest message came from, if there is one.

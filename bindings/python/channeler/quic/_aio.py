@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from typing import AsyncIterator, Callable
+from typing import AsyncIterator, Callable, Iterable
 
 from .. import aio
 from .._buffers import Buffer
@@ -151,6 +151,22 @@ class AsyncEndpoint:
         When the connection ends meanwhile, raises why.
         """
         await self._send(address, lambda: self._endpoint.send(address, team, label, data))
+
+    async def send_many(
+        self, address: AddressLike, team: bytes, label: str, messages: Iterable[Buffer]
+    ) -> None:
+        """Queues copies of messages on one channel, as `Endpoint.send_many`, and waits for room.
+
+        When the connection ends meanwhile, raises why. What others send may come between them.
+        """
+        rest = list(messages)
+
+        def send() -> None:
+            del rest[: self._endpoint.send_many(address, team, label, rest)]
+            if rest:
+                raise WouldBlock(ErrorCode.WOULD_BLOCK)
+
+        await self._send(address, send)
 
     async def send_sync(self, address: AddressLike, data: Buffer) -> None:
         """As `send`, of a sync message: those of the system that owns the nodes."""
