@@ -6,6 +6,7 @@ use super::shared::Shared;
 use crate::channel::{Pending, Turn};
 use crate::error::Error;
 use crate::id::ChannelHandle;
+use crate::time::Time;
 
 impl Connection {
     /// Takes out the channels that wait for this attempt. Nothing of them was sent: there must be
@@ -28,7 +29,12 @@ impl Connection {
     }
 
     /// Opens channels here that another connection gave up, with all that waits in them.
-    pub(crate) fn adopt_channels(&mut self, shared: &mut Shared, handles: &[ChannelHandle]) {
+    pub(crate) fn adopt_channels(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        handles: &[ChannelHandle],
+    ) {
         let limit = self.established.as_ref().map_or(0, |one| one.peer.channel_data_max);
         for &handle in handles {
             let has_room = self.registry.len() < shared.config.channels_per_connection_max;
@@ -47,6 +53,7 @@ impl Connection {
             if let Some(at) = channel.backlog.as_ref().and_then(|one| one.next_expiry()) {
                 self.duties.expiring.note(handle, channel, at);
             }
+            self.discard_larger(shared, now, handle);
             self.wake_channel(shared, handle);
         }
         self.schedule(shared);

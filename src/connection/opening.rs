@@ -412,7 +412,7 @@ impl Connection {
     /// Lets channels that were opened before the connection was there begin.
     fn start_channels(&mut self, shared: &mut Shared, now: Time) {
         let Some(established) = &self.established else { return };
-        let (limit, most) = (established.peer.channel_data_max, established.peer.message_max);
+        let limit = established.peer.channel_data_max;
         let handles: Vec<_> = self.registry.handles().collect();
         for handle in handles {
             let Some(channel) = shared.channels.get_mut(handle.0) else { continue };
@@ -420,13 +420,19 @@ impl Connection {
                 channel.sending.reset_limit(limit);
                 self.duties.note(handle, channel, Pending::NEW);
             }
-            // Nobody knew what the peer takes.
-            let discarded = self.with_backlog(shared, handle, |backlog, settling| {
-                backlog.discard_larger(most, settling)
-            });
-            self.on_discarded(shared, now, handle, discarded.unwrap_or(0));
+            self.discard_larger(shared, now, handle);
             self.wake_channel(shared, handle);
         }
+    }
+
+    /// Drops messages that the peer does not take: when they were sent, nobody knew.
+    pub(super) fn discard_larger(&mut self, shared: &mut Shared, now: Time, handle: ChannelHandle) {
+        let Some(established) = &self.established else { return };
+        let most = established.peer.message_max;
+        let discarded = self.with_backlog(shared, handle, |backlog, settling| {
+            backlog.discard_larger(most, settling)
+        });
+        self.on_discarded(shared, now, handle, discarded.unwrap_or(0));
     }
 }
 

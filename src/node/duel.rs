@@ -67,7 +67,7 @@ impl Endpoint {
         let Some(member) = self.table.get_mut(attempt) else { return };
         let waiting = member.connection.give_up_channels(&mut self.shared);
         if let Some(other) = self.table.get_mut(other) {
-            other.connection.adopt_channels(&mut self.shared, &waiting);
+            other.connection.adopt_channels(&mut self.shared, now, &waiting);
         }
         self.abort(now, attempt, ConnectionCode::Superseded, Error::Superseded);
     }
