@@ -37,8 +37,8 @@ struct Outgoing {
     arrived: u64,
     /// Every message has to arrive, unless the channel ends.
     is_lossless: bool,
-    /// Some messages may have become too old before anything of them was sent: they took no number,
-    /// and the receiver does not know of them.
+    /// Some messages may have become too old, or were seen to be too large, before anything of them
+    /// was sent: they took no number, and the receiver does not know of them.
     // spec: 10.1 numbers and fragments
     may_expire: bool,
     /// Some messages may have been delivered twice, on two connections.
@@ -89,6 +89,13 @@ impl Ledger {
         let copies = if what.is_early { 2 } else { 1 };
         self.messages.insert(number, Sent { sender, id, place: outgoing.count, len, copies });
         outgoing.count += 1;
+    }
+
+    /// The message that was sent last may take no number, and never arrive.
+    pub(crate) fn may_be_dropped(&mut self, node: usize, channel: ChannelHandle) {
+        if let Some(outgoing) = self.senders.get_mut(&(node, self.lives[node], channel)) {
+            (outgoing.is_lossless, outgoing.may_expire) = (false, true);
+        }
     }
 
     /// A message is one that was sent, byte for byte, on this channel, and comes once; twice only

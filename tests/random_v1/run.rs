@@ -18,10 +18,14 @@ use crate::random::{Failure, attacker, check_emptied, message, pick, replay, tig
 const SECOND: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(8);
 
+/// The largest message that a node with tight limits takes.
+const TIGHT_MESSAGE_BYTES: usize = 15_000;
+
 struct Run {
     world: World,
     models: Vec<Model>,
     ledger: Ledger,
+    is_tight: bool,
 }
 
 /// Runs a plan; how many messages arrived.
@@ -47,7 +51,7 @@ impl Run {
         for _ in 0..setup.nodes {
             world.add(|config| configure(config, setup));
         }
-        Run { world, models, ledger: Ledger::new(setup.nodes) }
+        Run { world, models, ledger: Ledger::new(setup.nodes), is_tight: setup.tight }
     }
 
     fn apply(&mut self, op: &Op) -> Result<(), String> {
@@ -210,6 +214,10 @@ impl Run {
             }
             let mode = self.models[node].channels.get(&channel).map(|one| one.mode);
             self.ledger.sent((node, channel), mode.unwrap_or_default(), id, len, what);
+            if self.is_tight && len > TIGHT_MESSAGE_BYTES {
+                // Nobody knew that the peer does not take it: it is dropped when that is known.
+                self.ledger.may_be_dropped(node, channel);
+            }
         }
         self.check()
     }
@@ -374,7 +382,7 @@ fn configure(config: &mut NodeConfig, setup: &Setup) {
         tighten(config);
         config.tickets_max = 2;
         config.peer_channels_max = 4;
-        config.message_bytes_max = 15_000;
+        config.message_bytes_max = TIGHT_MESSAGE_BYTES;
         config.receive_window_min = 3_000;
         config.connection_receive_bytes_max = 20_000;
         config.node_receive_bytes_max = 60_000;
